@@ -1,0 +1,48 @@
+//! A stream of bytes to a stream of packets.
+
+use bytes::BytesMut;
+
+use crate::frame::FixedHeader;
+use crate::{Connect, DecodeError, Packet, PacketType, Version};
+
+/// Cuts a byte stream into packets. It keeps no bytes itself: what is not a whole packet yet stays in the
+/// caller's buffer.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    version: Version,
+    max_packet_size: usize,
+}
+
+impl Decoder {
+    /// A decoder for a stream of this version that refuses packets of more than `max_packet_size` bytes.
+    pub const fn new(version: Version, max_packet_size: usize) -> Self {
+        Self { version, max_packet_size }
+    }
+
+    /// The version in which packets are read; a CONNECT sets it, even one that is refused.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Sets the largest packet that is taken from here on, in bytes.
+    pub fn set_max_packet_size(&mut self, bytes: usize) {
+        self.max_packet_size = bytes;
+    }
+
+    /// Takes the next whole packet off the front of `buffer`; `None` means that more bytes are needed.
+    ///
+    /// Strings and payloads of the packet share the buffer's memory. Nothing is allocated by the length
+    /// that a fixed header declares. After an error the stream cannot be read on.
+    pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, DecodeError> {
+        let Some(header) = FixedHeader::parse(buffer, self.max_packet_size)? else { return Ok(None) };
+        if buffer.len() < header.total() {
+            return Ok(None);
+        }
+        let mut body = buffer.split_to(header.total()).freeze();
+        body = body.split_off(header.length);
+        if header.packet_type == PacketType::Connect {
+            self.version = Connect::version_hint(&body);
+        }
+        Packet::decode(header, body, self.version).map(Some)
+    }
+}

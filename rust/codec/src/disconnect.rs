@@ -1,0 +1,63 @@
+//! DISCONNECT, which both sides may send in 5.0.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::property::Carrier;
+use crate::wire::Reader;
+use crate::{DecodeError, Properties, ReasonCode, Version};
+
+/// DISCONNECT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disconnect {
+    /// Why; always [`ReasonCode::Success`] before 5.0.
+    pub reason: ReasonCode,
+    /// Properties, empty before 5.0.
+    pub properties: Properties,
+}
+
+impl Disconnect {
+    /// A DISCONNECT without properties.
+    pub const fn new(reason: ReasonCode) -> Self {
+        Self { reason, properties: Properties::new() }
+    }
+
+    pub(crate) fn decode(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        if !version.is_v5() || reader.is_empty() {
+            return Ok(Self::new(ReasonCode::Success));
+        }
+        let reason = ReasonCode::from_value(reader.u8()?)
+            // [MQTT-3.14.2-1]: all but those of acknowledgements and of authentication
+            .filter(|reason| {
+                use ReasonCode::*;
+                !matches!(
+                    reason,
+                    GrantedQoS1
+                        | GrantedQoS2
+                        | NoMatchingSubscribers
+                        | NoSubscriptionExisted
+                        | ContinueAuthentication
+                        | ReAuthenticate
+                        | UnsupportedProtocolVersion
+                        | ClientIdentifierNotValid
+                        | PacketIdentifierInUse
+                        | PacketIdentifierNotFound
+                )
+            })
+            .ok_or(DecodeError::malformed("reason code is not one for DISCONNECT"))?;
+        let properties = match reader.is_empty() {
+            true => Properties::new(),
+            false => Properties::decode(reader, Carrier::Disconnect)?,
+        };
+        Ok(Self { reason, properties })
+    }
+
+    pub(crate) fn encode(&self, version: Version, out: &mut BytesMut) {
+        if !version.is_v5() || (self.reason == ReasonCode::Success && self.properties.is_empty()) {
+            return;
+        }
+        out.put_u8(self.reason.value());
+        if !self.properties.is_empty() {
+            self.properties.encode(out);
+        }
+    }
+}

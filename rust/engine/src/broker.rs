@@ -1,0 +1,370 @@
+//! The broker: which sessions there are, who connects and who is replaced, what happens with time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use bytestring::ByteString;
+use hashbrown::HashMap;
+use hookmq_codec::{ConnAck, Connect, Properties, PropertyId, ReasonCode, TopicFilter, Version};
+use parking_lot::{Mutex, RwLock};
+
+use crate::batch::Batch;
+use crate::client::Client;
+use crate::connection::{Close, Connection, End};
+use crate::hook::{Event, Observer, Tap, TapId};
+use crate::limits::Limits;
+use crate::link::{Aliases, Link};
+use crate::message::{Message, Millis};
+use crate::outbox::Outbox;
+use crate::retained::Retained;
+use crate::router::Router;
+use crate::session::{PendingWill, Session, State, expires_at};
+use crate::statistics::Statistics;
+use crate::timer::{Due, Timer, Timers};
+use crate::transport::Transport;
+
+/// The broker. Threads share one behind an [`Arc`].
+pub struct Broker {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) router: Router,
+    pub(crate) retained: RwLock<Retained>,
+    pub(crate) sessions: Mutex<HashMap<Arc<str>, Arc<Session>>>,
+    timers: Mutex<Timers>,
+    /// What was counted.
+    pub statistics: Statistics,
+    observer: Arc<dyn Observer>,
+    /// Whether anyone wants to know of connects and disconnects.
+    watch_clients: AtomicBool,
+    pub(crate) watch_sent: AtomicBool,
+    next_serial: AtomicU64,
+    /// Batches for threads that come and go, such as Python's.
+    spare: Mutex<Vec<Batch>>,
+}
+
+impl Broker {
+    /// A broker without clients.
+    pub fn new(limits: Limits, observer: Arc<dyn Observer>) -> Arc<Self> {
+        Arc::new(Self {
+            limits: Arc::new(limits),
+            router: Router::default(),
+            retained: RwLock::default(),
+            sessions: Mutex::default(),
+            timers: Mutex::default(),
+            statistics: Statistics::default(),
+            observer,
+            watch_clients: AtomicBool::new(false),
+            watch_sent: AtomicBool::new(false),
+            next_serial: AtomicU64::new(1),
+            spare: Mutex::default(),
+        })
+    }
+
+    /// A working state for a thread.
+    pub fn batch(&self) -> Batch {
+        Batch::new(Arc::clone(&self.limits))
+    }
+
+    /// Does some work with a borrowed batch and finishes it.
+    pub fn with_batch<T>(&self, now: Millis, work: impl FnOnce(&mut Batch) -> T) -> T {
+        let mut batch = self.spare.lock().pop().unwrap_or_else(|| self.batch());
+        batch.begin(now);
+        let result = work(&mut batch);
+        self.finish(&mut batch);
+        self.spare.lock().push(batch);
+        result
+    }
+
+    /// Ends a batch: every touched session is written out, counters are added, observers are told.
+    pub fn finish(&self, batch: &mut Batch) {
+        // Writing may send more from a queue and so touch sessions again.
+        while !batch.touched.is_empty() {
+            batch.flush();
+        }
+        self.statistics.add(&mut batch.counts);
+        if !batch.events.is_empty() {
+            self.observer.observe(&mut batch.events);
+            batch.events.clear();
+        }
+    }
+
+    /// The limits it keeps.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Says whether [`Event::Connected`] and [`Event::Disconnected`] are wanted.
+    pub fn watch_clients(&self, wanted: bool) {
+        self.watch_clients.store(wanted, Relaxed);
+    }
+
+    /// Adds an observer of messages.
+    pub fn add_tap(&self, filter: &TopicFilter, tap: Tap) {
+        if tap.kind == crate::TapKind::Sent {
+            self.watch_sent.store(true, Relaxed);
+        }
+        self.router.add_tap(filter, tap);
+    }
+
+    /// Removes an observer of messages.
+    pub fn remove_tap(&self, filter: &TopicFilter, id: TapId) {
+        self.router.remove_tap(filter, id);
+    }
+
+    /// Takes a client whose CONNECT was read and who was authenticated. The answer is in its outbox when
+    /// this returns; an error is the reason for a CONNACK that the caller sends.
+    ///
+    /// `assigned` says that the client named no Client Identifier and `client.id` is a fresh one.
+    pub fn connect(
+        self: &Arc<Self>,
+        mut connect: Connect,
+        client: Arc<Client>,
+        assigned: bool,
+        transport: Arc<dyn Transport>,
+        batch: &mut Batch,
+    ) -> Result<Connection, ReasonCode> {
+        let expiry = self.session_expiry(&connect);
+        let clean_start = connect.clean_start;
+        let will = connect.will.take().map(|mut will| {
+            let delay = will.properties.number(PropertyId::WillDelayInterval).unwrap_or(0);
+            will.topic = ByteString::from(&*will.topic); // keeps no read buffer alive
+            will.payload = bytes::Bytes::copy_from_slice(&will.payload);
+            PendingWill { will, delay }
+        });
+
+        // One lock for look-up and change, so that of two connects with one Client Identifier each sees
+        // the other's session whole. [MQTT-3.1.4-3]
+        let mut sessions = self.sessions.lock();
+        let existing = sessions.get(&client.id).cloned();
+        let connected = self.statistics.clients_connected.load(Relaxed);
+        if connected >= self.limits.max_clients as i64
+            && !existing.as_ref().is_some_and(|session| session.is_connected())
+        {
+            return Err(ReasonCode::ServerBusy);
+        }
+        if let Some(session) = &existing {
+            self.take_over(session, clean_start, batch);
+            if clean_start {
+                self.end_session(&mut sessions, session, batch); // [MQTT-3.1.2-4]
+            }
+        }
+        let resumed = existing.filter(|_| !clean_start).filter(|session| !session.state.lock().ended);
+        let session_present = resumed.is_some(); // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
+        let session = resumed.unwrap_or_else(|| {
+            let session = Session::new(Arc::clone(&client.id), self.next_serial.fetch_add(1, Relaxed));
+            sessions.insert(Arc::clone(&client.id), Arc::clone(&session));
+            session
+        });
+        let link_id = self.next_serial.fetch_add(1, Relaxed);
+        let link = self.link(link_id, &connect, Arc::clone(&client), transport);
+        let connack = ConnAck {
+            session_present,
+            reason: ReasonCode::Success,
+            properties: self.connack_properties(&connect, &client, assigned, expiry),
+        };
+        {
+            let state = &mut *session.state.lock();
+            state.expiry = expiry;
+            state.will = will; // a delayed will of the earlier connection is over [MQTT-3.1.3-9]
+            session.attach(state, link, connack, batch);
+        }
+        drop(sessions);
+
+        self.statistics.clients_connected.fetch_add(1, Relaxed);
+        batch.counts.connects += 1;
+        if self.watch_clients.load(Relaxed) {
+            batch.events.push(Event::Connected { client: Arc::clone(&client) });
+        }
+        Ok(Connection::new(Arc::clone(self), session, link_id, client))
+    }
+
+    /// Session Expiry Interval in seconds that is granted. Before 5.0 a session lasts for ever or not at all.
+    fn session_expiry(&self, connect: &Connect) -> u32 {
+        let wanted = match connect.version {
+            Version::V5 => connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0),
+            _ if connect.clean_start => 0,
+            _ => u32::MAX,
+        };
+        wanted.min(self.limits.max_session_expiry)
+    }
+
+    fn link(&self, id: u64, connect: &Connect, client: Arc<Client>, transport: Arc<dyn Transport>) -> Link {
+        let number = |id| connect.properties.number(id);
+        let own = usize::from(self.limits.max_inflight);
+        let aliases = number(PropertyId::TopicAliasMaximum).unwrap_or(0) as u16;
+        Link {
+            id,
+            transport,
+            client,
+            outbox: Outbox::default(),
+            writing: false,
+            blocked: false,
+            touched: false,
+            receive_maximum: number(PropertyId::ReceiveMaximum).map_or(own, |theirs| own.min(theirs as usize)),
+            max_packet_size: number(PropertyId::MaximumPacketSize).map_or(usize::MAX, |size| size as usize),
+            aliases: Aliases::new(aliases.min(self.limits.topic_alias_maximum)),
+        }
+    }
+
+    fn connack_properties(&self, connect: &Connect, client: &Client, assigned: bool, expiry: u32) -> Properties {
+        if !connect.version.is_v5() {
+            return Properties::new();
+        }
+        let limits = &*self.limits;
+        let mut properties = Properties::new()
+            .with(PropertyId::ReceiveMaximum, u32::from(limits.receive_maximum))
+            .with(PropertyId::MaximumPacketSize, u32::try_from(limits.max_packet_size).unwrap_or(u32::MAX))
+            .with(PropertyId::TopicAliasMaximum, u32::from(limits.topic_alias_maximum));
+        if expiry != connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0) {
+            properties = properties.with(PropertyId::SessionExpiryInterval, expiry);
+        }
+        if assigned {
+            // [MQTT-3.1.3-7] of 5.0
+            properties = properties.with_text(PropertyId::AssignedClientIdentifier, &*client.id);
+        }
+        properties
+    }
+
+    /// Ends the connection that a session has, because its client connects again.
+    fn take_over(&self, session: &Arc<Session>, clean_start: bool, batch: &mut Batch) {
+        let (link, will) = {
+            let state = &mut *session.state.lock();
+            let Some(link) = session.detach(state) else { return };
+            // A new connection before the delay is over keeps the will back, unless it ends the session.
+            let keeps_back = state.will.as_ref().is_some_and(|will| will.delay > 0) && !clean_start;
+            let will = if keeps_back { None } else { state.will.take() };
+            (link, will)
+        };
+        link.close(ReasonCode::SessionTakenOver); // [MQTT-3.1.4-3]
+        self.client_left(&link.client, ReasonCode::SessionTakenOver, "another connection took over", batch);
+        if let Some(will) = will {
+            self.publish_will(will, &link.client.id, batch);
+        }
+    }
+
+    /// Ends the connection of a client from this side, by its Client Identifier. Says whether it had one.
+    pub fn disconnect(&self, client_id: &str, reason: ReasonCode) -> bool {
+        let session = self.sessions.lock().get(client_id).cloned();
+        let Some(session) = session else { return false };
+        let state = session.state.lock();
+        state.link.as_ref().map(|link| link.close(reason)).is_some()
+    }
+
+    /// Ends every connection, each with a DISCONNECT that says why if it is 5.0.
+    pub fn disconnect_all(&self, reason: ReasonCode) {
+        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
+        for session in sessions {
+            if let Some(link) = &session.state.lock().link {
+                link.close(reason);
+            }
+        }
+    }
+
+    /// The connection with this id is over. Without effect if it was taken over meanwhile.
+    pub(crate) fn connection_ended(
+        &self,
+        session: &Arc<Session>,
+        link_id: u64,
+        end: &End,
+        batch: &mut Batch,
+    ) {
+        let (client, will, expiry, epoch) = {
+            let state = &mut *session.state.lock();
+            if state.link.as_ref().is_none_or(|link| link.id != link_id) {
+                return;
+            }
+            let Some(link) = session.detach(state) else { return };
+            if !end.publish_will {
+                state.will = None; // [MQTT-3.1.2-10] [MQTT-3.14.4-3]
+            }
+            if let Some(expiry) = end.session_expiry {
+                state.expiry = expiry.min(self.limits.max_session_expiry);
+            }
+            let due = state.will.as_ref().is_some_and(|will| will.delay == 0 || state.expiry == 0);
+            let will = if due { state.will.take() } else { None };
+            (link.client, will, state.expiry, state.epoch)
+        };
+        self.client_left(&client, end.reason, end.detail, batch);
+        if let Some(will) = will {
+            self.publish_will(will, &client.id, batch); // [MQTT-3.1.2-8]
+        }
+        if expiry == 0 {
+            let mut sessions = self.sessions.lock();
+            if session.state.lock().epoch == epoch {
+                self.end_session(&mut sessions, session, batch); // [MQTT-3.1.2-23] of 5.0, [MQTT-3.1.2-6] of 3.1.1
+            }
+            return;
+        }
+        let delay = session.state.lock().will.as_ref().map(|will| will.delay);
+        let mut timers = self.timers.lock();
+        let mut add = |at, due| timers.add(Timer { at, due, session: Arc::clone(session), epoch });
+        if let Some(at) = expires_at(expiry, batch.now) {
+            add(at, Due::SessionEnd);
+        }
+        if let Some(delay) = delay {
+            add(batch.now + Millis::from(delay) * 1000, Due::Will);
+        }
+    }
+
+    fn client_left(&self, client: &Arc<Client>, reason: ReasonCode, detail: &'static str, batch: &mut Batch) {
+        self.statistics.clients_connected.fetch_sub(1, Relaxed);
+        if self.watch_clients.load(Relaxed) {
+            batch.events.push(Event::Disconnected { client: Arc::clone(client), reason, detail });
+        }
+    }
+
+    /// Ends a session and all it kept; a will that waited for this is published.
+    fn end_session(
+        &self,
+        sessions: &mut HashMap<Arc<str>, Arc<Session>>,
+        session: &Arc<Session>,
+        batch: &mut Batch,
+    ) {
+        if sessions.get(&session.id).is_some_and(|current| current.serial == session.serial) {
+            sessions.remove(&session.id);
+        }
+        let State { subscriptions, will, .. } = {
+            let mut state = session.state.lock();
+            std::mem::replace(&mut *state, State { ended: true, ..State::default() })
+        };
+        if !subscriptions.is_empty() {
+            self.router.unsubscribe(subscriptions.keys(), session);
+        }
+        if let Some(will) = will {
+            self.publish_will(will, &session.id, batch); // [MQTT-3.1.2-8] of 5.0: or when the session ends
+        }
+    }
+
+    fn publish_will(&self, pending: PendingWill, client_id: &Arc<str>, batch: &mut Batch) {
+        let message = Message::from_will(pending.will, Arc::clone(client_id), batch.now);
+        // A will has nobody to answer to: with a full queue it is counted as refused, like any publish.
+        let _ = self.publish(message, None, true, batch);
+    }
+
+    /// Does what time has made due: delayed wills, ends of sessions, expired retained messages. To be
+    /// called about every second or more often.
+    pub fn tick(&self, batch: &mut Batch) {
+        loop {
+            let Some(timer) = self.timers.lock().pop(batch.now) else { break };
+            let mut sessions = self.sessions.lock();
+            if timer.session.state.lock().epoch != timer.epoch {
+                continue; // it connected again
+            }
+            match timer.due {
+                Due::SessionEnd => self.end_session(&mut sessions, &timer.session, batch),
+                Due::Will => {
+                    drop(sessions);
+                    let will = timer.session.state.lock().will.take();
+                    if let Some(will) = will {
+                        self.publish_will(will, &timer.session.id, batch);
+                    }
+                }
+            }
+        }
+        self.retained.write().drop_expired(batch.now);
+    }
+
+    /// Refuses what a peer did wrong after CONNECT; counts it.
+    pub(crate) fn count_protocol_error(&self, close: &Close, batch: &mut Batch) {
+        batch.counts.protocol_errors += u64::from(close.reason.is_error());
+    }
+}

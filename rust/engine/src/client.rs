@@ -1,0 +1,42 @@
+//! What is known about a connected client.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hookmq_codec::Version;
+
+use crate::message::Millis;
+
+/// A client as CONNECT and its socket describe it.
+#[derive(Clone)]
+pub struct Client {
+    /// The Client Identifier.
+    pub id: Arc<str>,
+    /// The User Name.
+    pub username: Option<Arc<str>>,
+    /// The Password. It is kept for the authentication of this connection only.
+    pub password: Option<Bytes>,
+    /// Where it connects from.
+    pub address: Option<SocketAddr>,
+    /// The protocol version.
+    pub version: Version,
+    /// Whether it asked for a new session.
+    pub clean_start: bool,
+    /// Keep Alive in seconds, 0 for none.
+    pub keep_alive: u16,
+    /// When it connected.
+    pub connected_at: Millis,
+}
+
+impl std::fmt::Debug for Client {
+    /// Everything but the password, which must not reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .field("username", &self.username)
+            .field("address", &self.address)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+//! The broker's logic: sessions, QoS flows, routing, shared groups, retained messages, wills, limits and
+//! hook points. There are no sockets, clocks or threads in here: bytes leave through a [`Transport`], time
+//! and fresh identifiers are arguments.
+//!
+//! # Layout
+//! - [`broker`]: the broker: connect, takeover, what happens with time
+//! - [`connection`]: one client's packets after CONNECT
+//! - `subscribing`: SUBSCRIBE and UNSUBSCRIBE
+//! - `publishing`: from one publish to all its receivers
+//! - [`session`]: what is kept for a client; `outbound`: its messages, waiting and under way;
+//!   `link`: its connection while it has one
+//! - `router`, `route`, `subscribers`, `shared`: the subscription trie and what it finds
+//! - `retained`: retained messages
+//! - `routed`: a message encoded once for many receivers; [`outbox`]: encoded packets before the socket
+//! - [`batch`]: the work of one turn of a thread
+//! - [`hook`]: what observers are told
+//! - [`message`], [`client`], [`limits`], [`statistics`], [`transport`]: what their names say
+//!
+//! # The life of a PUBLISH
+//! A connection decodes it and calls [`Connection::publish`]. The thread's [`Batch`] knows the topic's route
+//! or asks the router. The message is encoded once for each protocol version into the batch's scratch
+//! buffer and copied behind the other packets in each receiver's outbox; only who keeps it (a queue, the
+//! retained tree, an observer) shares one detached copy. When the connection has handled all it had
+//! read, [`Broker::finish`] writes each touched session's outbox to its socket, once.
+
+#![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod broker;
+pub mod client;
+pub mod connection;
+pub mod hook;
+mod inspect;
+pub mod limits;
+mod link;
+pub mod message;
+mod outbound;
+pub mod outbox;
+mod publishing;
+mod retained;
+mod route;
+mod routed;
+mod router;
+pub mod session;
+mod shared;
+pub mod statistics;
+mod subscribers;
+mod subscribing;
+mod timer;
+pub mod transport;
+
+pub use batch::Batch;
+pub use broker::Broker;
+pub use client::Client;
+pub use connection::{Close, Connection, End};
+pub use hook::{Event, Observer, Sent, Tap, TapId, TapKind};
+pub use inspect::Totals;
+pub use limits::Limits;
+pub use message::{Message, Millis};
+pub use outbox::Outbox;
+pub use publishing::{Published, Refused};
+pub use session::Session;
+pub use statistics::Statistics;
+pub use transport::{Transport, Written};

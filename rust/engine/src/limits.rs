@@ -1,0 +1,54 @@
+//! Bounds on what clients may make the broker hold.
+
+/// Every bound the engine keeps. The configuration's `limits` section sets them; the values here are its
+/// defaults.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Clients connected at one time; further ones get Server busy.
+    pub max_clients: usize,
+    /// QoS 1 and 2 messages under way to one client, if it does not ask for fewer.
+    pub max_inflight: u16,
+    /// QoS 1 and 2 messages under way from one client: the Receive Maximum the broker announces.
+    pub receive_maximum: u16,
+    /// Messages waiting for one session; a QoS 1 or 2 publish beyond it is refused, never acknowledged
+    /// and dropped.
+    pub max_queued_messages: usize,
+    /// Bytes waiting for one session.
+    pub max_queued_bytes: usize,
+    /// Bytes encoded for one connection that its socket has not taken; QoS 0 beyond it is dropped.
+    pub max_outbox_bytes: usize,
+    /// The largest packet taken, in bytes.
+    pub max_packet_size: usize,
+    /// Topic Aliases per connection, each way.
+    pub topic_alias_maximum: u16,
+    /// Levels of a topic name or filter.
+    pub max_topic_levels: usize,
+    /// Subscriptions of one session.
+    pub max_subscriptions: usize,
+    /// The longest Session Expiry Interval granted, in seconds; `u32::MAX` is for ever.
+    pub max_session_expiry: u32,
+    /// Retained messages.
+    pub max_retained_messages: usize,
+    /// Bytes of retained messages.
+    pub max_retained_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_clients: 100_000,
+            max_inflight: 1000,
+            receive_maximum: 1000,
+            max_queued_messages: 100_000,
+            max_queued_bytes: 64 << 20,
+            max_outbox_bytes: 16 << 20,
+            max_packet_size: 16 << 20,
+            topic_alias_maximum: 64,
+            max_topic_levels: 128,
+            max_subscriptions: 100_000,
+            max_session_expiry: u32::MAX,
+            max_retained_messages: 1_000_000,
+            max_retained_bytes: 1 << 30,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A session's connection while it has one.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+use hashbrown::HashMap;
+use hookmq_codec::{Disconnect, Packet, PacketType, ReasonCode, Version};
+
+use crate::client::Client;
+use crate::outbox::{BufferPool, Outbox};
+use crate::transport::Transport;
+
+/// The connection of a session, and what the client asked for on it.
+pub(crate) struct Link {
+    /// Tells this connection from earlier ones of the session.
+    pub(crate) id: u64,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) client: Arc<Client>,
+    pub(crate) outbox: Outbox,
+    /// A thread took the outbox's content out and is writing it; others only append.
+    pub(crate) writing: bool,
+    /// The socket is full; its owner writes on when it can.
+    pub(crate) blocked: bool,
+    /// The session is in the list of those a batch will write out.
+    pub(crate) touched: bool,
+    /// QoS 1 and 2 messages the client takes at a time. [MQTT-3.3.4-9]
+    pub(crate) receive_maximum: usize,
+    /// The largest packet the client takes, in bytes.
+    pub(crate) max_packet_size: usize,
+    pub(crate) aliases: Aliases,
+}
+
+impl Link {
+    pub(crate) fn version(&self) -> Version {
+        self.client.version
+    }
+
+    /// Appends a packet other than PUBLISH.
+    pub(crate) fn send(&mut self, packet: &Packet, pool: &mut BufferPool) {
+        let version = self.version();
+        let tail = self.outbox.tail(pool);
+        let before = tail.len();
+        packet.encode(version, tail);
+        let bytes = tail.len() - before;
+        self.outbox.appended(bytes);
+    }
+
+    /// Closes the connection, with a DISCONNECT that says why if the client can read one.
+    pub(crate) fn close(&self, reason: ReasonCode) {
+        let farewell = match self.outbox.is_mid_packet() || self.writing {
+            true => Bytes::new(),
+            false => farewell(self.version(), reason),
+        };
+        self.transport.close(reason, farewell);
+    }
+}
+
+/// The DISCONNECT that ends a connection from the server's side; nothing before 5.0. [MQTT-3.14.0-1]
+fn farewell(version: Version, reason: ReasonCode) -> Bytes {
+    let mut out = BytesMut::new();
+    if version.is_v5() {
+        Packet::Disconnect(Disconnect::new(reason)).encode(version, &mut out);
+        debug_assert_eq!(out[0] >> 4, PacketType::Disconnect as u8);
+    }
+    out.freeze()
+}
+
+/// Topic Aliases towards a client. The first topics that are sent get them and keep them: a client that
+/// announces few aliases usually receives few topics, and replacing the least used would cost more
+/// than the bytes it saves.
+#[derive(Debug, Default)]
+pub(crate) struct Aliases {
+    by_topic: HashMap<ByteString, u16>,
+    maximum: u16,
+}
+
+impl Aliases {
+    pub(crate) fn new(maximum: u16) -> Self {
+        Self { by_topic: HashMap::new(), maximum }
+    }
+
+    /// The alias for a topic, and whether it is new, so that the topic must be named once more.
+    pub(crate) fn find_or_assign(&mut self, topic: &str) -> Option<(u16, bool)> {
+        if self.maximum == 0 {
+            return None;
+        }
+        if let Some(alias) = self.by_topic.get(topic) {
+            return Some((*alias, false));
+        }
+        let alias = u16::try_from(self.by_topic.len() + 1).ok().filter(|alias| *alias <= self.maximum)?;
+        self.by_topic.insert(ByteString::from(topic), alias);
+        Some((alias, true))
+    }
+
+    /// Takes back an assignment whose packet was not sent.
+    pub(crate) fn unassign(&mut self, topic: &str) {
+        self.by_topic.remove(topic);
+    }
+}

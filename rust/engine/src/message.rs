@@ -1,0 +1,128 @@
+//! An application message inside the broker.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+use hookmq_codec::{Properties, PropertyId, Publish, QoS, Will};
+
+/// Milliseconds since the Unix epoch. The engine never asks for the time, it is told.
+pub type Millis = u64;
+
+/// An application message: what was published, by whom and when.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The Topic Name.
+    pub topic: ByteString,
+    /// The Application Message's bytes.
+    pub payload: Bytes,
+    /// The QoS it was published with.
+    pub qos: QoS,
+    /// Whether it was published with RETAIN.
+    pub retain: bool,
+    /// The properties that travel with it: all but Topic Alias, Message Expiry Interval and Subscription
+    /// Identifiers, which belong to one hop.
+    pub properties: Properties,
+    /// When it expires.
+    pub expires_at: Option<Millis>,
+    /// The publisher's Client Identifier; empty for messages of the broker itself.
+    pub publisher: Arc<str>,
+    /// When the broker received it.
+    pub received_at: Millis,
+}
+
+impl Message {
+    /// The message in a PUBLISH whose Topic Alias was resolved.
+    pub fn from_publish(publish: Publish, publisher: Arc<str>, now: Millis) -> Self {
+        let Publish { qos, retain, topic, properties, payload, .. } = publish;
+        Self::new(topic, payload, qos, retain, properties, publisher, now)
+    }
+
+    /// The message that a Will becomes when it is published.
+    pub fn from_will(will: Will, publisher: Arc<str>, now: Millis) -> Self {
+        let Will { topic, payload, qos, retain, properties } = will;
+        Self::new(topic, payload, qos, retain, properties, publisher, now)
+    }
+
+    fn new(
+        topic: ByteString,
+        payload: Bytes,
+        qos: QoS,
+        retain: bool,
+        mut properties: Properties,
+        publisher: Arc<str>,
+        now: Millis,
+    ) -> Self {
+        let mut expires_at = None;
+        if !properties.is_empty() {
+            expires_at = properties
+                .number(PropertyId::MessageExpiryInterval)
+                .map(|seconds| now + Millis::from(seconds) * 1000);
+            properties.retain(|id| {
+                !matches!(
+                    id,
+                    PropertyId::MessageExpiryInterval
+                        | PropertyId::TopicAlias
+                        | PropertyId::SubscriptionIdentifier
+                        | PropertyId::WillDelayInterval
+                )
+            });
+        }
+        Self { topic, payload, qos, retain, properties, expires_at, publisher, received_at: now }
+    }
+
+    /// A copy that shares no memory with the read buffer it came from. A decoded packet's slices keep the
+    /// whole buffer alive, which is right for a message that passes through and wrong for one that stays.
+    pub fn detached(&self) -> Self {
+        let mut memory = BytesMut::with_capacity(self.topic.len() + self.payload.len());
+        memory.extend_from_slice(self.topic.as_bytes());
+        memory.extend_from_slice(&self.payload);
+        let mut topic = memory.freeze();
+        let payload = topic.split_off(self.topic.len());
+        Self {
+            // The bytes were text a line ago; a failure is impossible and would cost a copy, not a panic.
+            topic: ByteString::try_from(topic).unwrap_or_else(|_| ByteString::from(&*self.topic)),
+            payload,
+            properties: detached_properties(&self.properties),
+            publisher: Arc::clone(&self.publisher),
+            ..*self
+        }
+    }
+
+    /// Whether its time is over.
+    pub fn expired(&self, now: Millis) -> bool {
+        self.expires_at.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// The Message Expiry Interval to send on, in whole seconds: what was received minus the time waited
+    /// here. [MQTT-3.3.2-6]
+    pub fn remaining_expiry(&self, now: Millis) -> Option<u32> {
+        self.expires_at.map(|deadline| {
+            u32::try_from(deadline.saturating_sub(now).div_ceil(1000)).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Roughly the memory it takes, for queue limits in bytes.
+    pub fn size(&self) -> usize {
+        self.topic.len() + self.payload.len() + self.properties.body_len()
+    }
+}
+
+fn detached_properties(properties: &Properties) -> Properties {
+    use hookmq_codec::Value;
+    let mut copy = Properties::new();
+    for (id, value) in properties.iter() {
+        copy.push(
+            *id,
+            match value {
+                Value::Number(number) => Value::Number(*number),
+                Value::Text(text) => Value::Text(ByteString::from(&**text)),
+                Value::Binary(data) => Value::Binary(Bytes::copy_from_slice(data)),
+                Value::Pair(name, value) => {
+                    Value::Pair(ByteString::from(&**name), ByteString::from(&**value))
+                }
+            },
+        );
+    }
+    copy
+}

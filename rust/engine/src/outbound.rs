@@ -1,0 +1,210 @@
+//! Messages on their way to one client: those that wait and those under way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hookmq_codec::QoS;
+use smallvec::SmallVec;
+
+use crate::hook::TapId;
+use crate::message::Message;
+
+/// Subscription Identifiers of one delivery; nearly always none or one.
+pub(crate) type Identifiers = SmallVec<[u32; 1]>;
+
+/// A message for one session.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    pub(crate) message: Arc<Message>,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) identifiers: Identifiers,
+    /// Observers to tell when it is sent.
+    pub(crate) taps: Option<Arc<[TapId]>>,
+}
+
+/// Where a QoS 1 or 2 delivery stands.
+#[derive(Debug, Clone)]
+pub(crate) enum Phase {
+    /// PUBLISH was sent; PUBACK or PUBREC is awaited.
+    Published(Delivery),
+    /// PUBREC came and PUBREL was sent; PUBCOMP is awaited. [MQTT-4.3.3-5]
+    Released,
+}
+
+#[derive(Debug)]
+struct Entry {
+    sequence: u64,
+    phase: Phase,
+}
+
+/// QoS 1 and 2 deliveries under way. A Packet Identifier is a slot's index plus one, so an acknowledgement
+/// finds its entry directly in whatever order a client sends them, and the memory is as large as the
+/// largest number that was ever under way.
+#[derive(Debug, Default)]
+pub(crate) struct Inflight {
+    slots: Vec<Option<Entry>>,
+    /// Free slots, the longest unused first.
+    free: VecDeque<u16>,
+    next_sequence: u64,
+}
+
+impl Inflight {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Puts a delivery under way and names its Packet Identifier; `None` when all 65,535 are taken.
+    pub(crate) fn insert(&mut self, delivery: Delivery) -> Option<u16> {
+        let entry = Some(Entry { sequence: self.next_sequence, phase: Phase::Published(delivery) });
+        let id = match self.free.pop_front() {
+            Some(id) => {
+                self.slots[usize::from(id) - 1] = entry;
+                id
+            }
+            None => {
+                let id = u16::try_from(self.slots.len() + 1).ok()?;
+                self.slots.push(entry);
+                id
+            }
+        };
+        self.next_sequence += 1;
+        Some(id)
+    }
+
+    /// The phase of the delivery with this Packet Identifier.
+    pub(crate) fn phase_mut(&mut self, packet_id: u16) -> Option<&mut Phase> {
+        let slot = self.slots.get_mut(usize::from(packet_id).checked_sub(1)?)?;
+        slot.as_mut().map(|entry| &mut entry.phase)
+    }
+
+    /// Ends a delivery and frees its Packet Identifier.
+    pub(crate) fn remove(&mut self, packet_id: u16) -> Option<Phase> {
+        let slot = self.slots.get_mut(usize::from(packet_id).checked_sub(1)?)?;
+        let entry = slot.take()?;
+        self.free.push_back(packet_id);
+        Some(entry.phase)
+    }
+
+    /// Everything under way in the order it was first sent. [MQTT-4.6.0-1]
+    pub(crate) fn in_order(&self) -> Vec<(u16, &Phase)> {
+        let mut all: Vec<_> = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(index, slot)| slot.as_ref().map(|entry| (index as u16 + 1, entry)))
+            .collect();
+        all.sort_unstable_by_key(|(_, entry)| entry.sequence);
+        all.into_iter().map(|(id, entry)| (id, &entry.phase)).collect()
+    }
+}
+
+/// Deliveries that wait for the client to connect, to acknowledge, or to read.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    deliveries: VecDeque<Delivery>,
+    bytes: usize,
+    /// How many are QoS 0. While there are any, further QoS 0 messages queue behind them to keep the order.
+    qos0: usize,
+}
+
+impl Queue {
+    pub(crate) fn len(&self) -> usize {
+        self.deliveries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.deliveries.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn has_qos0(&self) -> bool {
+        self.qos0 > 0
+    }
+
+    pub(crate) fn front(&self) -> Option<&Delivery> {
+        self.deliveries.front()
+    }
+
+    pub(crate) fn push(&mut self, delivery: Delivery) {
+        self.bytes += delivery.message.size();
+        self.qos0 += usize::from(delivery.qos == QoS::AtMostOnce);
+        self.deliveries.push_back(delivery);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Delivery> {
+        let delivery = self.deliveries.pop_front()?;
+        self.bytes -= delivery.message.size();
+        self.qos0 -= usize::from(delivery.qos == QoS::AtMostOnce);
+        if self.deliveries.is_empty() {
+            self.deliveries = VecDeque::new(); // a queue that was long does not keep its memory
+        }
+        Some(delivery)
+    }
+
+    /// Forgets the QoS 0 messages, which are for a connection and not for a session.
+    pub(crate) fn drop_qos0(&mut self) {
+        let Self { deliveries, bytes, qos0 } = self;
+        if *qos0 > 0 {
+            deliveries.retain(|delivery| {
+                let keep = delivery.qos > QoS::AtMostOnce;
+                if !keep {
+                    *bytes -= delivery.message.size();
+                }
+                keep
+            });
+            *qos0 = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(qos: QoS) -> Delivery {
+        let message = Message::from_publish(
+            hookmq_codec::Publish { topic: "a".into(), qos, ..Default::default() },
+            "".into(),
+            0,
+        );
+        Delivery { message: Arc::new(message), qos, retain: false, identifiers: Identifiers::new(), taps: None }
+    }
+
+    #[test]
+    fn packet_identifiers_are_reused_last_of_all() {
+        let mut inflight = Inflight::default();
+        assert_eq!((0..3).map(|_| inflight.insert(delivery(QoS::AtLeastOnce)).unwrap()).sum::<u16>(), 6);
+        assert!(inflight.remove(2).is_some());
+        assert!(inflight.remove(1).is_some());
+        assert!(inflight.remove(1).is_none());
+        assert_eq!(inflight.insert(delivery(QoS::AtLeastOnce)), Some(2));
+        assert_eq!(inflight.len(), 2);
+        let order: Vec<_> = inflight.in_order().into_iter().map(|(id, _)| id).collect();
+        assert_eq!(order, [3, 2]);
+    }
+
+    #[test]
+    fn there_are_65_535_packet_identifiers() {
+        let mut inflight = Inflight::default();
+        for expected in 1..=u16::MAX {
+            assert_eq!(inflight.insert(delivery(QoS::AtLeastOnce)), Some(expected));
+        }
+        assert_eq!(inflight.insert(delivery(QoS::AtLeastOnce)), None);
+    }
+
+    #[test]
+    fn a_queue_counts_what_it_holds() {
+        let mut queue = Queue::default();
+        queue.push(delivery(QoS::AtMostOnce));
+        queue.push(delivery(QoS::AtLeastOnce));
+        assert!(queue.has_qos0());
+        queue.drop_qos0();
+        assert_eq!((queue.len(), queue.bytes(), queue.has_qos0()), (1, 1, false));
+        assert_eq!(queue.pop().unwrap().qos, QoS::AtLeastOnce);
+        assert_eq!((queue.len(), queue.bytes()), (0, 0));
+    }
+}

@@ -1,0 +1,119 @@
+//! From one publish to all its receivers.
+
+use std::sync::Arc;
+
+use hookmq_codec::{QoS, ReasonCode};
+
+use crate::batch::Batch;
+use crate::broker::Broker;
+use crate::hook::{Event, TapId};
+use crate::message::Message;
+use crate::route::Route;
+use crate::routed::Routed;
+use crate::router::Grant;
+use crate::session::{Delivered, Session};
+
+/// A message was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// Whether any subscription matched.
+    pub matched: bool,
+}
+
+/// A message was not taken, by nobody. Its reason is Quota exceeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// Why, in words.
+    pub what: &'static str,
+}
+
+impl Refused {
+    /// The reason code to answer with.
+    pub const REASON: ReasonCode = ReasonCode::QuotaExceeded;
+}
+
+impl Broker {
+    /// Hands a message to all its receivers, the retained tree and the observers.
+    ///
+    /// `from` is the session that published it, for No Local; `by_client` is false for what the broker
+    /// publishes by itself. With QoS 1 or 2 the message is refused as a whole if any receiver that must
+    /// keep it has no room: an acknowledged message is never dropped for want of space.
+    pub fn publish(
+        &self,
+        message: Message,
+        from: Option<&Session>,
+        by_client: bool,
+        batch: &mut Batch,
+    ) -> Result<Published, Refused> {
+        let route = batch.routes.route(&self.router, &message.topic);
+        if message.qos > QoS::AtMostOnce && has_full_receiver(&route, message.qos) {
+            batch.counts.messages_refused += 1;
+            return Err(Refused { what: "a subscriber's queue is full" });
+        }
+        let mut scratch = std::mem::take(&mut batch.scratch);
+        let mut routed = Routed::new(message, &mut scratch);
+        batch.scratch = scratch;
+
+        if routed.message.retain {
+            // Stored before it is routed: a subscription made meanwhile sees it in the tree or live.
+            let shared = routed.shared();
+            if self.retained.write().store(&shared, &batch.limits).is_err() {
+                batch.counts.messages_refused += 1;
+                return Err(Refused { what: "there is no room for another retained message" });
+            }
+        }
+        let retain = routed.message.retain;
+        let taps = route.taps_sent.as_ref();
+        for receiver in &route.receivers {
+            let grant = match from {
+                Some(session) if session.serial == receiver.session.serial => match &receiver.own {
+                    Some(own) => own,
+                    None => continue, // [MQTT-3.8.3-3]
+                },
+                _ => &receiver.grant,
+            };
+            // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+            let retain = retain && grant.retain_as_published;
+            deliver(&receiver.session, &mut routed, grant, retain, taps, batch);
+        }
+        for group in &route.groups {
+            match group.pick(routed.message.qos) {
+                Some(member) => {
+                    let grant = Grant::of(member);
+                    let retain = retain && grant.retain_as_published;
+                    deliver(&member.session, &mut routed, &grant, retain, taps, batch);
+                }
+                None => batch.counts.messages_dropped += 1,
+            }
+        }
+        let observers = if by_client { &route.taps_client } else { &route.taps_broker };
+        if let Some(taps) = observers {
+            batch.events.push(Event::Published { message: routed.shared(), taps: Arc::clone(taps) });
+        }
+        batch.flush_if_large();
+        Ok(Published { matched: !route.receivers.is_empty() || !route.groups.is_empty() })
+    }
+}
+
+fn deliver(
+    session: &Arc<Session>,
+    routed: &mut Routed,
+    grant: &Grant,
+    retain: bool,
+    taps: Option<&Arc<[TapId]>>,
+    batch: &mut Batch,
+) {
+    if session.deliver(routed, grant, retain, taps, batch) == Delivered::Dropped {
+        batch.counts.messages_dropped += 1;
+    }
+}
+
+/// Whether a session that would have to keep the message has no room. A group has room if one of its
+/// members has.
+fn has_full_receiver(route: &Route, qos: QoS) -> bool {
+    let full = |session: &Session, granted: QoS| qos.min(granted) > QoS::AtMostOnce && session.is_full();
+    route.receivers.iter().any(|receiver| full(&receiver.session, receiver.grant.qos))
+        || route.groups.iter().any(|group| {
+            group.members.iter().all(|member| full(&member.session, member.subscription.options.qos))
+        })
+}

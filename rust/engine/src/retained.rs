@@ -1,0 +1,148 @@
+//! Retained messages: the last message of each topic that was published with RETAIN.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::limits::Limits;
+use crate::message::{Message, Millis};
+
+#[derive(Default)]
+struct Node {
+    children: HashMap<Box<str>, Node>,
+    message: Option<Arc<Message>>,
+}
+
+/// The retained messages in a tree of topic levels.
+#[derive(Default)]
+pub(crate) struct Retained {
+    root: Node,
+    count: usize,
+    bytes: usize,
+    /// Whether any message with an expiry was stored since the last sweep found none.
+    expiring: bool,
+}
+
+/// There is no room for another retained message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoRoom;
+
+impl Retained {
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Keeps a message in place of its topic's last; one without payload only clears the topic.
+    /// [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7]
+    pub(crate) fn store(&mut self, message: &Arc<Message>, limits: &Limits) -> Result<(), NoRoom> {
+        if message.payload.is_empty() {
+            self.remove(&message.topic);
+            return Ok(());
+        }
+        let mut node = &mut self.root;
+        let size = message.size();
+        let at_limit = self.count >= limits.max_retained_messages;
+        let replaced = find(node, &message.topic).map(|old| old.size());
+        if replaced.is_none() && at_limit
+            || self.bytes - replaced.unwrap_or_default() + size > limits.max_retained_bytes
+        {
+            return Err(NoRoom);
+        }
+        for level in message.topic.split('/') {
+            node = node.children.entry_ref(level).or_default();
+        }
+        node.message = Some(Arc::clone(message));
+        self.expiring |= message.expires_at.is_some();
+        self.bytes = self.bytes - replaced.unwrap_or_default() + size;
+        self.count += usize::from(replaced.is_none());
+        Ok(())
+    }
+
+    /// Clears a topic.
+    pub(crate) fn remove(&mut self, topic: &str) {
+        if let Some(message) = remove(&mut self.root, Some(topic)) {
+            self.count -= 1;
+            self.bytes -= message.size();
+        }
+    }
+
+    /// Visits every retained message that matches the filter and has not expired.
+    pub(crate) fn visit(&self, filter: &str, now: Millis, found: &mut dyn FnMut(&Arc<Message>)) {
+        visit(&self.root, Some(filter), true, &mut |message| {
+            if !message.expired(now) {
+                found(message);
+            }
+        });
+    }
+
+    /// Drops what has expired and says how many that was.
+    pub(crate) fn drop_expired(&mut self, now: Millis) -> usize {
+        if !self.expiring {
+            return 0;
+        }
+        let mut expired = Vec::new();
+        let mut later = false;
+        all(&self.root, &mut |message| match message.expired(now) {
+            true => expired.push(message.topic.clone()),
+            false => later |= message.expires_at.is_some(),
+        });
+        self.expiring = later;
+        expired.iter().for_each(|topic| self.remove(topic));
+        expired.len()
+    }
+}
+
+fn find<'a>(root: &'a Node, topic: &str) -> Option<&'a Arc<Message>> {
+    topic.split('/').try_fold(root, |node, level| node.children.get(level))?.message.as_ref()
+}
+
+fn remove(node: &mut Node, topic: Option<&str>) -> Option<Arc<Message>> {
+    let Some(topic) = topic else { return node.message.take() };
+    let (level, rest) = match topic.split_once('/') {
+        Some((level, rest)) => (level, Some(rest)),
+        None => (topic, None),
+    };
+    let child = node.children.get_mut(level)?;
+    let message = remove(child, rest);
+    if child.message.is_none() && child.children.is_empty() {
+        node.children.remove(level);
+    }
+    message
+}
+
+fn visit(node: &Node, filter: Option<&str>, top: bool, found: &mut dyn FnMut(&Arc<Message>)) {
+    let Some(filter) = filter else {
+        return node.message.iter().for_each(found);
+    };
+    let (level, rest) = match filter.split_once('/') {
+        Some((level, rest)) => (level, Some(rest)),
+        None => (filter, None),
+    };
+    // [MQTT-4.7.2-1] a leading wildcard does not reach topics that begin with $
+    let reached = |name: &str| !(top && name.starts_with('$'));
+    match level {
+        "#" => {
+            node.message.iter().for_each(&mut *found);
+            node.children.iter().filter(|(name, _)| reached(name)).for_each(|(_, child)| all(child, found));
+        }
+        "+" => {
+            for (_, child) in node.children.iter().filter(|(name, _)| reached(name)) {
+                visit(child, rest, false, found);
+            }
+        }
+        _ => {
+            if let Some(child) = node.children.get(level) {
+                visit(child, rest, false, found);
+            }
+        }
+    }
+}
+
+fn all(node: &Node, found: &mut dyn FnMut(&Arc<Message>)) {
+    node.message.iter().for_each(&mut *found);
+    node.children.values().for_each(|child| all(child, found));
+}

@@ -1,0 +1,59 @@
+//! What a topic name reaches, and each thread's memory of it.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::hook::TapId;
+use crate::router::{Grant, Router};
+use crate::session::Session;
+use crate::shared::SharedGroup;
+
+/// Topics a thread remembers. At the limit it forgets all: the topics in use come back at once.
+const REMEMBERED: usize = 65_536;
+
+/// A session that gets the message.
+pub(crate) struct Receiver {
+    pub(crate) session: Arc<Session>,
+    /// On which terms.
+    pub(crate) grant: Grant,
+    /// On which terms it gets what it published itself; `None` if not at all.
+    pub(crate) own: Option<Grant>,
+}
+
+/// What a topic name reaches.
+pub(crate) struct Route {
+    pub(crate) receivers: Box<[Receiver]>,
+    pub(crate) groups: Box<[Arc<SharedGroup>]>,
+    /// Observers of what clients publish.
+    pub(crate) taps_client: Option<Arc<[TapId]>>,
+    /// Observers of what the broker itself publishes.
+    pub(crate) taps_broker: Option<Arc<[TapId]>>,
+    /// Observers of what is sent.
+    pub(crate) taps_sent: Option<Arc<[TapId]>>,
+}
+
+/// One thread's cache of routes: a topic that comes again costs one look-up.
+#[derive(Default)]
+pub(crate) struct RouteCache {
+    generation: u64,
+    routes: HashMap<Box<str>, Arc<Route>>,
+}
+
+impl RouteCache {
+    pub(crate) fn route(&mut self, router: &Router, topic: &str) -> Arc<Route> {
+        if self.generation != router.generation() {
+            self.routes.clear();
+        } else if let Some(route) = self.routes.get(topic) {
+            return Arc::clone(route);
+        }
+        let (generation, route) = router.find(topic);
+        if self.generation != generation || self.routes.len() >= REMEMBERED {
+            self.routes.clear();
+            self.generation = generation;
+        }
+        let route = Arc::new(route);
+        self.routes.insert(topic.into(), Arc::clone(&route));
+        route
+    }
+}

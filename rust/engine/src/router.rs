@@ -1,0 +1,266 @@
+//! The subscription trie: which sessions, groups and taps a topic name reaches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hashbrown::HashMap;
+use hookmq_codec::{QoS, TopicFilter};
+use parking_lot::RwLock;
+
+use crate::hook::{Tap, TapId, TapKind};
+use crate::outbound::Identifiers;
+use crate::route::{Receiver, Route};
+use crate::session::Session;
+use crate::shared::SharedGroup;
+use crate::subscribers::{Subscriber, SubscriberSet};
+
+/// On which terms a session receives a message: the sum of its subscriptions that match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) qos: QoS,
+    pub(crate) retain_as_published: bool,
+    pub(crate) identifiers: Identifiers,
+}
+
+impl Grant {
+    pub(crate) fn of(subscriber: &Subscriber) -> Self {
+        let options = subscriber.subscription.options;
+        Self {
+            qos: options.qos,
+            retain_as_published: options.retain_as_published,
+            identifiers: subscriber.subscription.identifier.into_iter().collect(),
+        }
+    }
+
+    /// [MQTT-3.3.4-2] the highest QoS, [MQTT-3.3.4-3] [MQTT-3.3.4-4] every identifier
+    fn join(&mut self, other: Self) {
+        self.qos = self.qos.max(other.qos);
+        self.retain_as_published |= other.retain_as_published;
+        self.identifiers.extend(other.identifiers);
+    }
+}
+
+#[derive(Default)]
+struct Node {
+    children: HashMap<Box<str>, Node>,
+    /// Under `+`.
+    any: Option<Box<Node>>,
+    /// At this level.
+    here: Option<Box<Leaf>>,
+    /// At `#` below this level.
+    below: Option<Box<Leaf>>,
+}
+
+#[derive(Default)]
+struct Leaf {
+    subscribers: SubscriberSet,
+    groups: Vec<Arc<SharedGroup>>,
+    taps: Vec<Tap>,
+}
+
+impl Leaf {
+    fn is_empty(&self) -> bool {
+        self.subscribers.is_empty() && self.groups.is_empty() && self.taps.is_empty()
+    }
+}
+
+impl Node {
+    fn is_empty(&self) -> bool {
+        self.children.is_empty() && self.any.is_none() && self.here.is_none() && self.below.is_none()
+    }
+
+    /// The leaf of a filter, made if it is not there.
+    fn leaf_mut(&mut self, filter: &str) -> &mut Leaf {
+        let mut node = self;
+        for level in filter.split('/') {
+            node = match level {
+                "#" => return node.below.get_or_insert_default(),
+                "+" => node.any.get_or_insert_default(),
+                // `entry_ref` allocates the key only for a level that is new
+                _ => node.children.entry_ref(level).or_default(),
+            };
+        }
+        node.here.get_or_insert_default()
+    }
+
+    /// Changes the leaf of a filter and cuts off what is empty afterwards.
+    fn change(&mut self, filter: Option<&str>, edit: &mut dyn FnMut(&mut Leaf)) {
+        let Some(filter) = filter else { return edit_leaf(&mut self.here, edit) };
+        let (level, rest) = match filter.split_once('/') {
+            Some((level, rest)) => (level, Some(rest)),
+            None => (filter, None),
+        };
+        match level {
+            "#" => edit_leaf(&mut self.below, edit),
+            "+" => {
+                if let Some(node) = &mut self.any {
+                    node.change(rest, edit);
+                    if node.is_empty() {
+                        self.any = None;
+                    }
+                }
+            }
+            _ => {
+                if let Some(node) = self.children.get_mut(level) {
+                    node.change(rest, edit);
+                    if node.is_empty() {
+                        self.children.remove(level);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Visits every leaf whose filter matches. The recursion is as deep as a topic has levels, which
+    /// the limits bound.
+    fn visit<'a>(&'a self, topic: Option<&str>, wildcards: bool, found: &mut dyn FnMut(&'a Leaf)) {
+        if wildcards && let Some(leaf) = &self.below {
+            found(leaf);
+        }
+        let Some(topic) = topic else {
+            if let Some(leaf) = &self.here {
+                found(leaf);
+            }
+            return;
+        };
+        let (level, rest) = match topic.split_once('/') {
+            Some((level, rest)) => (level, Some(rest)),
+            None => (topic, None),
+        };
+        if let Some(node) = self.children.get(level) {
+            node.visit(rest, true, found);
+        }
+        if wildcards && let Some(node) = &self.any {
+            node.visit(rest, true, found);
+        }
+    }
+}
+
+fn edit_leaf(place: &mut Option<Box<Leaf>>, edit: &mut dyn FnMut(&mut Leaf)) {
+    if let Some(leaf) = place {
+        edit(leaf);
+        if leaf.is_empty() {
+            *place = None;
+        }
+    }
+}
+
+/// The one trie that all threads share. Each thread caches the routes it used; a change of any
+/// subscription raises the generation, which makes them stale.
+#[derive(Default)]
+pub(crate) struct Router {
+    root: RwLock<Node>,
+    generation: AtomicU64,
+}
+
+impl Router {
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn change(&self, edit: impl FnOnce(&mut Node)) {
+        let mut root = self.root.write();
+        edit(&mut root);
+        // Raised under the lock: a route that was found before is older than the generation.
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn subscribe(&self, filter: &TopicFilter, subscriber: Subscriber) {
+        self.change(|root| {
+            let leaf = root.leaf_mut(filter.filter());
+            let Some(name) = filter.share_name() else { return leaf.subscribers.insert(subscriber) };
+            match leaf.groups.iter_mut().find(|group| &*group.name == name) {
+                Some(group) => Arc::make_mut(group).insert(subscriber),
+                None => {
+                    let mut group = SharedGroup::new(name.into());
+                    group.insert(subscriber);
+                    leaf.groups.push(Arc::new(group));
+                }
+            }
+        });
+    }
+
+    pub(crate) fn unsubscribe<'a>(&self, filters: impl IntoIterator<Item = &'a TopicFilter>, session: &Session) {
+        let serial = session.serial;
+        self.change(|root| {
+            for filter in filters {
+                root.change(Some(filter.filter()), &mut |leaf| match filter.share_name() {
+                    None => leaf.subscribers.remove(serial),
+                    Some(name) => leaf.groups.retain_mut(|group| {
+                        if &*group.name == name {
+                            Arc::make_mut(group).remove(serial);
+                        }
+                        !group.members.is_empty()
+                    }),
+                });
+            }
+        });
+    }
+
+    pub(crate) fn add_tap(&self, filter: &TopicFilter, tap: Tap) {
+        self.change(|root| root.leaf_mut(filter.filter()).taps.push(tap));
+    }
+
+    pub(crate) fn remove_tap(&self, filter: &TopicFilter, id: TapId) {
+        self.change(|root| {
+            root.change(Some(filter.filter()), &mut |leaf| leaf.taps.retain(|tap| tap.id != id));
+        });
+    }
+
+    /// The route of a topic name, and the generation it belongs to.
+    pub(crate) fn find(&self, topic: &str) -> (u64, Route) {
+        let root = self.root.read();
+        let generation = self.generation();
+        let mut leaves = Vec::new();
+        // [MQTT-4.7.2-1]
+        root.visit(Some(topic), !topic.starts_with('$'), &mut |leaf| leaves.push(leaf));
+        (generation, merge(&leaves))
+    }
+}
+
+/// Joins what was found: one receiver for each session, however many of its filters match.
+fn merge(leaves: &[&Leaf]) -> Route {
+    let mut receivers: Vec<Receiver> = Vec::new();
+    let mut places: HashMap<u64, usize> = HashMap::new();
+    let mut taps: Vec<Tap> = Vec::new();
+    let mut groups = Vec::new();
+    for leaf in leaves {
+        taps.extend(&leaf.taps);
+        groups.extend(leaf.groups.iter().cloned());
+        for subscriber in leaf.subscribers.iter() {
+            let grant = Grant::of(subscriber);
+            // [MQTT-3.8.3-3] what the client itself published comes by the other subscriptions only
+            let own = (!subscriber.subscription.options.no_local).then(|| grant.clone());
+            let serial = subscriber.session.serial;
+            // One leaf has a session once; only several leaves need the table.
+            let place = (leaves.len() > 1).then(|| places.get(&serial).copied()).flatten();
+            match place.map(|place| &mut receivers[place]) {
+                Some(receiver) => {
+                    receiver.grant.join(grant);
+                    match (&mut receiver.own, own) {
+                        (Some(all), Some(own)) => all.join(own),
+                        (none @ None, own) => *none = own,
+                        (Some(_), None) => {}
+                    }
+                }
+                None => {
+                    if leaves.len() > 1 {
+                        places.insert(serial, receivers.len());
+                    }
+                    receivers.push(Receiver { session: Arc::clone(&subscriber.session), grant, own });
+                }
+            }
+        }
+    }
+    let of_kind = |kinds: &[TapKind]| -> Option<Arc<[TapId]>> {
+        let ids: Vec<_> = taps.iter().filter(|tap| kinds.contains(&tap.kind)).map(|tap| tap.id).collect();
+        (!ids.is_empty()).then(|| ids.into())
+    };
+    Route {
+        receivers: receivers.into(),
+        groups: groups.into(),
+        taps_client: of_kind(&[TapKind::Received, TapKind::Routed]),
+        taps_broker: of_kind(&[TapKind::Routed]),
+        taps_sent: of_kind(&[TapKind::Sent]),
+    }
+}

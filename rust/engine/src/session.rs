@@ -1,0 +1,412 @@
+//! A session: what the broker keeps for a client between and during its connections.
+//!
+//! Any thread may deliver to a session, so its state is behind a lock that is held for the copying of a few
+//! hundred bytes and never while a socket is written. Locks are taken in one order: registry, retained
+//! messages, session, router; no thread holds the locks of two sessions.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use hashbrown::{HashMap, HashSet};
+use hookmq_codec::{Ack, ConnAck, Packet, QoS, ReasonCode, SubscriptionOptions, TopicFilter, Will};
+use parking_lot::Mutex;
+
+use crate::batch::Batch;
+use crate::hook::{Sent, TapId};
+use crate::link::Link;
+use crate::message::Millis;
+use crate::outbound::{Delivery, Inflight, Phase, Queue};
+use crate::routed::{Routed, Shape, append_one};
+use crate::router::Grant;
+use crate::transport::Written;
+
+/// Messages are encoded for a connection as long as fewer bytes than this wait for its socket; the rest
+/// stays in the queue, where a message takes a pointer.
+const ENCODE_AHEAD: usize = 256 << 10;
+
+/// A session.
+pub struct Session {
+    /// The Client Identifier.
+    pub id: Arc<str>,
+    /// Tells sessions apart, also two that had the same Client Identifier one after the other.
+    pub(crate) serial: u64,
+    /// Whether it has a connection, for those who only want a hint.
+    connected: AtomicBool,
+    /// Whether its queue takes no further QoS 1 and 2 messages.
+    full: AtomicBool,
+    pub(crate) state: Mutex<State>,
+}
+
+/// A subscription of a session.
+#[derive(Debug, Clone)]
+pub(crate) struct Subscription {
+    pub(crate) options: SubscriptionOptions,
+    pub(crate) identifier: Option<u32>,
+}
+
+/// A Will and how long it is kept back after the connection ended.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingWill {
+    pub(crate) will: Will,
+    /// Will Delay Interval in seconds.
+    pub(crate) delay: u32,
+}
+
+/// What a session keeps.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) link: Option<Link>,
+    /// The session is over; nothing may be added to it.
+    pub(crate) ended: bool,
+    pub(crate) subscriptions: HashMap<TopicFilter, Subscription>,
+    pub(crate) inflight: Inflight,
+    pub(crate) queue: Queue,
+    /// Packet Identifiers under way that were not repeated yet on this connection, because the client
+    /// takes fewer at a time than it did.
+    pub(crate) unrepeated: VecDeque<u16>,
+    /// Packet Identifiers of QoS 2 messages that were received and not released. [MQTT-4.3.3-10]
+    pub(crate) received: HashSet<u16>,
+    /// Session Expiry Interval in seconds, `u32::MAX` for ever.
+    pub(crate) expiry: u32,
+    pub(crate) will: Option<PendingWill>,
+    /// Counts connects and disconnects, so that a timer knows whether it is still meant.
+    pub(crate) epoch: u64,
+}
+
+/// What became of a message that was delivered to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivered {
+    /// Sent, or kept until it can be.
+    Accepted,
+    /// QoS 0 without a connection, or without room.
+    Dropped,
+}
+
+impl Session {
+    pub(crate) fn new(id: Arc<str>, serial: u64) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            serial,
+            connected: AtomicBool::new(false),
+            full: AtomicBool::new(false),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Whether it has a connection at this moment.
+    pub fn is_connected(&self) -> bool {
+        self.connected.load(Relaxed)
+    }
+
+    /// Whether it takes no further QoS 1 and 2 messages.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Relaxed)
+    }
+
+    /// Gives the session a connection: CONNACK, what was under way, what waited.
+    pub(crate) fn attach(self: &Arc<Self>, state: &mut State, mut link: Link, connack: ConnAck, batch: &mut Batch) {
+        link.send(&Packet::ConnAck(connack), &mut batch.pool);
+        state.link = Some(link);
+        state.epoch += 1;
+        self.connected.store(true, Relaxed);
+        // [MQTT-4.4.0-1] what was under way is sent again, in order, with its Packet Identifiers
+        state.unrepeated = state.inflight.in_order().into_iter().map(|(id, _)| id).collect();
+        self.pump(state, batch);
+    }
+
+    /// Takes the connection away.
+    pub(crate) fn detach(&self, state: &mut State) -> Option<Link> {
+        let link = state.link.take()?;
+        state.epoch += 1;
+        state.queue.drop_qos0();
+        self.connected.store(false, Relaxed);
+        Some(link)
+    }
+
+    /// Hands over one message.
+    pub(crate) fn deliver(
+        self: &Arc<Self>,
+        routed: &mut Routed,
+        grant: &Grant,
+        retain: bool,
+        taps: Option<&Arc<[TapId]>>,
+        batch: &mut Batch,
+    ) -> Delivered {
+        let qos = routed.message.qos.min(grant.qos);
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        if qos == QoS::AtMostOnce {
+            let Some(link) = &mut state.link else { return Delivered::Dropped };
+            if !state.queue.has_qos0() {
+                let outcome = self.send_now(link, routed, qos, retain, grant, taps, batch);
+                return outcome;
+            }
+            if state.queue.len() >= batch.limits.max_queued_messages {
+                return Delivered::Dropped;
+            }
+        } else if state.ended {
+            return Delivered::Dropped;
+        }
+        state.queue.push(Delivery {
+            message: routed.shared(),
+            qos,
+            retain,
+            identifiers: grant.identifiers.clone(),
+            taps: taps.cloned(),
+        });
+        self.pump(state, batch);
+        Delivered::Accepted
+    }
+
+    /// Hands over a retained message. It always queues, because there may be a million of them.
+    pub(crate) fn deliver_retained(self: &Arc<Self>, state: &mut State, delivery: Delivery, batch: &mut Batch) {
+        let bound = batch.limits.max_queued_messages + batch.limits.max_retained_messages;
+        if state.queue.len() >= bound {
+            batch.counts.messages_dropped += 1;
+            return;
+        }
+        state.queue.push(delivery);
+        self.pump(state, batch);
+    }
+
+    /// Sends a QoS 0 message at once.
+    #[allow(clippy::too_many_arguments)]
+    fn send_now(
+        self: &Arc<Self>,
+        link: &mut Link,
+        routed: &mut Routed,
+        qos: QoS,
+        retain: bool,
+        grant: &Grant,
+        taps: Option<&Arc<[TapId]>>,
+        batch: &mut Batch,
+    ) -> Delivered {
+        if link.outbox.len() >= batch.limits.max_outbox_bytes {
+            return Delivered::Dropped;
+        }
+        let alias = link.aliases.find_or_assign(&routed.message.topic);
+        let v5 = link.version().is_v5();
+        let identifiers = if v5 { &grant.identifiers[..] } else { &[] };
+        let shape = Shape { v5, dup: false, qos, retain, packet_id: 0, identifiers, alias };
+        let Batch { pool, scratch, now, .. } = batch;
+        match routed.append(shape, link.max_packet_size, &mut link.outbox, pool, scratch, *now) {
+            Ok(bytes) => batch.appended += bytes,
+            Err(_) => {
+                if let Some((_, true)) = alias {
+                    link.aliases.unassign(&routed.message.topic);
+                }
+                return Delivered::Dropped;
+            }
+        }
+        batch.counts.messages_sent += 1;
+        batch.touch(self, link);
+        if let Some(taps) = taps {
+            let sent = Sent { receiver: Arc::clone(&self.id), qos, retain, packet_id: 0 };
+            batch.sent(routed.shared(), Arc::clone(taps), sent);
+        }
+        Delivered::Accepted
+    }
+
+    /// Sends what the client and its socket have room for: first what was under way before this
+    /// connection, then what waits.
+    pub(crate) fn pump(self: &Arc<Self>, state: &mut State, batch: &mut Batch) {
+        if let Some(link) = &mut state.link {
+            repeat(link, &mut state.unrepeated, &mut state.inflight, batch);
+            while state.unrepeated.is_empty() && link.outbox.len() < ENCODE_AHEAD {
+                let Some(front) = state.queue.front() else { break };
+                let under_way = front.qos > QoS::AtMostOnce;
+                if under_way && state.inflight.len() >= link.receive_maximum {
+                    break; // [MQTT-3.3.4-9]
+                }
+                let Some(delivery) = state.queue.pop() else { break };
+                if delivery.message.expired(batch.now) {
+                    batch.counts.messages_dropped += 1; // [MQTT-3.3.2-5]
+                    continue;
+                }
+                let packet_id = match under_way {
+                    true => state.inflight.insert(delivery.clone()).unwrap_or_default(),
+                    false => 0,
+                };
+                if !send_delivery(&self.id, link, &delivery, packet_id, false, batch) {
+                    state.inflight.remove(packet_id);
+                    batch.counts.messages_dropped += 1; // [MQTT-3.1.2-25]
+                }
+            }
+            if !link.outbox.is_empty() {
+                batch.touch(self, link);
+            }
+        }
+        let Batch { limits, .. } = batch;
+        let full = state.queue.len() >= limits.max_queued_messages
+            || state.queue.bytes() >= limits.max_queued_bytes;
+        if full != self.is_full() {
+            self.full.store(full, Relaxed);
+        }
+    }
+
+    /// PUBACK came. Says whether the Packet Identifier was known.
+    pub(crate) fn on_puback(self: &Arc<Self>, packet_id: u16, batch: &mut Batch) -> bool {
+        let state = &mut *self.state.lock();
+        match state.inflight.phase_mut(packet_id) {
+            Some(Phase::Published(delivery)) if delivery.qos == QoS::AtLeastOnce => {}
+            _ => return false,
+        }
+        state.inflight.remove(packet_id);
+        self.pump(state, batch);
+        true
+    }
+
+    /// PUBREC came.
+    pub(crate) fn on_pubrec(self: &Arc<Self>, ack: &Ack, batch: &mut Batch) {
+        let state = &mut *self.state.lock();
+        let reason = match state.inflight.phase_mut(ack.packet_id) {
+            Some(Phase::Published(delivery)) if delivery.qos < QoS::ExactlyOnce => return,
+            Some(Phase::Published(_)) if ack.reason.is_error() => {
+                // [MQTT-4.3.3-4] of 5.0: the receiver refused it, so its Packet Identifier is free
+                state.inflight.remove(ack.packet_id);
+                return self.pump(state, batch);
+            }
+            Some(phase) => {
+                *phase = Phase::Released;
+                ReasonCode::Success
+            }
+            None => ReasonCode::PacketIdentifierNotFound,
+        };
+        self.reply(state, Packet::PubRel(Ack::new(ack.packet_id, reason)), batch);
+    }
+
+    /// PUBCOMP came.
+    pub(crate) fn on_pubcomp(self: &Arc<Self>, packet_id: u16, batch: &mut Batch) {
+        let state = &mut *self.state.lock();
+        if matches!(state.inflight.phase_mut(packet_id), Some(Phase::Released)) {
+            state.inflight.remove(packet_id);
+            self.pump(state, batch);
+        }
+    }
+
+    /// Sends a packet to the client.
+    pub(crate) fn reply(self: &Arc<Self>, state: &mut State, packet: Packet, batch: &mut Batch) {
+        if let Some(link) = &mut state.link {
+            link.send(&packet, &mut batch.pool);
+            batch.touch(self, link);
+        }
+    }
+
+    /// Writes the outbox to the socket. The lock is not held meanwhile, so that other threads can go on
+    /// delivering; whoever finds `writing` set leaves its packets to the thread that writes.
+    pub(crate) fn flush(self: &Arc<Self>, batch: &mut Batch) {
+        loop {
+            let (id, transport, mut outbox) = {
+                let mut state = self.state.lock();
+                let Some(link) = &mut state.link else { return };
+                link.touched = false;
+                if link.writing || link.blocked || link.outbox.is_empty() {
+                    return;
+                }
+                link.writing = true;
+                (link.id, Arc::clone(&link.transport), std::mem::take(&mut link.outbox))
+            };
+            let written = transport.write(&mut outbox);
+            let state = &mut *self.state.lock();
+            let Some(link) = state.link.as_mut().filter(|link| link.id == id) else { return };
+            link.writing = false;
+            match written {
+                Written::All => outbox.recycle(&mut batch.pool),
+                Written::Blocked => {
+                    link.outbox.prepend(outbox);
+                    link.blocked = true;
+                    return transport.wake();
+                }
+                Written::Broken => {
+                    link.blocked = true;
+                    return transport.wake();
+                }
+            }
+            if !state.queue.is_empty() || !state.unrepeated.is_empty() {
+                self.pump(state, batch);
+            }
+        }
+    }
+
+    /// The socket takes bytes again.
+    pub(crate) fn unblock(self: &Arc<Self>, link_id: u64, batch: &mut Batch) {
+        if let Some(link) = self.state.lock().link.as_mut().filter(|link| link.id == link_id) {
+            link.blocked = false;
+        }
+        self.flush(batch);
+    }
+}
+
+/// Sends again what was under way when the last connection ended.
+fn repeat(
+    link: &mut Link,
+    unrepeated: &mut VecDeque<u16>,
+    inflight: &mut Inflight,
+    batch: &mut Batch,
+) {
+    while let Some(packet_id) = unrepeated.front().copied() {
+        let on_this_connection = inflight.len() - unrepeated.len();
+        if on_this_connection >= link.receive_maximum || link.outbox.len() >= ENCODE_AHEAD {
+            return;
+        }
+        unrepeated.pop_front();
+        let kept = match inflight.phase_mut(packet_id) {
+            Some(Phase::Published(delivery)) => {
+                let delivery = delivery.clone();
+                let receiver = Arc::clone(&link.client.id);
+                send_delivery(&receiver, link, &delivery, packet_id, true, batch) // [MQTT-3.3.1-1]
+            }
+            Some(Phase::Released) => {
+                link.send(&Packet::PubRel(Ack::new(packet_id, ReasonCode::Success)), &mut batch.pool);
+                true
+            }
+            None => true,
+        };
+        if !kept {
+            inflight.remove(packet_id);
+        }
+    }
+}
+
+/// Encodes a delivery for one client. `false` means that it is larger than the client takes.
+fn send_delivery(
+    receiver: &Arc<str>,
+    link: &mut Link,
+    delivery: &Delivery,
+    packet_id: u16,
+    dup: bool,
+    batch: &mut Batch,
+) -> bool {
+    let Delivery { message, qos, retain, identifiers, taps } = delivery;
+    let v5 = link.version().is_v5();
+    let shape = Shape {
+        v5,
+        dup,
+        qos: *qos,
+        retain: *retain,
+        packet_id,
+        identifiers: if v5 { &identifiers[..] } else { &[] },
+        alias: link.aliases.find_or_assign(&message.topic),
+    };
+    match append_one(message, shape, link.max_packet_size, &mut link.outbox, &mut batch.pool, batch.now) {
+        Ok(bytes) => batch.appended += bytes,
+        Err(_) => {
+            if let Some((_, true)) = shape.alias {
+                link.aliases.unassign(&message.topic);
+            }
+            return false;
+        }
+    }
+    batch.counts.messages_sent += 1;
+    if let Some(taps) = taps {
+        let sent = Sent { receiver: Arc::clone(receiver), qos: *qos, retain: *retain, packet_id };
+        batch.sent(Arc::clone(message), Arc::clone(taps), sent);
+    }
+    true
+}
+
+/// When a session that has no connection ends; `None` for never.
+pub(crate) fn expires_at(expiry: u32, disconnected_at: Millis) -> Option<Millis> {
+    (expiry != u32::MAX).then(|| disconnected_at + Millis::from(expiry) * 1000)
+}

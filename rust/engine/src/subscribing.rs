@@ -1,0 +1,172 @@
+//! SUBSCRIBE and UNSUBSCRIBE.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use bytestring::ByteString;
+use hookmq_codec::{
+    Packet, Properties, PropertyId, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeFilter, TopicFilter,
+    UnsubAck, Unsubscribe,
+};
+
+use crate::batch::Batch;
+use crate::connection::{Close, Connection};
+use crate::message::Message;
+use crate::outbound::Delivery;
+use crate::session::Subscription;
+use crate::subscribers::Subscriber;
+
+impl Connection {
+    /// SUBSCRIBE came. `authorized` holds what the deciders said of each filter; an empty slice allows all.
+    pub fn subscribe(
+        &mut self,
+        packet: Subscribe,
+        authorized: &[bool],
+        batch: &mut Batch,
+    ) -> Result<(), Close> {
+        let identifier = packet.properties.number(PropertyId::SubscriptionIdentifier);
+        let mut reasons = Vec::with_capacity(packet.filters.len());
+        let mut retained = Vec::new();
+        for (index, wanted) in packet.filters.into_iter().enumerate() {
+            let allowed = authorized.get(index).copied().unwrap_or(true);
+            reasons.push(match self.subscribe_one(wanted, identifier, allowed, batch)? {
+                Ok(Made { reason, retained: None }) => reason,
+                Ok(Made { reason, retained: Some(asked) }) => {
+                    retained.push(asked);
+                    reason
+                }
+                Err(reason) => reason,
+            });
+        }
+        let ack = SubAck { packet_id: packet.packet_id, properties: Properties::new(), reasons };
+        {
+            let state = &mut *self.session.state.lock();
+            self.session.reply(state, Packet::SubAck(ack), batch); // [MQTT-3.8.4-1] [MQTT-3.8.4-2]
+        }
+        for (filter, subscription) in retained {
+            self.send_retained(&filter, &subscription, batch);
+        }
+        Ok(())
+    }
+
+    fn subscribe_one(
+        &self,
+        wanted: SubscribeFilter,
+        identifier: Option<u32>,
+        authorized: bool,
+        batch: &mut Batch,
+    ) -> Result<Result<Made, ReasonCode>, Close> {
+        let SubscribeFilter { filter, options } = wanted;
+        let filter = match self.parse(&filter) {
+            Ok(filter) => filter,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if filter.share_name().is_some() && options.no_local {
+            // [MQTT-3.8.3-4]
+            return Err(Close::new(ReasonCode::ProtocolError, "No Local on a Shared Subscription"));
+        }
+        if !authorized {
+            batch.counts.unauthorized += 1;
+            return Ok(Err(ReasonCode::NotAuthorized));
+        }
+        let subscription = Subscription { options, identifier };
+        let existed = {
+            let state = &mut *self.session.state.lock();
+            if state.ended || state.link.as_ref().is_none_or(|link| link.id != self.link_id) {
+                return Ok(Err(ReasonCode::UnspecifiedError)); // taken over; nobody reads the answer
+            }
+            let room = state.subscriptions.len() < self.broker.limits.max_subscriptions;
+            if !room && !state.subscriptions.contains_key(&filter) {
+                return Ok(Err(ReasonCode::QuotaExceeded));
+            }
+            let existed = state.subscriptions.insert(filter.clone(), subscription.clone()).is_some();
+            let subscriber =
+                Subscriber { session: Arc::clone(&self.session), subscription: subscription.clone() };
+            self.broker.router.subscribe(&filter, subscriber); // [MQTT-3.8.4-3]
+            existed
+        };
+        let wants_retained = match options.retain_handling {
+            RetainHandling::Send => true,                // [MQTT-3.3.1-9]
+            RetainHandling::SendIfNew => !existed,       // [MQTT-3.3.1-10]
+            RetainHandling::DoNotSend => false,          // [MQTT-3.3.1-11]
+        } && filter.share_name().is_none();
+        let reason = match options.qos.value() {
+            0 => ReasonCode::Success,
+            1 => ReasonCode::GrantedQoS1,
+            _ => ReasonCode::GrantedQoS2,
+        };
+        Ok(Ok(Made { reason, retained: wants_retained.then_some((filter, subscription)) }))
+    }
+
+    fn parse(&self, text: &ByteString) -> Result<TopicFilter, ReasonCode> {
+        if text.split('/').nth(self.broker.limits.max_topic_levels).is_some() {
+            return Err(ReasonCode::TopicFilterInvalid);
+        }
+        // A copy of its own: a subscription outlives the buffer it was read from.
+        TopicFilter::parse(ByteString::from(&**text)).map_err(|_| ReasonCode::TopicFilterInvalid)
+    }
+
+    /// Sends the retained messages that match. The tree stays locked until all are queued, so that a newer
+    /// message of a topic cannot overtake the one found here.
+    fn send_retained(&self, filter: &TopicFilter, subscription: &Subscription, batch: &mut Batch) {
+        let broker = Arc::clone(&self.broker);
+        let retained = broker.retained.read();
+        let state = &mut *self.session.state.lock();
+        let now = batch.now;
+        retained.visit(filter.filter(), now, &mut |message| {
+            if subscription.options.no_local && message.publisher == self.session.id {
+                return;
+            }
+            let taps = match broker.watch_sent.load(Relaxed) {
+                true => batch.routes.route(&broker.router, &message.topic).taps_sent.clone(),
+                false => None,
+            };
+            let delivery = Delivery {
+                message: Arc::clone(message),
+                qos: message.qos.min(subscription.options.qos),
+                retain: true, // [MQTT-3.3.1-8]
+                identifiers: subscription.identifier.into_iter().collect(),
+                taps,
+            };
+            self.session.deliver_retained(state, delivery, batch);
+        });
+    }
+
+    /// UNSUBSCRIBE came.
+    pub fn unsubscribe(&mut self, packet: Unsubscribe, batch: &mut Batch) {
+        let state = &mut *self.session.state.lock();
+        let mut reasons = Vec::with_capacity(packet.filters.len());
+        let mut removed = Vec::new();
+        for text in &packet.filters {
+            reasons.push(match self.parse(text) {
+                // [MQTT-3.10.4-1] compared character by character
+                Ok(filter) if state.subscriptions.remove(&filter).is_some() => {
+                    removed.push(filter);
+                    ReasonCode::Success
+                }
+                Ok(_) => ReasonCode::NoSubscriptionExisted,
+                Err(reason) => reason,
+            });
+        }
+        if !removed.is_empty() {
+            self.broker.router.unsubscribe(&removed, &self.session); // [MQTT-3.10.4-2]
+        }
+        let ack = UnsubAck { packet_id: packet.packet_id, properties: Properties::new(), reasons };
+        self.session.reply(state, Packet::UnsubAck(ack), batch); // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+    }
+}
+
+/// A subscription that was made, and what to look for among the retained messages.
+struct Made {
+    reason: ReasonCode,
+    retained: Option<(TopicFilter, Subscription)>,
+}
+
+impl crate::Broker {
+    /// The retained messages that match a filter, for readers inside the process.
+    pub fn retained(&self, filter: &TopicFilter, now: crate::Millis) -> Vec<Arc<Message>> {
+        let mut found = Vec::new();
+        self.retained.read().visit(filter.filter(), now, &mut |message| found.push(Arc::clone(message)));
+        found
+    }
+}

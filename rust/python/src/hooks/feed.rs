@@ -1,0 +1,84 @@
+//! Messages in batches for the history.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use super::queue::{Queue, Weigh};
+use crate::properties;
+
+/// Rows handed over at a time.
+const ROWS: usize = 4096;
+
+/// A message to be stored.
+pub(crate) struct Row(pub(crate) Arc<hookmq_engine::Message>);
+
+impl Weigh for Row {
+    fn weight(&self) -> usize {
+        128 + self.0.size()
+    }
+}
+
+/// A queue of messages and the loop of the thread that stores them.
+#[pyclass(frozen, module = "hookmq._hookmq")]
+pub(crate) struct HistoryFeed {
+    pub(crate) queue: Arc<Queue<Row>>,
+}
+
+#[pymethods]
+impl HistoryFeed {
+    /// Calls `write(rows)` with up to 4,096 tuples `(time, topic, client_id, payload, qos, retain,
+    /// properties)` at a time until `close()` and nothing waits any more.
+    fn run(&self, py: Python<'_>, write: Py<PyAny>) -> PyResult<()> {
+        let mut slice = Vec::with_capacity(ROWS);
+        while py.detach(|| self.queue.take(&mut slice, ROWS, None)) {
+            let count = slice.len();
+            let rows = PyList::empty(py);
+            for Row(message) in slice.drain(..) {
+                let expiry = message.remaining_expiry(message.received_at);
+                let properties = match message.properties.is_empty() && expiry.is_none() {
+                    true => None,
+                    false => Some(properties::to_dict(py, &message.properties, expiry)?),
+                };
+                rows.append((
+                    message.received_at as f64 / 1000.0,
+                    &*message.topic,
+                    &*message.publisher,
+                    PyBytes::new(py, &message.payload),
+                    message.qos.value(),
+                    message.retain,
+                    properties,
+                ))?;
+            }
+            let written = write.call1(py, (rows,));
+            self.queue.done(count);
+            written?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything that was published before was written, at most `timeout` seconds. `False`
+    /// if the time was over first.
+    fn barrier(&self, py: Python<'_>, timeout: f64) -> bool {
+        let timeout = Duration::try_from_secs_f64(timeout).unwrap_or_default();
+        py.detach(|| self.queue.wait_done(timeout))
+    }
+
+    /// Lets the loop end when what waits was written.
+    fn close(&self) {
+        self.queue.close();
+    }
+
+    /// Messages that were not stored because the database was too slow.
+    #[getter]
+    fn dropped(&self) -> u64 {
+        self.queue.dropped()
+    }
+
+    /// Messages that wait.
+    fn __len__(&self) -> usize {
+        self.queue.len()
+    }
+}

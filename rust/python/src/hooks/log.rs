@@ -1,0 +1,49 @@
+//! Notices for Python's logging.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+
+use super::queue::{Queue, Weigh};
+
+/// Notices taken from the queue at a time.
+const SLICE: usize = 64;
+
+/// A line for the log.
+pub(crate) struct Notice {
+    pub(crate) client_id: Arc<str>,
+    pub(crate) text: String,
+}
+
+impl Weigh for Notice {
+    fn weight(&self) -> usize {
+        self.client_id.len() + self.text.len()
+    }
+}
+
+/// A queue of notices and the loop of the thread that logs them.
+#[pyclass(frozen, module = "hookmq._hookmq")]
+pub(crate) struct LogLane {
+    pub(crate) queue: Arc<Queue<Notice>>,
+}
+
+#[pymethods]
+impl LogLane {
+    /// Calls `write(client_id, text)` for each notice until `close()`.
+    fn run(&self, py: Python<'_>, write: Py<PyAny>) -> PyResult<()> {
+        let mut slice = Vec::with_capacity(SLICE);
+        while py.detach(|| self.queue.take(&mut slice, SLICE, None)) {
+            let count = slice.len();
+            for Notice { client_id, text } in slice.drain(..) {
+                write.call1(py, (&*client_id, text))?;
+            }
+            self.queue.done(count);
+        }
+        Ok(())
+    }
+
+    /// Lets the loop end.
+    fn close(&self) {
+        self.queue.close();
+    }
+}
