@@ -23,7 +23,11 @@ impl Ack {
         Self { packet_id, reason, properties: Properties::new() }
     }
 
-    pub(crate) fn decode(kind: PacketType, reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(
+        kind: PacketType,
+        reader: &mut Reader,
+        version: Version,
+    ) -> Result<Self, DecodeError> {
         let packet_id = reader.packet_id()?;
         if !version.is_v5() || reader.is_empty() {
             return Ok(Self::new(packet_id, ReasonCode::Success));

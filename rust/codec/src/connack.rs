@@ -33,7 +33,8 @@ impl ConnAck {
     }
 
     pub(crate) fn encode(&self, version: Version, out: &mut BytesMut) {
-        out.put_u8(u8::from(self.session_present));
+        // In 3.1 the byte is reserved.
+        out.put_u8(u8::from(self.session_present && version != Version::V31));
         match version {
             Version::V5 => {
                 out.put_u8(self.reason.value());

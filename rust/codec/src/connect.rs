@@ -55,8 +55,8 @@ impl Connect {
     pub fn version_hint(body: &Bytes) -> Version {
         let mut reader = Reader::new(body.clone());
         match (reader.binary(), reader.u8()) {
-            (Ok(name), Ok(3)) if name == "MQIsdp" => Version::V31,
-            (Ok(name), Ok(level)) if name == "MQTT" && level >= 5 => Version::V5,
+            (Ok(name), Ok(_)) if name == "MQIsdp" => Version::V31,
+            (Ok(_), Ok(level)) if level >= 5 => Version::V5,
             _ => Version::V311,
         }
     }
@@ -91,12 +91,20 @@ impl Connect {
         }
         let client_id = reader.string()?;
         let will = Self::decode_will(flags, reader, version)?;
-        let username = (flags & USERNAME != 0).then(|| reader.string()).transpose()?;
+        // 3.1 takes a flag without its field for a flag that is not set.
+        let missing = |reader: &Reader| version == Version::V31 && reader.is_empty();
+        let username = match flags & USERNAME != 0 && !missing(reader) {
+            true => Some(reader.string()?),
+            false => None,
+        };
         // [MQTT-3.1.2-22] of 3.1.1; 5.0 allows a password alone
-        if flags & PASSWORD != 0 && username.is_none() && !version.is_v5() {
+        if flags & PASSWORD != 0 && flags & USERNAME == 0 && !version.is_v5() {
             return Err(DecodeError::malformed("Password without User Name"));
         }
-        let password = (flags & PASSWORD != 0).then(|| reader.binary()).transpose()?;
+        let password = match flags & PASSWORD != 0 && !missing(reader) {
+            true => Some(reader.binary()?),
+            false => None,
+        };
         let clean_start = flags & CLEAN_START != 0;
         Ok(Self { version, clean_start, keep_alive, client_id, will, username, password, properties })
     }
@@ -129,9 +137,10 @@ impl Connect {
         let (name, level) = self.version.protocol();
         put_binary(out, name.as_bytes());
         out.put_u8(level);
-        let will_flags = self.will.as_ref().map_or(0, |will| {
-            WILL | will.qos.value() << 3 | if will.retain { WILL_RETAIN } else { 0 }
-        });
+        let will_flags = self
+            .will
+            .as_ref()
+            .map_or(0, |will| WILL | will.qos.value() << 3 | if will.retain { WILL_RETAIN } else { 0 });
         out.put_u8(
             will_flags
                 | if self.clean_start { CLEAN_START } else { 0 }

@@ -34,7 +34,9 @@ impl Decoder {
     /// Strings and payloads of the packet share the buffer's memory. Nothing is allocated by the length
     /// that a fixed header declares. After an error the stream cannot be read on.
     pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, DecodeError> {
-        let Some(header) = FixedHeader::parse(buffer, self.max_packet_size)? else { return Ok(None) };
+        let Some(header) = FixedHeader::parse(buffer, self.version, self.max_packet_size)? else {
+            return Ok(None);
+        };
         if buffer.len() < header.total() {
             return Ok(None);
         }

@@ -99,10 +99,7 @@ impl PropertyId {
     /// Whether a packet may carry the property more than once. (Several Subscription Identifiers occur
     /// only in a PUBLISH from server to client.)
     const fn repeats(self, carrier: Carrier) -> bool {
-        matches!(
-            (self, carrier),
-            (Self::UserProperty, _) | (Self::SubscriptionIdentifier, Carrier::Publish)
-        )
+        matches!((self, carrier), (Self::UserProperty, _) | (Self::SubscriptionIdentifier, Carrier::Publish))
     }
 
     /// Refuses values that the specification rules out for this property.

@@ -69,7 +69,15 @@ impl Publish {
             }
         }
         check_response_topic(&properties)?;
-        Ok(Self { dup, qos, retain: flags & RETAIN != 0, topic, packet_id, properties, payload: reader.rest() })
+        Ok(Self {
+            dup,
+            qos,
+            retain: flags & RETAIN != 0,
+            topic,
+            packet_id,
+            properties,
+            payload: reader.rest(),
+        })
     }
 
     pub(crate) fn encode(&self, version: Version, out: &mut BytesMut) {

@@ -92,7 +92,10 @@ impl Subscribe {
         let mut filters = Vec::new();
         while !reader.is_empty() {
             let filter = reader.string()?; // [MQTT-3.8.3-1]
-            filters.push(SubscribeFilter { filter, options: SubscriptionOptions::decode(reader.u8()?, version)? });
+            filters.push(SubscribeFilter {
+                filter,
+                options: SubscriptionOptions::decode(reader.u8()?, version)?,
+            });
         }
         if filters.is_empty() {
             return Err(DecodeError::protocol("SUBSCRIBE without a topic filter")); // [MQTT-3.8.3-2]

@@ -6,8 +6,8 @@ use bytes::BytesMut;
 
 use crate::hook::{Event, Sent, TapId};
 use crate::limits::Limits;
-use crate::message::{Message, Millis};
 use crate::link::Link;
+use crate::message::{Message, Millis};
 use crate::outbox::BufferPool;
 use crate::route::RouteCache;
 use crate::session::Session;

@@ -142,12 +142,13 @@ impl Broker {
             return Err(ReasonCode::ServerBusy);
         }
         if let Some(session) = &existing {
-            self.take_over(session, clean_start, batch);
-            if clean_start {
+            // A session that lasts as long as its connection ends with it, also by a takeover.
+            let ends = self.take_over(session, clean_start, batch) || clean_start;
+            if ends {
                 self.end_session(&mut sessions, session, batch); // [MQTT-3.1.2-4]
             }
         }
-        let resumed = existing.filter(|_| !clean_start).filter(|session| !session.state.lock().ended);
+        let resumed = existing.filter(|session| !session.state.lock().ended);
         let session_present = resumed.is_some(); // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
         let session = resumed.unwrap_or_else(|| {
             let session = Session::new(Arc::clone(&client.id), self.next_serial.fetch_add(1, Relaxed));
@@ -199,13 +200,20 @@ impl Broker {
             writing: false,
             blocked: false,
             touched: false,
-            receive_maximum: number(PropertyId::ReceiveMaximum).map_or(own, |theirs| own.min(theirs as usize)),
+            receive_maximum: number(PropertyId::ReceiveMaximum)
+                .map_or(own, |theirs| own.min(theirs as usize)),
             max_packet_size: number(PropertyId::MaximumPacketSize).map_or(usize::MAX, |size| size as usize),
             aliases: Aliases::new(aliases.min(self.limits.topic_alias_maximum)),
         }
     }
 
-    fn connack_properties(&self, connect: &Connect, client: &Client, assigned: bool, expiry: u32) -> Properties {
+    fn connack_properties(
+        &self,
+        connect: &Connect,
+        client: &Client,
+        assigned: bool,
+        expiry: u32,
+    ) -> Properties {
         if !connect.version.is_v5() {
             return Properties::new();
         }
@@ -217,6 +225,9 @@ impl Broker {
         if expiry != connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0) {
             properties = properties.with(PropertyId::SessionExpiryInterval, expiry);
         }
+        if client.keep_alive != connect.keep_alive {
+            properties = properties.with(PropertyId::ServerKeepAlive, u32::from(client.keep_alive));
+        }
         if assigned {
             // [MQTT-3.1.3-7] of 5.0
             properties = properties.with_text(PropertyId::AssignedClientIdentifier, &*client.id);
@@ -224,21 +235,24 @@ impl Broker {
         properties
     }
 
-    /// Ends the connection that a session has, because its client connects again.
-    fn take_over(&self, session: &Arc<Session>, clean_start: bool, batch: &mut Batch) {
-        let (link, will) = {
+    /// Ends the connection that a session has, because its client connects again. Says whether the session
+    /// is over with it.
+    fn take_over(&self, session: &Arc<Session>, clean_start: bool, batch: &mut Batch) -> bool {
+        let (link, will, ends) = {
             let state = &mut *session.state.lock();
-            let Some(link) = session.detach(state) else { return };
-            // A new connection before the delay is over keeps the will back, unless it ends the session.
-            let keeps_back = state.will.as_ref().is_some_and(|will| will.delay > 0) && !clean_start;
-            let will = if keeps_back { None } else { state.will.take() };
-            (link, will)
+            let Some(link) = session.detach(state) else { return false };
+            let ends = state.expiry == 0;
+            // A new connection before the delay is over keeps the will back, unless the session ends.
+            let delayed = state.will.as_ref().is_some_and(|will| will.delay > 0);
+            let will = if delayed && !clean_start && !ends { None } else { state.will.take() };
+            (link, will, ends)
         };
         link.close(ReasonCode::SessionTakenOver); // [MQTT-3.1.4-3]
         self.client_left(&link.client, ReasonCode::SessionTakenOver, "another connection took over", batch);
         if let Some(will) = will {
             self.publish_will(will, &link.client.id, batch);
         }
+        ends
     }
 
     /// Ends the connection of a client from this side, by its Client Identifier. Says whether it had one.

@@ -23,7 +23,7 @@ pub struct Client {
     pub version: Version,
     /// Whether it asked for a new session.
     pub clean_start: bool,
-    /// Keep Alive in seconds, 0 for none.
+    /// Keep Alive in seconds that is in force, 0 for none.
     pub keep_alive: u16,
     /// When it connected.
     pub connected_at: Millis,

@@ -108,13 +108,12 @@ impl Connection {
         batch.counts.messages_received += 1;
         batch.counts.bytes_received += publish.payload.len() as u64;
         let (qos, packet_id) = (publish.qos, publish.packet_id);
-        if publish.topic.split('/').nth(self.broker.limits.max_topic_levels).is_some() {
-            return Err(Close::new(ReasonCode::TopicNameInvalid, "topic has more levels than are allowed"));
-        }
         if qos == QoS::ExactlyOnce && !self.is_new(packet_id, batch)? {
             return Ok(());
         }
+        let too_deep = publish.topic.split('/').nth(self.broker.limits.max_topic_levels).is_some();
         let reason = match authorized && !publish.topic.starts_with("$SYS/") {
+            true if too_deep => ReasonCode::TopicNameInvalid,
             true => {
                 let message = Message::from_publish(publish, Arc::clone(&self.client.id), batch.now);
                 match self.broker.publish(message, Some(&self.session), true, batch) {
@@ -148,7 +147,13 @@ impl Connection {
     }
 
     /// Answers a PUBLISH. [MQTT-4.3.2-4] [MQTT-4.3.3-8]
-    fn acknowledge(&self, qos: QoS, packet_id: u16, reason: ReasonCode, batch: &mut Batch) -> Result<(), Close> {
+    fn acknowledge(
+        &self,
+        qos: QoS,
+        packet_id: u16,
+        reason: ReasonCode,
+        batch: &mut Batch,
+    ) -> Result<(), Close> {
         if qos == QoS::AtMostOnce {
             return Ok(());
         }

@@ -17,6 +17,10 @@ impl Broker {
     /// How much it holds.
     pub fn totals(&self) -> Totals {
         let retained = self.retained.read();
-        Totals { sessions: self.sessions.lock().len(), retained: retained.len(), retained_bytes: retained.bytes() }
+        Totals {
+            sessions: self.sessions.lock().len(),
+            retained: retained.len(),
+            retained_bytes: retained.bytes(),
+        }
     }
 }

@@ -27,6 +27,8 @@ pub struct Limits {
     pub max_subscriptions: usize,
     /// The longest Session Expiry Interval granted, in seconds; `u32::MAX` is for ever.
     pub max_session_expiry: u32,
+    /// Keep Alive in seconds for clients that ask for none; 0 leaves them without.
+    pub default_keep_alive: u16,
     /// Retained messages.
     pub max_retained_messages: usize,
     /// Bytes of retained messages.
@@ -47,6 +49,7 @@ impl Default for Limits {
             max_topic_levels: 128,
             max_subscriptions: 100_000,
             max_session_expiry: u32::MAX,
+            default_keep_alive: 0,
             max_retained_messages: 1_000_000,
             max_retained_bytes: 1 << 30,
         }

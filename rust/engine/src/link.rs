@@ -48,11 +48,7 @@ impl Link {
 
     /// Closes the connection, with a DISCONNECT that says why if the client can read one.
     pub(crate) fn close(&self, reason: ReasonCode) {
-        let farewell = match self.outbox.is_mid_packet() || self.writing {
-            true => Bytes::new(),
-            false => farewell(self.version(), reason),
-        };
-        self.transport.close(reason, farewell);
+        self.transport.close(reason, farewell(self.version(), reason));
     }
 }
 

@@ -97,9 +97,8 @@ impl Message {
     /// The Message Expiry Interval to send on, in whole seconds: what was received minus the time waited
     /// here. [MQTT-3.3.2-6]
     pub fn remaining_expiry(&self, now: Millis) -> Option<u32> {
-        self.expires_at.map(|deadline| {
-            u32::try_from(deadline.saturating_sub(now).div_ceil(1000)).unwrap_or(u32::MAX)
-        })
+        self.expires_at
+            .map(|deadline| u32::try_from(deadline.saturating_sub(now).div_ceil(1000)).unwrap_or(u32::MAX))
     }
 
     /// Roughly the memory it takes, for queue limits in bytes.

@@ -171,7 +171,13 @@ mod tests {
             "".into(),
             0,
         );
-        Delivery { message: Arc::new(message), qos, retain: false, identifiers: Identifiers::new(), taps: None }
+        Delivery {
+            message: Arc::new(message),
+            qos,
+            retain: false,
+            identifiers: Identifiers::new(),
+            taps: None,
+        }
     }
 
     #[test]

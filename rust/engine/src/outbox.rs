@@ -40,8 +40,6 @@ pub struct Outbox {
     chunks: VecDeque<Bytes>,
     tail: BytesMut,
     bytes: usize,
-    /// Whether the first byte is not the first of a packet.
-    mid_packet: bool,
 }
 
 impl Outbox {
@@ -53,11 +51,6 @@ impl Outbox {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
-    }
-
-    /// Whether a packet was written in part, so that nothing else may be written before its rest.
-    pub fn is_mid_packet(&self) -> bool {
-        self.mid_packet
     }
 
     /// The buffer to append packets to; [`Self::appended`] must be told afterwards.
@@ -102,8 +95,6 @@ impl Outbox {
     /// Forgets the first `written` bytes, which the socket took.
     pub fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        // Where packets begin is not recorded; with all gone it is known, otherwise assumed the worst.
-        self.mid_packet = self.bytes > 0;
         while let Some(chunk) = self.chunks.front_mut() {
             if written < chunk.len() {
                 return chunk.advance(written);
@@ -129,7 +120,6 @@ impl Outbox {
             self.chunks.push_front(chunk);
         }
         self.bytes += rest.bytes;
-        self.mid_packet = rest.mid_packet;
     }
 
     /// Returns the memory of an outbox that was written.

@@ -180,7 +180,11 @@ impl Router {
         });
     }
 
-    pub(crate) fn unsubscribe<'a>(&self, filters: impl IntoIterator<Item = &'a TopicFilter>, session: &Session) {
+    pub(crate) fn unsubscribe<'a>(
+        &self,
+        filters: impl IntoIterator<Item = &'a TopicFilter>,
+        session: &Session,
+    ) {
         let serial = session.serial;
         self.change(|root| {
             for filter in filters {

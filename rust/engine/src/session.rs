@@ -105,7 +105,13 @@ impl Session {
     }
 
     /// Gives the session a connection: CONNACK, what was under way, what waited.
-    pub(crate) fn attach(self: &Arc<Self>, state: &mut State, mut link: Link, connack: ConnAck, batch: &mut Batch) {
+    pub(crate) fn attach(
+        self: &Arc<Self>,
+        state: &mut State,
+        mut link: Link,
+        connack: ConnAck,
+        batch: &mut Batch,
+    ) {
         link.send(&Packet::ConnAck(connack), &mut batch.pool);
         state.link = Some(link);
         state.epoch += 1;
@@ -160,7 +166,12 @@ impl Session {
     }
 
     /// Hands over a retained message. It always queues, because there may be a million of them.
-    pub(crate) fn deliver_retained(self: &Arc<Self>, state: &mut State, delivery: Delivery, batch: &mut Batch) {
+    pub(crate) fn deliver_retained(
+        self: &Arc<Self>,
+        state: &mut State,
+        delivery: Delivery,
+        batch: &mut Batch,
+    ) {
         let bound = batch.limits.max_queued_messages + batch.limits.max_retained_messages;
         if state.queue.len() >= bound {
             batch.counts.messages_dropped += 1;
@@ -238,8 +249,8 @@ impl Session {
             }
         }
         let Batch { limits, .. } = batch;
-        let full = state.queue.len() >= limits.max_queued_messages
-            || state.queue.bytes() >= limits.max_queued_bytes;
+        let full =
+            state.queue.len() >= limits.max_queued_messages || state.queue.bytes() >= limits.max_queued_bytes;
         if full != self.is_full() {
             self.full.store(full, Relaxed);
         }
@@ -339,12 +350,7 @@ impl Session {
 }
 
 /// Sends again what was under way when the last connection ended.
-fn repeat(
-    link: &mut Link,
-    unrepeated: &mut VecDeque<u16>,
-    inflight: &mut Inflight,
-    batch: &mut Batch,
-) {
+fn repeat(link: &mut Link, unrepeated: &mut VecDeque<u16>, inflight: &mut Inflight, batch: &mut Batch) {
     while let Some(packet_id) = unrepeated.front().copied() {
         let on_this_connection = inflight.len() - unrepeated.len();
         if on_this_connection >= link.receive_maximum || link.outbox.len() >= ENCODE_AHEAD {

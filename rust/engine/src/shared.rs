@@ -38,8 +38,8 @@ impl SharedGroup {
         let start = self.turn.fetch_add(1, Relaxed);
         let turns = || (0..count).map(|step| &self.members[(start.wrapping_add(step)) % count]);
         let ready = |session: &Session| session.is_connected() && !session.is_full();
-        turns().find(|member| ready(&member.session)).or_else(|| {
-            turns().find(|member| qos.min(member.subscription.options.qos) > QoS::AtMostOnce)
-        })
+        turns()
+            .find(|member| ready(&member.session))
+            .or_else(|| turns().find(|member| qos.min(member.subscription.options.qos) > QoS::AtMostOnce))
     }
 }

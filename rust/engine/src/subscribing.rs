@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bytestring::ByteString;
 use hookmq_codec::{
-    Packet, Properties, PropertyId, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeFilter, TopicFilter,
-    UnsubAck, Unsubscribe,
+    Packet, Properties, PropertyId, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeFilter,
+    TopicFilter, UnsubAck, Unsubscribe,
 };
 
 use crate::batch::Batch;
@@ -86,9 +86,9 @@ impl Connection {
             existed
         };
         let wants_retained = match options.retain_handling {
-            RetainHandling::Send => true,                // [MQTT-3.3.1-9]
-            RetainHandling::SendIfNew => !existed,       // [MQTT-3.3.1-10]
-            RetainHandling::DoNotSend => false,          // [MQTT-3.3.1-11]
+            RetainHandling::Send => true,          // [MQTT-3.3.1-9]
+            RetainHandling::SendIfNew => !existed, // [MQTT-3.3.1-10]
+            RetainHandling::DoNotSend => false,    // [MQTT-3.3.1-11]
         } && filter.share_name().is_none();
         let reason = match options.qos.value() {
             0 => ReasonCode::Success,

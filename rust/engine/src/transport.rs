@@ -24,6 +24,7 @@ pub trait Transport: Send + Sync + 'static {
     /// Tells the task that owns the socket to look after it: bytes are left to be written.
     fn wake(&self);
 
-    /// Tells the task that owns the socket to send these last bytes, if it can at once, and to close.
+    /// Tells the task that owns the socket to send these last bytes, if that is possible at once and between
+    /// two packets, and to close.
     fn close(&self, reason: ReasonCode, farewell: Bytes);
 }

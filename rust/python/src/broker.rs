@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hookmq_codec::{Publish, QoS, TopicFilter, topic};
 use hookmq_engine::{Message as EngineMessage, Tap, TapKind};
 use hookmq_server::server::StartError;
-use hookmq_server::{Server, Settings};
+use hookmq_server::{Clock, Server, Settings};
 use parking_lot::RwLock;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -40,6 +40,7 @@ pub(crate) struct NativeBroker {
     runtime: Arc<Runtime>,
     broker: Arc<hookmq_engine::Broker>,
     server: RwLock<Option<Server>>,
+    clock: Clock,
     callbacks: Py<PyAny>,
 }
 
@@ -62,6 +63,7 @@ impl NativeBroker {
             queue_bytes: settings::number(settings, "hooks.queue_bytes")?,
             runtime,
             server: RwLock::new(None),
+            clock: Clock::new(),
             callbacks,
         })
     }
@@ -71,7 +73,7 @@ impl NativeBroker {
         let started = py.detach(|| {
             let deciders = Arc::<Runtime>::clone(&self.runtime);
             let pages = Arc::<Runtime>::clone(&self.runtime);
-            Server::start(self.settings.clone(), Arc::clone(&self.broker), deciders, pages)
+            Server::start(self.settings.clone(), Arc::clone(&self.broker), deciders, pages, self.clock)
         });
         let server = started.map_err(|error| match error {
             StartError::Bind(error) => {
@@ -85,7 +87,8 @@ impl NativeBroker {
         Ok(())
     }
 
-    /// Says farewell to every client and ends the network threads. Without effect the second time.
+    /// Says farewell to every client and ends the network threads. Hooks that still run may go on
+    /// publishing, to each other and to the history. Without effect the second time.
     fn stop(&self, py: Python<'_>) {
         py.detach(|| {
             let server = self.server.write().take();
@@ -93,6 +96,10 @@ impl NativeBroker {
                 server.stop();
             }
         });
+    }
+
+    /// Forgets every hook and subscription, and with them the Python objects they hold.
+    fn close(&self) {
         self.runtime.sinks.write().clear();
         self.runtime.client_hooks.write().clear();
     }
@@ -121,7 +128,8 @@ impl NativeBroker {
         retain: bool,
         properties: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<bool> {
-        topic::check_name(&topic).map_err(|error| PyValueError::new_err(format!("topic {topic:?} {error}")))?;
+        topic::check_name(&topic)
+            .map_err(|error| PyValueError::new_err(format!("topic {topic:?} {error}")))?;
         if topic.split('/').nth(self.settings.limits.max_topic_levels).is_some() {
             return Err(PyValueError::new_err("the topic has more levels than limits.max_topic_levels"));
         }
@@ -133,18 +141,11 @@ impl NativeBroker {
         }
         // Detached: the packets may be written to sockets before this returns.
         py.detach(|| {
-            let server = self.server.read();
-            let server = server.as_ref().ok_or_else(|| PyRuntimeError::new_err("the broker is not running"))?;
-            let publish = Publish {
-                topic: topic.into(),
-                payload,
-                qos,
-                retain,
-                properties,
-                ..Publish::default()
-            };
-            let message = EngineMessage::from_publish(publish, Arc::from(""), server.now());
-            match server.publish(message) {
+            let publish =
+                Publish { topic: topic.into(), payload, qos, retain, properties, ..Publish::default() };
+            let now = self.clock.now();
+            let message = EngineMessage::from_publish(publish, Arc::from(""), now);
+            match self.broker.with_batch(now, |batch| self.broker.publish(message, None, false, batch)) {
                 Ok(published) => Ok(published.matched),
                 Err(refused) => Err(PyRuntimeError::new_err(refused.what)),
             }
@@ -219,7 +220,11 @@ impl NativeBroker {
                 return Ok(HookHandle { hook, place: Place::Tap(id, filter) });
             }
         };
-        self.runtime.client_hooks.write().push(ClientHook { hook: Arc::clone(&hook), lane: queue, connected });
+        self.runtime.client_hooks.write().push(ClientHook {
+            hook: Arc::clone(&hook),
+            lane: queue,
+            connected,
+        });
         self.broker.watch_clients(true);
         Ok(HookHandle { hook, place: Place::Clients })
     }
@@ -246,8 +251,10 @@ impl NativeBroker {
         let inbox = Inbox::new(max_messages)?;
         let (id, filter) = self.tap(TapKind::Routed, filter, Sink::Inbox(Arc::clone(&inbox.queue)))?;
         if retained {
-            let now = self.server.read().as_ref().map_or(0, Server::now);
-            self.broker.retained(&filter, now).into_iter().for_each(|message| inbox.queue.push(message));
+            self.broker
+                .retained(&filter, self.clock.now())
+                .into_iter()
+                .for_each(|message| inbox.queue.push(message));
         }
         Ok((inbox, id))
     }

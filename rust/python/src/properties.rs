@@ -64,9 +64,9 @@ pub(crate) fn from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Properties> {
                 }
             }
             PropertyId::CorrelationData => {
-                let data = value.cast::<PyBytes>().map_err(|_| {
-                    PyTypeError::new_err("correlation_data must be bytes")
-                })?;
+                let data = value
+                    .cast::<PyBytes>()
+                    .map_err(|_| PyTypeError::new_err("correlation_data must be bytes"))?;
                 properties.push(*id, Value::Binary(Bytes::copy_from_slice(data.as_bytes())));
             }
             PropertyId::PayloadFormatIndicator => {

@@ -20,6 +20,11 @@ fn seconds(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<Duration> {
     Ok(Duration::try_from_secs_f64(value::<f64>(dict, key)?).unwrap_or(Duration::MAX))
 }
 
+/// A duration that MQTT counts in whole seconds; what is longer than it can say is for ever.
+fn whole_seconds(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<u32> {
+    Ok(value::<f64>(dict, key)?.ceil() as u32)
+}
+
 /// Reads what the server and the engine need.
 pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Settings> {
     Ok(Settings {
@@ -41,7 +46,8 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Settings> {
             topic_alias_maximum: value(dict, "limits.topic_alias_maximum")?,
             max_topic_levels: value(dict, "limits.max_topic_levels")?,
             max_subscriptions: value(dict, "limits.max_subscriptions")?,
-            max_session_expiry: value(dict, "limits.max_session_expiry")?,
+            max_session_expiry: whole_seconds(dict, "limits.max_session_expiry")?,
+            default_keep_alive: whole_seconds(dict, "limits.default_keep_alive")? as u16,
             max_retained_messages: value(dict, "limits.max_retained_messages")?,
             max_retained_bytes: value(dict, "limits.max_retained_bytes")?,
         },

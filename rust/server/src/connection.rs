@@ -59,7 +59,9 @@ pub(crate) async fn serve(
 fn end_connection(connection: Connection, end: &End, context: &Context, turn: &Mutex<Turn>) {
     let turn = &mut *turn.lock();
     turn.batch.begin(context.clock.now());
-    if end.reason.is_error() && !matches!(end.reason, ReasonCode::UnspecifiedError | ReasonCode::SessionTakenOver) {
+    if end.reason.is_error()
+        && !matches!(end.reason, ReasonCode::UnspecifiedError | ReasonCode::SessionTakenOver)
+    {
         let text = format!("disconnected: {} ({})", end.detail, end.reason);
         turn.batch.note(Event::Notice { client_id: Arc::clone(&connection.client().id), text });
     }

@@ -98,9 +98,8 @@ async fn read_connect(
             Err(error) => return Some(Err(error)),
         }
         buffer.reserve(1024);
-        let read = std::future::poll_fn(|cx| {
-            tokio_util::io::poll_read_buf(Pin::new(&mut *reader), cx, buffer)
-        });
+        let read =
+            std::future::poll_fn(|cx| tokio_util::io::poll_read_buf(Pin::new(&mut *reader), cx, buffer));
         if read.await.ok()? == 0 {
             return None;
         }
@@ -146,7 +145,10 @@ async fn admit(
         address: Some(address),
         version,
         clean_start: connect.clean_start,
-        keep_alive: connect.keep_alive,
+        keep_alive: match connect.keep_alive {
+            0 => context.settings.limits.default_keep_alive,
+            seconds => seconds,
+        },
         connected_at: context.clock.now(),
     });
     if let Verdict::Deny { reason, text } = context.deciders.authenticate(&client).wait().await {
@@ -168,8 +170,15 @@ async fn admit(
     connection.map_err(|reason| refusal(reason, "too many clients are connected", &client.id))
 }
 
-async fn may_leave_will(client: &Arc<Client>, topic: &str, qos: QoS, retain: bool, context: &Context) -> bool {
-    if topic.starts_with("$SYS/") || topic.split('/').nth(context.settings.limits.max_topic_levels).is_some() {
+async fn may_leave_will(
+    client: &Arc<Client>,
+    topic: &str,
+    qos: QoS,
+    retain: bool,
+    context: &Context,
+) -> bool {
+    if topic.starts_with("$SYS/") || topic.split('/').nth(context.settings.limits.max_topic_levels).is_some()
+    {
         return false;
     }
     !context.deciders.authorizes()

@@ -13,7 +13,8 @@
 //!
 //! # Threads
 //! `hookmq-net-N` run connections, the first of them accepts and ticks as well; `hookmq-http` runs the
-//! HTTP port, so that a page never delays a packet. Any thread may publish through [`Server::publish`].
+//! HTTP port, so that a page never delays a packet. Any other thread may publish with a batch it borrows from
+//! [`hookmq_engine::Broker::with_batch`].
 
 #![forbid(unsafe_code)]
 

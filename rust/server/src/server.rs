@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hookmq_codec::ReasonCode;
-use hookmq_engine::{Broker, Message, Millis, Published, Refused};
+use hookmq_engine::Broker;
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 
@@ -58,6 +58,7 @@ impl Server {
         broker: Arc<Broker>,
         deciders: Arc<dyn Deciders>,
         pages: Arc<dyn Pages>,
+        clock: Clock,
     ) -> Result<Self, StartError> {
         let mqtt = listener::bind("mqtt", &settings.host, settings.port)?;
         let web = settings.http_port.map(|port| listener::bind("http", &settings.host, port)).transpose()?;
@@ -68,7 +69,7 @@ impl Server {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             count => count,
         };
-        let context = Arc::new(Context { broker, deciders, settings, clock: Clock::new() });
+        let context = Arc::new(Context { broker, deciders, settings, clock });
         let workers: Vec<_> =
             (0..count).map(|index| Worker::start(index, &context.broker)).collect::<io::Result<_>>()?;
         let workers: Arc<[Worker]> = workers.into();
@@ -77,22 +78,6 @@ impl Server {
         first.handle.spawn(listener::accept(mqtt, Arc::clone(&context), Arc::clone(&workers)));
         first.handle.spawn(tick(Arc::clone(&context), Arc::clone(&first.turn)));
         Ok(Self { context, workers, http, address, http_address })
-    }
-
-    /// The broker inside.
-    pub fn broker(&self) -> &Arc<Broker> {
-        &self.context.broker
-    }
-
-    /// The time as the broker has it.
-    pub fn now(&self) -> Millis {
-        self.context.clock.now()
-    }
-
-    /// Publishes a message of the process itself.
-    pub fn publish(&self, message: Message) -> Result<Published, Refused> {
-        let broker = &self.context.broker;
-        broker.with_batch(self.now(), |batch| broker.publish(message, None, false, batch))
     }
 
     /// Tells every client that the server goes down, waits for them to be gone, and ends the threads.

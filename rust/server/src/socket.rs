@@ -3,9 +3,9 @@
 use std::io::{ErrorKind, IoSlice};
 
 use bytes::Bytes;
+use hookmq_codec::ReasonCode;
 use hookmq_engine::{Outbox, Transport, Written};
 use parking_lot::Mutex;
-use hookmq_codec::ReasonCode;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
@@ -20,11 +20,14 @@ pub(crate) struct Socket {
     /// Tells the owner that there is something to do: bytes left, or an end.
     pub(crate) attention: Notify,
     farewell: Mutex<Option<(ReasonCode, Bytes)>>,
+    /// Held while bytes are written. Whether the last write left a packet cut in two, so that nothing but
+    /// its rest may follow.
+    cut: Mutex<bool>,
 }
 
 impl Socket {
     pub(crate) fn new(writer: OwnedWriteHalf) -> Self {
-        Self { writer, attention: Notify::new(), farewell: Mutex::new(None) }
+        Self { writer, attention: Notify::new(), farewell: Mutex::new(None), cut: Mutex::new(false) }
     }
 
     /// Waits until the socket may take bytes again.
@@ -40,7 +43,9 @@ impl Socket {
 
     /// Writes bytes that need not arrive: the answer to a connection that is closed next.
     pub(crate) fn write_last(&self, bytes: &[u8]) {
-        if !bytes.is_empty() {
+        // The lock waits for a thread that writes packets at this moment.
+        let cut = self.cut.lock();
+        if !bytes.is_empty() && !*cut {
             let _ = self.writer.try_write(bytes);
         }
     }
@@ -51,10 +56,8 @@ impl Socket {
         let stream: &TcpStream = self.writer.as_ref();
         let _ = socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write);
     }
-}
 
-impl Transport for Socket {
-    fn write(&self, outbox: &mut Outbox) -> Written {
+    fn write_packets(&self, outbox: &mut Outbox) -> Written {
         while !outbox.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = outbox.slices(&mut slices);
@@ -67,6 +70,15 @@ impl Transport for Socket {
             }
         }
         Written::All
+    }
+}
+
+impl Transport for Socket {
+    fn write(&self, outbox: &mut Outbox) -> Written {
+        let mut cut = self.cut.lock();
+        let written = self.write_packets(outbox);
+        *cut = written != Written::All;
+        written
     }
 
     fn wake(&self) {

@@ -72,11 +72,13 @@ impl Lane {
                 Py::new(py, Message { message, sent })
                     .and_then(|message| hook.call(py, &[message.into_any()], &topic))
             }
-            Happening::Connected(client) => Py::new(py, Client { client })
-                .and_then(|client| hook.call(py, &[client.into_any()], "")),
+            Happening::Connected(client) => {
+                Py::new(py, Client { client }).and_then(|client| hook.call(py, &[client.into_any()], ""))
+            }
             Happening::Disconnected(client, reason, detail) => {
                 let text = format!("{detail} ({reason})").into_pyobject(py)?.into_any().unbind();
-                Py::new(py, Client { client }).and_then(|client| hook.call(py, &[client.into_any(), text], ""))
+                Py::new(py, Client { client })
+                    .and_then(|client| hook.call(py, &[client.into_any(), text], ""))
             }
         };
         counters.busy.fetch_add(started.elapsed().as_nanos() as u64, Relaxed);

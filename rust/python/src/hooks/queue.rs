@@ -48,8 +48,7 @@ pub(crate) struct Pushed<T> {
 
 impl<T: Weigh> Queue<T> {
     pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
-        let state =
-            State { items: VecDeque::new(), bytes: 0, closed: false, pushed: 0, done: 0, dropped: 0 };
+        let state = State { items: VecDeque::new(), bytes: 0, closed: false, pushed: 0, done: 0, dropped: 0 };
         Self {
             state: Mutex::new(state),
             filled: Condvar::new(),

@@ -136,9 +136,7 @@ impl Observer for Runtime {
                     self.tell_client(true, || Happening::Connected(Arc::clone(&client)));
                 }
                 Event::Disconnected { client, reason, detail } => {
-                    self.tell_client(false, || {
-                        Happening::Disconnected(Arc::clone(&client), reason, detail)
-                    });
+                    self.tell_client(false, || Happening::Disconnected(Arc::clone(&client), reason, detail));
                 }
                 Event::Notice { client_id, text } => {
                     self.notices.push(Notice { client_id, text }, Overflow::DropNewest);

@@ -1,0 +1,66 @@
+"""HookMQ: the MQTT broker that Python people program.
+
+>>> from hookmq import Broker
+>>> with Broker(port=0, http_port=None) as broker:
+...     broker.publish("tank/7/level", {"level": 42}, retain=True)
+...     with broker.subscribe("tank/+/level") as messages:
+...         print(messages.get(timeout=1).json())
+{'level': 42}
+
+The package is a map of itself: :mod:`hookmq.broker` is the façade, :mod:`hookmq.decorators` what registers
+hooks, :mod:`hookmq.hooks` which hooks there are, :mod:`hookmq.config` every setting and its default,
+:mod:`hookmq.errors` every error code.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Broker",
+    "Client",
+    "Deny",
+    "HookMQError",
+    "Message",
+    "Request",
+    "Response",
+    "Subscription",
+    "__version__",
+    "every",
+]
+
+if TYPE_CHECKING:
+    from .broker import Broker
+    from .errors import HookMQError
+    from .hooks import Deny
+    from .message import Client, Message
+    from .scheduler import every
+    from .subscription import Subscription
+    from .web import Request, Response
+
+# Where each name lives. They are imported when they are first used: `hookmq --help` needs none of them.
+_HOMES = {
+    "Broker": "broker",
+    "Client": "message",
+    "Deny": "hooks",
+    "HookMQError": "errors",
+    "Message": "message",
+    "Request": "web",
+    "Response": "web",
+    "Subscription": "subscription",
+    "every": "scheduler",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hookmq' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,623 @@
+"""The broker: one object that a script creates, decorates and runs."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import errno
+import functools
+import logging
+import os
+import platform
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from . import config
+from ._hookmq import BindError, Lane, NativeBroker
+from .aio import EventLoop
+from .callbacks import Callbacks
+from .decorators import Decorators
+from .errors import HookMQError, render
+from .failures import FailureLog
+from .hooks import Hook, HookInfo
+from .message import Message, encode_payload
+from .subscription import Subscription
+from .threads import HookThreads
+from .web import RouteInfo, Routes
+
+if TYPE_CHECKING:
+    import schedule
+
+    from .recorder import Recorder
+    from .scheduler import JobInfo, Scheduler
+    from .storage import History
+
+__all__ = ["Broker"]
+
+_log = logging.getLogger("hookmq")
+
+_UNSET: Any = object()
+
+
+class _Run:
+    """What exists from a start to its stop."""
+
+    def __init__(self, settings: config.Settings, native: NativeBroker, recorder: Recorder | None) -> None:
+        self.settings = settings
+        self.native = native
+        self.recorder = recorder
+        self.process = os.getpid()
+        self.threads = HookThreads()
+        self.observers: Lane = native.lane()
+        self.coroutines: Lane | None = None
+        self.deciding = False
+        self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+
+
+class Broker(Decorators):
+    """An MQTT broker (3.1, 3.1.1 and 5.0) with hooks in this process.
+
+    Args:
+        host: address to listen on. ``127.0.0.1`` by default: only this machine can connect.
+        port: MQTT port, 1883 by default; 0 takes a free one, see :attr:`port`.
+        http_port: port of the pages, 8080 by default; 0 takes a free one, ``None`` serves none.
+        data_dir: directory for what outlives the process; in memory without one.
+        config: a TOML file; ``hookmq.toml`` in the working directory is read by itself.
+        allow_anonymous: lets everyone connect although other machines can.
+        settings: sections of the configuration, such as ``limits={"max_clients": 5}``.
+
+    Flags and ``HOOKMQ_…`` variables win over these arguments, these win over the file. Nothing is bound before
+    :meth:`start`; hooks can be added before and after.
+
+    >>> broker = Broker(port=0, http_port=None)
+    >>> @broker.on_message_received("tank/{tank}/level")
+    ... def watch(msg, tank):
+    ...     print(tank, msg.json())
+    >>> with broker:
+    ...     broker.port > 0
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = _UNSET,
+        port: int = _UNSET,
+        http_port: int | None = _UNSET,
+        data_dir: str | os.PathLike[str] | None = _UNSET,
+        config: str | os.PathLike[str] | None = _UNSET,
+        allow_anonymous: bool = _UNSET,
+        **settings: Any,
+    ) -> None:
+        named = {
+            "host": host,
+            "port": port,
+            "http_port": http_port,
+            "data_dir": data_dir,
+            "config": config,
+            "allow_anonymous": allow_anonymous,
+        }
+        self._arguments = {key: value for key, value in named.items() if value is not _UNSET}
+        for key, value in settings.items():
+            if isinstance(value, Mapping):
+                self._arguments |= {f"{key}.{name}": inner for name, inner in value.items()}
+            else:
+                self._arguments[key] = value
+        self._lifecycle = threading.RLock()
+        self._stopped = threading.Event()
+        self._stopped.set()
+        self._run: _Run | None = None
+        self._hooks: list[Hook] = []
+        self._routes = Routes()
+        self._failures = FailureLog()
+        self._loop: EventLoop | None = None
+        self._loop_lock = threading.Lock()
+        self._callbacks = Callbacks(self._routes, self._event_loop, self._failures)
+        self._scheduler: Scheduler | None = None
+
+    # Life -----------------------------------------------------------------------------------------------
+
+    def start(self) -> Broker:
+        """Bind and serve in the background; return at once. Without effect while it runs.
+
+        Raises:
+            HookMQError: E1xx if an address cannot be bound, E3xx for a wrong setting, E601 if the history's
+                database cannot be used. Nothing is left behind then, and it can be started again.
+        """
+        if config.importing_app:
+            return self
+        with self._lifecycle:
+            if self._run is not None:
+                self._check_process()
+                return self
+            settings = self._resolve()
+            config.require_authentication(settings, authenticated=bool(self._callbacks.authenticators))
+            native = NativeBroker(settings.native(), self._callbacks)
+            recorder = self._open_recorder(settings, native)
+            run = _Run(settings, native, recorder)
+            try:
+                native.start()
+            except BindError as error:
+                if recorder is not None:
+                    recorder.close(0)
+                raise _bind_error(error) from None
+            self._run = run
+            self._stopped.clear()
+            _running.add(self)
+            self._start_threads(run)
+        return self
+
+    def stop(self) -> None:
+        """Say farewell to the clients, let the hooks finish what waits, end every thread.
+
+        Takes at most ``hooks.stop_grace`` (5 s) for hooks that do not end. Called from a hook, it returns at
+        once and the stop goes on behind it. Without effect when it does not run.
+        """
+        run = self._run
+        if run is None or run.process != os.getpid():
+            return
+        if self._in_hook(run):
+            threading.Thread(target=self._stop_now, name="hookmq-stop").start()
+        else:
+            self._stop_now()
+
+    def run(self) -> None:
+        """Start, tell where, and serve until Ctrl+C, SIGTERM or :meth:`stop`.
+
+        An error at the start is printed with its remedy and ends the process with its exit code.
+        """
+        if config.importing_app:
+            return
+        try:
+            self.start()
+        except HookMQError as error:
+            from .banner import wants_colour
+
+            print(render(error, colour=wants_colour(sys.stderr)), file=sys.stderr)
+            raise SystemExit(error.exit_code) from None
+        _log_to_terminal(str(self.settings["log.level"]))
+        self._print_banner()
+        try:
+            with _signals(self._stopped):
+                # In steps, because on some systems a wait without end cannot be interrupted.
+                while not self._stopped.wait(0.5):
+                    pass
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.stop()
+            with self._lifecycle:  # a stop that a hook asked for is over when this can be had
+                pass
+
+    async def serve(self) -> None:
+        """Start, and serve until it is stopped or this task is cancelled.
+
+        ```python
+        async def main():
+            await Broker(port=1884).serve()
+        ```
+        """
+        await asyncio.to_thread(self.start)
+        try:
+            while not self._stopped.is_set():
+                await asyncio.sleep(0.1)
+        finally:
+            await asyncio.to_thread(self.stop)
+
+    def __enter__(self) -> Broker:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Broker:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    # Where it is ----------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether it serves."""
+        return self._run is not None and self._run.process == os.getpid()
+
+    @property
+    def settings(self) -> config.Settings:
+        """Every setting and where its value came from; while it does not run, as a start would find them."""
+        return self._run.settings if self._run is not None else self._resolve()
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+        return str(self.settings["host"])
+
+    @property
+    def port(self) -> int:
+        """The MQTT port; with ``port=0`` the one that was free. Raises E503 while it does not run then."""
+        configured = self.settings["port"]
+        return self._active().native.port if self.running or configured == 0 else int(str(configured))
+
+    @property
+    def http_port(self) -> int | None:
+        """The HTTP port, ``None`` without HTTP."""
+        if self.running:
+            return self._active().native.http_port
+        configured = self.settings["http_port"]
+        return None if configured is None else int(str(configured))
+
+    # Messages -------------------------------------------------------------------------------------------
+
+    def publish(
+        self,
+        topic: str,
+        payload: object = None,
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        properties: Mapping[str, object] | None = None,
+    ) -> None:
+        """Publish a message from this process, from any thread.
+
+        Args:
+            topic: a topic name, without wildcards.
+            payload: ``bytes`` as they are, ``str`` as UTF-8, ``None`` as nothing, anything else as JSON.
+            qos: 0, 1 or 2.
+            retain: whether the broker keeps it for later subscribers; without payload it clears the topic.
+            properties: MQTT 5's, as in :attr:`Message.properties`.
+
+        Raises:
+            HookMQError: E503 when it does not run, E506 when a subscriber's queue is full (QoS 1 and 2).
+            ValueError: for a topic, QoS or property that cannot be.
+            TypeError: for a payload that has no JSON form.
+        """
+        native = self._active().native
+        data = encode_payload(payload)
+        try:
+            native.publish(topic, data, qos, retain, None if properties is None else dict(properties))
+        except RuntimeError as error:
+            raise HookMQError("E506", topic=topic, reason=str(error)) from None
+
+    def subscribe(self, filter: str = "#", *, retained: bool = True, maxsize: int = 10_000) -> Subscription:
+        """Return the messages that match as an iterator and an async iterator, the retained ones first.
+
+        Args:
+            filter: a topic filter.
+            retained: whether it begins with the retained messages.
+            maxsize: messages that may wait; beyond it the oldest go, counted in ``Subscription.dropped``.
+
+        ```python
+        with broker.subscribe("tank/#") as messages:
+            for msg in messages:
+                print(msg.topic, msg.text)
+        ```
+
+        Raises:
+            HookMQError: E502 if the filter is none, E503 when the broker does not run.
+        """
+        run = self._active()
+        try:
+            inbox, number = run.native.subscribe(filter, retained, maxsize)
+        except ValueError as error:
+            raise HookMQError("E502", filter=filter, problem=str(error)) from None
+        unsubscribe = functools.partial(run.native.unsubscribe, filter, number)
+        subscription = Subscription(filter, inbox, unsubscribe)
+        run.subscriptions.add(subscription)
+        return subscription
+
+    def history(
+        self,
+        filter: str = "#",
+        *,
+        since: Any = None,
+        until: Any = None,
+        client: str | None = None,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> History:
+        """Return the stored messages that match: of clients and of the broker itself.
+
+        It is read when the result is, and contains what was published before. See
+        :meth:`hookmq.storage.HistoryStore.query` for the arguments.
+
+        ```python
+        for row in broker.history("tank/+/level", since="10m").last(by="topic"):
+            print(row.topic, row.json())
+        ```
+
+        Raises:
+            HookMQError: E503 when the broker does not run, E507 when the history is switched off.
+        """
+        recorder = self._active().recorder
+        if recorder is None:
+            raise HookMQError("E507")
+        return recorder.store.query(
+            filter, since=since, until=until, client=client, limit=limit, newest=newest
+        )
+
+    def disconnect(self, client_id: str) -> bool:
+        """End a client's connection. Return whether it had one."""
+        return self._active().native.disconnect(client_id)
+
+    # What is registered ---------------------------------------------------------------------------------
+
+    @property
+    def hooks(self) -> list[HookInfo]:
+        """Every hook with its counters since the start."""
+        return [hook.info() for hook in self._hooks]
+
+    @property
+    def jobs(self) -> list[JobInfo]:
+        """Every scheduled job and what became of its runs."""
+        return [] if self._scheduler is None else self._scheduler.jobs
+
+    @property
+    def routes(self) -> list[RouteInfo]:
+        """Every page."""
+        return self._routes.infos
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """Counters since the start and totals of this moment, by name."""
+        run = self._active()
+        counters = dict(run.native.statistics())
+        if run.recorder is not None:
+            counters |= run.recorder.counters()
+        return counters
+
+    def wait_for_hooks(self, timeout: float = 5.0) -> bool:
+        """Wait until every observer was told what happened before. Return whether they were in time.
+
+        For tests, and for scripts that end: hooks run behind the broker, not in its way. Coroutines count
+        from when they are begun.
+        """
+        run = self._active()
+        lanes = [run.observers] if run.coroutines is None else [run.observers, run.coroutines]
+        return all(lane.wait(timeout) for lane in lanes)
+
+    # Registering, for the decorators --------------------------------------------------------------------
+
+    def _add_hook(self, hook: Hook) -> None:
+        with self._lifecycle:
+            for other in [other for other in self._hooks if hook.replaces(other)]:
+                self._hooks.remove(other)
+                self._disconnect_hook(other)
+            self._hooks.append(hook)
+            deciders = self._deciders(hook)
+            if deciders is not None:
+                deciders.append(hook)
+            if self._run is not None:
+                self._connect_hook(self._run, hook)
+
+    def _add_job(self, job: schedule.Job, function: Callable[..., Any], name: str | None) -> None:
+        with self._lifecycle:
+            if self._scheduler is None:
+                from .scheduler import Scheduler
+
+                self._scheduler = Scheduler(self._failures.failed, self._event_loop)
+            self._scheduler.add(job, function, name)
+            if self._run is not None:
+                self._scheduler.start()
+
+    def _add_route(self, path: str, function: Callable[..., Any], methods: tuple[str, ...] | None) -> None:
+        self._routes.add(path, function, methods)
+
+    def _deciders(self, hook: Hook) -> list[Hook] | None:
+        if not hook.spec.decides:
+            return None
+        authenticates = hook.spec.name == "authenticate"
+        return self._callbacks.authenticators if authenticates else self._callbacks.authorizers
+
+    def _connect_hook(self, run: _Run, hook: Hook) -> None:
+        """Give a hook its place in the native broker."""
+        if hook.spec.decides:
+            if not run.deciding:
+                run.deciding = True
+                for index in range(int(str(run.settings["hooks.decision_threads"]))):
+                    run.threads.start(f"decide-{index}", run.native.decisions().run)
+            self._tell_deciders(run)
+            return
+        lane, function = run.observers, hook.function
+        if hook.is_async:
+            function = self._later(hook)
+            if run.coroutines is None:
+                run.coroutines = run.native.lane()
+                run.threads.start("async-hooks", run.coroutines.run)
+            lane = run.coroutines
+        hook.handle = run.native.add_hook(
+            lane,
+            hook.spec.native,
+            function,
+            name=hook.name,
+            filter=hook.template.filter if hook.template else None,
+            # The key of an asynchronous call is taken from the first argument.
+            positional=len(hook.spec.arguments) if hook.is_async else hook.positional,
+            levels=list(hook.levels),
+            overflow=hook.overflow,
+        )
+
+    def _disconnect_hook(self, hook: Hook) -> None:
+        deciders = self._deciders(hook)
+        if deciders is not None:
+            deciders.remove(hook)
+            if self._run is not None:
+                self._tell_deciders(self._run)
+        elif self._run is not None and hook.handle is not None:
+            self._run.native.remove_hook(hook.handle)
+
+    def _tell_deciders(self, run: _Run) -> None:
+        run.native.decide(bool(self._callbacks.authenticators), bool(self._callbacks.authorizers))
+
+    def _later(self, hook: Hook) -> Callable[..., None]:
+        """Return a function that runs the coroutine function on the event loop, in order for each client."""
+        loop = self._event_loop()
+
+        def call(*arguments: Any, **levels: str) -> None:
+            make = functools.partial(hook.function, *arguments[: hook.positional], **levels)
+            loop.call(hook.name, f"{id(hook)} {arguments[0].client_id}", make)
+
+        return call
+
+    # Inside ---------------------------------------------------------------------------------------------
+
+    def _active(self) -> _Run:
+        if self._run is None:
+            raise HookMQError("E503")
+        self._check_process()
+        return self._run
+
+    def _check_process(self) -> None:
+        if self._run is not None and self._run.process != os.getpid():
+            raise HookMQError("E504")
+
+    def _resolve(self) -> config.Settings:
+        return config.resolve(
+            arguments=self._arguments, flags=config.process_flags, defaults=config.process_defaults
+        )
+
+    def _event_loop(self) -> EventLoop:
+        with self._loop_lock:
+            if self._loop is None:
+                self._loop = EventLoop(self._failures.failed)
+            return self._loop
+
+    def _open_recorder(self, settings: config.Settings, native: NativeBroker) -> Recorder | None:
+        if not settings["history.enabled"]:
+            return None
+        from .recorder import Recorder
+
+        return Recorder(settings, native)
+
+    def _start_threads(self, run: _Run) -> None:
+        run.threads.start("hooks", run.observers.run)
+        run.threads.start("log", functools.partial(run.native.log().run, self._callbacks.log))
+        if run.recorder is not None:
+            run.threads.start("history", run.recorder.run)
+        if run.native.http_port is not None:
+            for index in range(int(str(run.settings["hooks.page_threads"]))):
+                run.threads.start(f"page-{index}", run.native.pages().run)
+        for hook in self._hooks:
+            self._connect_hook(run, hook)
+        if self._scheduler is not None:
+            self._scheduler.start()
+
+    def _in_hook(self, run: _Run) -> bool:
+        current = threading.current_thread()
+        is_loop = self._loop is not None and current is self._loop.thread
+        return is_loop or run.threads.has_current() or current.name.startswith("hookmq-job-")
+
+    def _stop_now(self) -> None:
+        with self._lifecycle:
+            run, grace = self._run, 5.0
+            if run is None:
+                return
+            grace = float(str(run.settings["hooks.stop_grace"]))
+            run.native.stop()
+            if self._scheduler is not None:
+                self._scheduler.stop(grace)
+            for subscription in list(run.subscriptions):
+                subscription.close()
+            # What happened before the stop is still told; what hooks publish meanwhile is still stored.
+            for lane in (run.observers, run.coroutines):
+                if lane is not None and not lane.wait(grace):
+                    lane.clear()
+            if self._loop is not None:
+                self._loop.stop(grace)
+                self._loop = None
+            if run.recorder is not None:
+                run.recorder.close(grace)
+            for lane in (run.observers, run.coroutines):
+                if lane is not None:
+                    lane.close()
+            for pool in (run.native.decisions(), run.native.pages()):
+                pool.close()
+            run.native.log().close()
+            if stuck := run.threads.join(grace):
+                _log.warning("a hook did not end: %s", ", ".join(stuck))
+            run.native.close()
+            for hook in self._hooks:
+                hook.handle = None
+            self._run = None
+            _running.discard(self)
+            self._stopped.set()
+
+    def _print_banner(self) -> None:
+        from . import __version__
+        from .banner import BannerHook, BannerInfo, write
+
+        run = self._active()
+        host = self.host if ":" not in self.host else f"[{self.host}]"
+        hooks = [
+            BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in self.hooks
+        ] + [BannerHook(job.name, job.description, job.where, scheduled=True) for job in self.jobs]
+        info = BannerInfo(
+            version=__version__,
+            python=platform.python_version(),
+            platform=f"{platform.system()} {platform.machine()}",
+            mqtt=[f"mqtt://{host}:{self.port}"],
+            http=None if self.http_port is None else f"http://{host}:{self.http_port}/",
+            pages=[route.path for route in self.routes],
+            storage=None if run.recorder is None else run.recorder.describe(),
+            hooks=hooks,
+            loopback_only=config.is_loopback(self.host),
+        )
+        write(info, sys.stdout)
+        sys.stdout.flush()
+
+
+# Brokers that run, so that none of their threads outlives the interpreter.
+_running: weakref.WeakSet[Broker] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    for broker in list(_running):
+        broker.stop()
+
+
+def _bind_error(error: BindError) -> HookMQError:
+    purpose, host, port, number, text = error.args
+    flag = "--port" if purpose == "mqtt" else "--http-port"
+    if number == errno.EADDRINUSE:
+        return HookMQError("E101", port=port, what=purpose, flag=flag)
+    if number in (errno.EACCES, errno.EPERM):
+        return HookMQError("E103", port=port, what=purpose, flag=flag)
+    return HookMQError("E102", host=host, reason=text)
+
+
+@contextlib.contextmanager
+def _signals(stopped: threading.Event) -> Iterator[None]:
+    """Let SIGTERM end the wait like Ctrl+C does, where signals can be had: in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def on_terminate(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, on_terminate)
+    # A shell starts background jobs with SIGINT ignored; a broker is to end by it all the same.
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGINT, interrupt)
+
+
+def _log_to_terminal(level: str) -> None:
+    """Show the log on stderr, unless the program set logging up for itself."""
+    if not logging.getLogger().handlers:
+        logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+        _log.setLevel(level.upper())

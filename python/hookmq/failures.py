@@ -1,0 +1,56 @@
+"""What hooks raise, in the log: at once and whole the first time, then counted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+__all__ = ["FailureLog"]
+
+_log = logging.getLogger("hookmq.hooks")
+
+QUIET = 10.0
+"""Seconds from one report of a hook to its next; what comes between is counted."""
+
+
+class FailureLog:
+    """Reports what hooks raise without filling the log: a hook that fails for each of a million messages
+    is reported at once, and then every ten seconds with a count.
+
+    >>> log = FailureLog()
+    >>> log.dropped("watch", 3)
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: dict[str, float] = {}
+        self._silent: dict[str, int] = {}
+
+    def failed(self, name: str, error: BaseException) -> None:
+        """Report that a hook raised."""
+        if (count := self._count(name, 1)) == 1:
+            _log.error("%s raised %s", name, _short(error), exc_info=error)
+        elif count:
+            _log.error("%s raised %d times, last %s", name, count, _short(error), exc_info=error)
+
+    def dropped(self, name: str, events: int) -> None:
+        """Report that events for a hook were dropped, because it is slower than they come."""
+        if count := self._count(f"{name} (dropped)", events):
+            _log.warning("%s is too slow: %d events were dropped", name, count)
+
+    def _count(self, key: str, number: int) -> int:
+        """Return how many to report now, 0 for none yet."""
+        now = time.monotonic()
+        with self._lock:
+            number += self._silent.pop(key, 0)
+            if now - self._last.get(key, -QUIET) < QUIET:
+                self._silent[key] = number
+                return 0
+            self._last[key] = now
+            return number
+
+
+def _short(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

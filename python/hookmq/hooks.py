@@ -1,0 +1,292 @@
+"""Which hooks there are, and how a function becomes one.
+
+``HOOKS`` is the one registry: decorators, ``broker.hooks`` and the documentation follow it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ._hookmq import HookHandle, check_filter
+from .errors import HookMQError
+
+__all__ = ["HOOKS", "Deny", "Hook", "HookInfo", "HookSpec", "Template", "where_defined"]
+
+
+class Deny(Exception):
+    """Raised by a decider to say no, with words for the client and a reason code.
+
+    ``reason`` goes to the client as the reason string (MQTT 5). ``code`` is a reason code of MQTT 5 from 0x80
+    on; 0x87 is "not authorized", 0x86 "bad user name or password".
+
+    >>> str(Deny("come back tomorrow", code=0x88))
+    'come back tomorrow'
+    """
+
+    def __init__(self, reason: str = "not authorized", *, code: int = 0x87) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class HookSpec:
+    """A kind of hook.
+
+    ``native`` is its name in the native module; ``arguments`` what it is given, by position; a hook that is
+    ``filtered`` takes a topic filter, one that ``decides`` answers instead of observing.
+    """
+
+    name: str
+    when: str
+    arguments: tuple[str, ...]
+    native: str
+    filtered: bool = False
+    decides: bool = False
+
+
+_SPECS = (
+    HookSpec(
+        "on_message_received",
+        "A client published a message, or its will was published. What the broker itself publishes does not "
+        "fire it, so a hook that publishes cannot call itself.",
+        ("message",),
+        "received",
+        filtered=True,
+    ),
+    HookSpec(
+        "on_message_sent",
+        "A message was sent to a client, once for each receiver; `message.client_id` is the receiver.",
+        ("message",),
+        "sent",
+        filtered=True,
+    ),
+    HookSpec("on_client_connected", "A client connected.", ("client",), "connected"),
+    HookSpec(
+        "on_client_disconnected",
+        "A client's connection ended; `reason` says why, in words.",
+        ("client", "reason"),
+        "disconnected",
+    ),
+    HookSpec(
+        "authenticate",
+        "A client wants to connect. True lets it in, False refuses it, None has no opinion; with no opinion "
+        "from anyone, and with any error or time-out, it is refused.",
+        ("client",),
+        "authenticate",
+        decides=True,
+    ),
+    HookSpec(
+        "authorize",
+        "A client wants to publish to a topic, or to subscribe to a filter. True and None allow it if nobody "
+        "says False; an error or a time-out denies it.",
+        ("client", "action", "topic", "qos", "retain"),
+        "authorize",
+        decides=True,
+    ),
+)
+
+HOOKS: Mapping[str, HookSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
+"""The registry: name → :class:`HookSpec`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A topic filter in which ``{name}`` stands for one level that is handed over by name.
+
+    >>> Template.parse("tank/{tank}/level")
+    Template(text='tank/{tank}/level', filter='tank/+/level', levels=((1, 'tank'),))
+    """
+
+    text: str
+    filter: str
+    levels: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Template:
+        """Read a template. Raises E502 for what is no topic filter."""
+        if not isinstance(text, str):
+            raise HookMQError("E502", filter=repr(text), problem="it is not a string")
+        parts, levels = text.split("/"), []
+        for index, part in enumerate(parts):
+            if "{" not in part and "}" not in part:
+                continue
+            name = part[1:-1]
+            if not (part.startswith("{") and part.endswith("}") and name.isidentifier()):
+                problem = f"`{part}` must be a whole level that reads {{name}}"
+                raise HookMQError("E502", filter=text, problem=problem)
+            if name in (other for _, other in levels):
+                raise HookMQError("E502", filter=text, problem=f"it names {{{name}}} twice")
+            levels.append((index, name))
+            parts[index] = "+"
+        filter = "/".join(parts)
+        try:
+            check_filter(filter)
+        except ValueError as error:
+            raise HookMQError("E502", filter=text, problem=f"it {error}") from None
+        return cls(text, filter, tuple(levels))
+
+
+@dataclass(frozen=True, slots=True)
+class HookInfo:
+    """What ``broker.hooks`` tells of a hook: what it is, where it stands, what it counted since the start.
+
+    ``busy`` is in seconds; ``queued`` are events that wait, ``dropped`` those that were lost to a full queue.
+    """
+
+    name: str
+    kind: str
+    filter: str | None
+    where: str
+    calls: int = 0
+    errors: int = 0
+    dropped: int = 0
+    queued: int = 0
+    busy: float = 0.0
+
+
+@dataclass(eq=False)
+class Hook:
+    """A function that was registered for a kind of hook."""
+
+    spec: HookSpec
+    function: Callable[..., Any]
+    name: str
+    template: Template | None
+    overflow: str
+    where: str
+    positional: int
+    levels: Sequence[tuple[int, str]]
+    handle: HookHandle | None = field(default=None, repr=False)
+    calls: int = 0
+    errors: int = 0
+
+    @classmethod
+    def of(
+        cls, spec: HookSpec, function: Callable[..., Any], filter: str | None, overflow: str, name: str | None
+    ) -> Hook:
+        """Check that the function fits the hook. Raises E501 or E502 with what is wrong."""
+        where = where_defined(function)
+        template = Template.parse(filter) if filter is not None else None
+        if overflow not in ("drop_oldest", "drop_newest"):
+            problem = f"overflow is {overflow!r}, it must be 'drop_oldest' or 'drop_newest'"
+            raise _unfit(spec, function, where, problem)
+        levels = template.levels if template else ()
+        positional, taken = _fit(spec, function, where, levels, template)
+        named = name or getattr(function, "__name__", type(function).__name__)
+        return cls(spec, function, named, template, overflow, where, positional, taken)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return inspect.iscoroutinefunction(inspect.unwrap(self.function)) or inspect.iscoroutinefunction(
+            getattr(self.function, "__call__", None)  # noqa: B004 - the method itself is wanted
+        )
+
+    def info(self) -> HookInfo:
+        """Return what is known of it at this moment."""
+        handle = self.handle
+        filter = self.template.text if self.template else None
+        if handle is None:
+            return HookInfo(self.name, self.spec.name, filter, self.where, self.calls, self.errors)
+        return HookInfo(
+            self.name,
+            self.spec.name,
+            filter,
+            self.where,
+            handle.calls,
+            handle.errors + self.errors,
+            handle.dropped,
+            handle.queued,
+            handle.busy,
+        )
+
+    def replaces(self, other: Hook) -> bool:
+        """Say whether this is the same function defined again: a cell that was run once more.
+
+        Two functions of one name in one file are two hooks; the same place, or another text of
+        ``__main__``, is a repetition.
+        """
+        if (self.spec, self.name) != (other.spec, other.name):
+            return False
+        mine, theirs = self.function, other.function
+        if getattr(mine, "__module__", None) != getattr(theirs, "__module__", None):
+            return False
+        here, there = _code_place(mine), _code_place(theirs)
+        return here == there or here[0] != there[0]
+
+
+def where_defined(function: Callable[..., Any]) -> str:
+    """Return ``app.py:7``: the file, relative to the working directory if it is below, and the line."""
+    file, line = _code_place(function)
+    if not file:
+        return "?"
+    try:
+        shown = os.path.relpath(file)
+    except ValueError:  # another drive
+        shown = file
+    return f"{file if shown.startswith('..') else shown}:{line}"
+
+
+def _code_place(function: Callable[..., Any]) -> tuple[str, int]:
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None) or getattr(
+        getattr(type(function), "__call__", None), "__code__", None
+    )
+    return (code.co_filename, code.co_firstlineno) if code else ("", 0)
+
+
+def _unfit(spec: HookSpec, function: Callable[..., Any], where: str, problem: str) -> HookMQError:
+    name = getattr(function, "__name__", repr(function))
+    return HookMQError("E501", hook=spec.name, function=name, where=where, problem=problem)
+
+
+def _fit(
+    spec: HookSpec,
+    function: Callable[..., Any],
+    where: str,
+    levels: Sequence[tuple[int, str]],
+    template: Template | None,
+) -> tuple[int, list[tuple[int, str]]]:
+    """Return how many arguments the function takes by position, and which levels by name."""
+    if not callable(function):
+        raise _unfit(spec, function, where, "it is not a function")
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some built-ins tell nothing: give them all there is
+        return len(spec.arguments), []
+    names = {name for _, name in levels}
+    any_name = any(one.kind is one.VAR_KEYWORD for one in parameters)
+    positional, taken = 0, set(names) if any_name else set()
+    limit = len(spec.arguments)
+    given = ", ".join(spec.arguments)
+    for one in parameters:
+        if one.kind is one.VAR_POSITIONAL:
+            positional = limit
+        elif one.name in names and one.kind is not one.POSITIONAL_ONLY:
+            taken.add(one.name)
+        elif one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD):
+            if taken - (names if any_name else set()):
+                problem = f"`{one.name}` stands behind a level of the topic; the {given} comes first"
+                raise _unfit(spec, function, where, problem)
+            if positional < limit:
+                positional += 1
+            elif one.default is one.empty:
+                raise _unfit(spec, function, where, _surplus(one.name, given, template))
+        elif one.kind is one.KEYWORD_ONLY and one.default is one.empty:
+            raise _unfit(spec, function, where, _surplus(one.name, given, template))
+    return positional, [(index, name) for index, name in levels if name in taken]
+
+
+def _surplus(name: str, given: str, template: Template | None) -> str:
+    if template is None:
+        return f"it takes `{name}`, but is given {given}"
+    return f"it takes `{name}`, but is given {given} and the levels `{template.text}` names as {{…}}"

@@ -1,0 +1,102 @@
+"""Records what is published: from the native feed into the history's database."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._hookmq import HistoryFeed, NativeBroker
+from .config import Settings
+
+if TYPE_CHECKING:
+    from .storage import HistoryStore
+
+__all__ = ["Recorder"]
+
+_log = logging.getLogger("hookmq.history")
+
+IN_MEMORY_ROWS = 100_000
+"""Messages that are kept without a data directory, unless ``history.max_rows`` is set."""
+
+BARRIER = 5.0
+"""Seconds a query waits for what was published before it to be written."""
+
+
+class Recorder:
+    """The history of one run.
+
+    With a data directory or a URL the database is opened at the start, so that an error shows there; in memory
+    it is opened when it is first needed, because importing SQLAlchemy takes longer than starting the broker.
+    """
+
+    def __init__(self, settings: Settings, native: NativeBroker) -> None:
+        directory = settings["data_dir"]
+        self._url = settings["history.url"]
+        self._max_age = float(str(settings["history.max_age"]))
+        self._max_rows = int(str(settings["history.max_rows"]))
+        self._lock = threading.Lock()
+        self._store: HistoryStore | None = None
+        self._lost = 0
+        if self._url is None and directory is not None:
+            Path(str(directory)).mkdir(parents=True, exist_ok=True)
+            from .storage import sqlite_url
+
+            self._url = sqlite_url(str(directory))
+        if self._url is None and settings.origin("history.max_rows") == "default":
+            self._max_rows = IN_MEMORY_ROWS
+        if self._url is not None:
+            self._open()
+        self._feed: HistoryFeed = native.history(
+            int(str(settings["history.queue_rows"])), int(str(settings["history.queue_bytes"]))
+        )
+
+    @property
+    def store(self) -> HistoryStore:
+        """The database."""
+        return self._store or self._open()
+
+    def run(self) -> None:
+        """Write what is published until :meth:`close`."""
+        self._feed.run(self._write)
+
+    def close(self, grace: float) -> None:
+        """Write what waits, for at most ``grace`` seconds, and close the database."""
+        self._feed.close()
+        if not self._feed.barrier(grace):
+            _log.warning("%d messages were not stored in time", len(self._feed))
+        if self._store is not None:
+            self._store.close()
+
+    def describe(self) -> str:
+        """Return where messages are stored, and how many there are."""
+        if self._store is None:
+            return f"in memory, the last {self._max_rows:,} messages"
+        return f"{self._store.location} ({self._store.kind}, {self._store.count():,} messages)"
+
+    def counters(self) -> dict[str, int]:
+        """Return what was counted."""
+        written = self._store.statistics() if self._store is not None else None
+        return {
+            "history_written": written.written_rows if written else 0,
+            "history_failed": written.failed_rows if written else 0,
+            "history_dropped": self._feed.dropped,
+            "history_queued": len(self._feed),
+        }
+
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        self.store.write(rows)
+
+    def _open(self) -> HistoryStore:
+        from .storage import HistoryStore
+
+        with self._lock:
+            if self._store is None:
+                self._store = HistoryStore(
+                    "sqlite://" if self._url is None else str(self._url),
+                    max_age=self._max_age,
+                    max_rows=self._max_rows,
+                    barrier=lambda: self._feed.barrier(BARRIER),
+                )
+            return self._store

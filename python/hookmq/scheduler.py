@@ -1,0 +1,194 @@
+"""Jobs at certain times, in the words of the ``schedule`` library."""
+
+from __future__ import annotations
+
+import datetime
+import inspect
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import schedule
+
+from .aio import EventLoop
+from .errors import HookMQError
+from .hooks import where_defined
+
+__all__ = ["JobInfo", "Scheduler", "every"]
+
+
+def every(interval: int = 1) -> schedule.Job:
+    """Return a job to describe, as ``schedule.every`` does, but in nobody's list until it is registered.
+
+    >>> every(10).seconds.unit, every().day.at("06:30").at_time.hour
+    ('seconds', 6)
+    """
+    return schedule.Job(interval)
+
+
+@dataclass(frozen=True, slots=True)
+class JobInfo:
+    """What ``broker.jobs`` tells of a job.
+
+    ``skipped`` are runs that were due while the last one still went on; ``next_run`` and ``last_run`` are
+    local times; ``duration`` is that of the last run in seconds.
+    """
+
+    name: str
+    description: str
+    where: str
+    runs: int
+    errors: int
+    skipped: int
+    next_run: datetime.datetime | None
+    last_run: datetime.datetime | None
+    duration: float | None
+
+
+class _Job:
+    """A job and what became of its runs."""
+
+    def __init__(self, job: schedule.Job, function: Callable[..., Any], name: str, where: str) -> None:
+        self.job = job
+        self.function = function
+        self.name = name
+        self.where = where
+        self.runs = self.errors = self.skipped = 0
+        self.last_run: datetime.datetime | None = None
+        self.duration: float | None = None
+        self.running = threading.Lock()
+
+    def info(self) -> JobInfo:
+        return JobInfo(
+            self.name,
+            _describe(self.job),
+            self.where,
+            self.runs,
+            self.errors,
+            self.skipped,
+            self.job.next_run,
+            self.last_run,
+            self.duration,
+        )
+
+
+class Scheduler:
+    """Runs jobs, each on a thread of its own while it runs, so that a slow job delays no other.
+
+    ``failed(name, error)`` is told what they raise; ``loop()`` gives the event loop for ``async def`` jobs.
+    """
+
+    def __init__(self, failed: Callable[[str, BaseException], None], loop: Callable[[], EventLoop]) -> None:
+        self._failed = failed
+        self._loop = loop
+        # One of our own: the library's default scheduler belongs to the user's program.
+        self._schedule = schedule.Scheduler()
+        self._jobs: list[_Job] = []
+        self._wake = threading.Event()
+        self._stopped = True
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def add(self, job: schedule.Job, function: Callable[..., Any], name: str | None) -> None:
+        """Register a job; one of the same name and file is replaced, as when a cell is run again."""
+        where = where_defined(function)
+        named = name or getattr(function, "__name__", type(function).__name__)
+        if not isinstance(job, schedule.Job):
+            problem = f"{job!r} says no time; write for example every(10).seconds"
+            raise HookMQError("E501", hook="schedule", function=named, where=where, problem=problem)
+        entry = _Job(job, function, named, where)
+        with self._lock:
+            for other in [other for other in self._jobs if (other.name, other.where) == (named, where)]:
+                self._schedule.cancel_job(other.job)
+                self._jobs.remove(other)
+            job.scheduler = self._schedule
+            try:
+                job.do(lambda: self._run(entry))
+            except schedule.ScheduleError as error:
+                raise HookMQError(
+                    "E501", hook="schedule", function=named, where=where, problem=str(error)
+                ) from None
+            self._jobs.append(entry)
+        self._wake.set()
+
+    @property
+    def jobs(self) -> list[JobInfo]:
+        """Every job and what became of it."""
+        with self._lock:
+            return [job.info() for job in self._jobs]
+
+    def start(self) -> None:
+        """Begin to run jobs; intervals count from now."""
+        if not self._stopped:
+            return
+        self._stopped = False
+        for entry in self._jobs:
+            entry.job._schedule_next_run()
+        self._thread = threading.Thread(target=self._watch, name="hookmq-schedule", daemon=True)
+        self._thread.start()
+
+    def stop(self, grace: float) -> None:
+        """Begin no further runs, and wait ``grace`` seconds for those that go on."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._wake.set()
+        deadline = time.monotonic() + grace
+        current = threading.current_thread()
+        if self._thread is not None and self._thread is not current:
+            self._thread.join(grace)
+        for entry in list(self._jobs):
+            if entry.running.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                entry.running.release()
+
+    def _watch(self) -> None:
+        while not self._stopped:
+            self._wake.clear()
+            with self._lock:
+                self._schedule.run_pending()
+                idle = self._schedule.idle_seconds
+            # At most a second, so that a clock that was set is noticed.
+            self._wake.wait(1.0 if idle is None else min(max(idle, 0.0), 1.0))
+
+    def _run(self, entry: _Job) -> None:
+        if not entry.running.acquire(blocking=False):
+            entry.skipped += 1
+            return
+        threading.Thread(
+            target=self._run_now, args=(entry,), name=f"hookmq-job-{entry.name}", daemon=True
+        ).start()
+
+    def _run_now(self, entry: _Job) -> None:
+        started = time.monotonic()
+        entry.last_run = datetime.datetime.now()
+        entry.runs += 1
+        try:
+            if inspect.iscoroutinefunction(entry.function):
+                self._loop().ask(entry.function).result()
+            else:
+                entry.function()
+        except BaseException as error:
+            entry.errors += 1
+            self._failed(entry.name, error)
+        finally:
+            entry.duration = time.monotonic() - started
+            entry.running.release()
+
+
+def _describe(job: schedule.Job) -> str:
+    """Return the time in words: ``every 10 seconds``, ``every day at 06:30:00``.
+
+    >>> _describe(every(10).seconds), _describe(every().monday.at("06:30"))
+    ('every 10 seconds', 'every monday at 06:30:00')
+    """
+    if job.start_day is not None:
+        unit = job.start_day
+    elif job.interval == 1 and job.latest is None:
+        unit = (job.unit or "").removesuffix("s")
+    else:
+        latest = f" to {job.latest}" if job.latest is not None else ""
+        unit = f"{job.interval}{latest} {job.unit}"
+    at = f" at {job.at_time}" if job.at_time is not None else ""
+    return f"every {unit}{at}"

@@ -1,0 +1,151 @@
+"""Which function answers a path."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from ..errors import HookMQError
+from ..hooks import where_defined
+from .request import Request
+from .response import Response
+
+__all__ = ["RouteInfo", "Routes"]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteInfo:
+    """What ``broker.routes`` tells of a page."""
+
+    path: str
+    name: str
+    where: str
+    methods: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    info: RouteInfo
+    function: Callable[..., Any]
+    pattern: re.Pattern[str]
+    takes_request: bool
+    takes_names: bool
+
+    def call(self, request: Request) -> Any:
+        arguments = (request,) if self.takes_request else ()
+        return self.function(*arguments, **(request.params if self.takes_names else {}))
+
+
+class Routes:
+    """The pages that were registered, looked through in the order of their registration; a path without
+    ``{name}`` comes before one with.
+
+    >>> routes = Routes()
+    >>> routes.add("/hello/{name}", lambda request, name: f"hello {name}", None)
+    >>> routes.answer(Request("GET", "/hello/tank", "", {}, b"", "")).body
+    b'hello tank'
+    """
+
+    def __init__(self) -> None:
+        self._routes: list[_Route] = []
+        self._lock = threading.Lock()
+
+    def add(self, path: str, function: Callable[..., Any], methods: tuple[str, ...] | None) -> None:
+        """Register a page; one of the same path and methods is replaced."""
+        where = where_defined(function)
+        name = getattr(function, "__name__", type(function).__name__)
+        methods = tuple(method.upper() for method in methods) if methods else None
+
+        def unfit(problem: str) -> HookMQError:
+            return HookMQError("E501", hook="route", function=name, where=where, problem=problem)
+
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise unfit(f"the path {path!r} does not begin with /")
+        pattern, names = _compile(path, unfit)
+        takes_request, takes_names = _signature(function, names, unfit)
+        route = _Route(RouteInfo(path, name, where, methods), function, pattern, takes_request, takes_names)
+        with self._lock:
+            kept = [one for one in self._routes if (one.info.path, one.info.methods) != (path, methods)]
+            self._routes = sorted([*kept, route], key=lambda one: "{" in one.info.path)
+
+    @property
+    def infos(self) -> list[RouteInfo]:
+        """Every page."""
+        return [route.info for route in self._routes]
+
+    def find(self, request: Request) -> tuple[Callable[[], Any] | None, Response]:
+        """Return what to call for the request, or the answer when there is nothing to call."""
+        allowed: set[str] = set()
+        for route in self._routes:
+            if (match := route.pattern.fullmatch(request.path)) is None:
+                continue
+            methods = route.info.methods
+            method = "GET" if request.method == "HEAD" and "HEAD" not in (methods or ()) else request.method
+            if methods is None or method in methods:
+                object.__setattr__(request, "params", match.groupdict())
+                return (lambda: route.call(request)), Response()
+            allowed.update(methods)
+        if allowed:
+            return None, Response("method not allowed\n", status=405, headers={"Allow": ", ".join(sorted(allowed))})
+        return None, self._not_found(request.path)
+
+    def answer(self, request: Request) -> Response:
+        """Return the answer of a page that is not asynchronous."""
+        call, response = self.find(request)
+        return Response.of(call()) if call is not None else response
+
+    def _not_found(self, path: str) -> Response:
+        links = "\n".join(
+            f'<li><a href="{escape(info.path)}">{escape(info.path)}</a> {escape(info.name)}'
+            if "{" not in info.path
+            else f"<li>{escape(info.path)} {escape(info.name)}"
+            for info in self.infos
+        )
+        if path == "/":
+            title, status = "HookMQ", 200
+            hint = "" if links else "<p>There are no pages yet: add one with <code>@broker.route(\"/hello\")</code>."
+        else:
+            title, status, hint = "There is no such page", 404, ""
+        page = f"<!doctype html>\n<meta charset=utf-8>\n<title>{title}</title>\n<h1>{title}</h1>{hint}\n<ul>\n{links}\n</ul>\n"
+        return Response(page, status=status)
+
+
+def _compile(path: str, unfit: Callable[[str], HookMQError]) -> tuple[re.Pattern[str], list[str]]:
+    pattern, names = "", []
+    for part in re.split(r"(\{[^{}]*\})", path):
+        if not part.startswith("{"):
+            pattern += re.escape(part)
+            continue
+        name = part[1:-1]
+        if not name.isidentifier() or name in names:
+            raise unfit(f"`{part}` in {path} is no name, or is there twice")
+        names.append(name)
+        pattern += f"(?P<{name}>[^/]+)"
+    return re.compile(pattern), names
+
+
+def _signature(
+    function: Callable[..., Any], names: list[str], unfit: Callable[[str], HookMQError]
+) -> tuple[bool, bool]:
+    """Say whether the function takes the request, and whether it takes the path's names."""
+    parameters: Mapping[str, inspect.Parameter] = inspect.signature(function).parameters
+    plain = [
+        one
+        for one in parameters.values()
+        if one.name not in names and one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
+    ]
+    any_name = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    required = [one for one in plain if one.default is one.empty]
+    if len(required) > 1 or any(one.kind is one.KEYWORD_ONLY for one in required):
+        raise unfit(f"it takes `{required[-1].name}`, but is given the request and the parts named in the path")
+    takes_names = bool(names) and (any_name or all(name in parameters for name in names))
+    if not takes_names and any(name in parameters for name in names):
+        missing = next(name for name in names if name not in parameters)
+        raise unfit(f"it takes some parts of the path by name, but not `{missing}`")
+    takes_request = bool(required) or any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
+    return takes_request, takes_names

@@ -1,0 +1,1 @@
+"""The broker as other people's MQTT clients see it."""

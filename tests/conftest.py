@@ -1,0 +1,61 @@
+"""Fixtures that every test may use: brokers that run in this process on free ports."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+
+from hookmq import Broker
+
+
+@pytest.fixture(autouse=True)
+def _outside_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """Keep the developer's own settings out: variables and a hookmq.toml in the working directory."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("HOOKMQ_") and "TEST" not in name]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays() -> Iterator[None]:
+    """Every thread of a broker has ended when its test has."""
+    yield
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("hookmq")]
+        if not left:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"threads of a broker are left: {left}")
+
+
+@pytest.fixture
+def broker_factory() -> Iterator[Callable[..., Broker]]:
+    """Start brokers with settings given as dotted keys; they are stopped at the end of the test."""
+    brokers: list[Broker] = []
+
+    def make(settings: Mapping[str, object] | None = None, *, start: bool = True, **arguments: object) -> Broker:
+        options: dict[str, object] = {"port": 0, "http_port": None} | arguments
+        for key, value in (settings or {}).items():
+            section, _, name = key.rpartition(".")
+            if section:
+                options.setdefault(section, {})[name] = value
+            else:
+                options[name] = value
+        broker = Broker(**options)
+        brokers.append(broker)
+        return broker.start() if start else broker
+
+    yield make
+    for broker in brokers:
+        broker.stop()
+
+
+@pytest.fixture
+def broker(broker_factory: Callable[..., Broker]) -> Broker:
+    """A broker on a free port, without HTTP."""
+    return broker_factory()

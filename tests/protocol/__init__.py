@@ -1,0 +1,1 @@
+"""Black-box tests of the MQTT protocol: bytes to a socket, packets back."""
