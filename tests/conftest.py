@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,10 +13,8 @@ from hookmq import Broker
 
 
 @pytest.fixture(autouse=True)
-def _outside_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """Keep the developer's own settings out: variables and a hookmq.toml in the working directory."""
-    import os
-
+def _outside_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own settings out."""
     for name in [name for name in os.environ if name.startswith("HOOKMQ_") and "TEST" not in name]:
         monkeypatch.delenv(name)
 
@@ -38,7 +37,9 @@ def broker_factory() -> Iterator[Callable[..., Broker]]:
     """Start brokers with settings given as dotted keys; they are stopped at the end of the test."""
     brokers: list[Broker] = []
 
-    def make(settings: Mapping[str, object] | None = None, *, start: bool = True, **arguments: object) -> Broker:
+    def make(
+        settings: Mapping[str, object] | None = None, *, start: bool = True, **arguments: object
+    ) -> Broker:
         options: dict[str, object] = {"port": 0, "http_port": None} | arguments
         for key, value in (settings or {}).items():
             section, _, name = key.rpartition(".")

@@ -3,13 +3,32 @@
 from collections.abc import Callable
 from typing import Any, final
 
+__all__ = [
+    "BindError",
+    "CallPool",
+    "Client",
+    "HistoryFeed",
+    "HookHandle",
+    "Inbox",
+    "Lane",
+    "LogLane",
+    "Message",
+    "NativeBroker",
+    "PageReply",
+    "VerdictReply",
+    "__version__",
+    "check_filter",
+    "check_topic",
+    "topic_matches",
+]
+
 __version__: str
 
 def topic_matches(filter: str, topic: str) -> bool: ...
 def check_filter(filter: str) -> None: ...
 def check_topic(topic: str) -> None: ...
 
-class BindError(OSError): ...
+class BindError(Exception): ...
 
 @final
 class Message:
@@ -148,7 +167,7 @@ class NativeBroker:
         name: str,
         filter: str | None = None,
         positional: int = 1,
-        levels: list[tuple[int, str]] = [],
+        levels: list[tuple[int, str]] | None = None,
         overflow: str = "drop_oldest",
     ) -> HookHandle: ...
     def remove_hook(self, handle: HookHandle) -> None: ...

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import inspect
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any
+
+from .threads import interrupt
 
 __all__ = ["EventLoop"]
 
@@ -48,12 +52,17 @@ class EventLoop:
             self._room.release()
 
     def ask(self, make: _Factory) -> Future[Any]:
-        """Run a coroutine at once and return its future."""
+        """Run a coroutine at once and return its future.
 
-        async def run() -> Any:
-            return await make()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop)
+        It is cancelled when the loop stops before the coroutine is over, or has stopped.
+        """
+        future: Future[Any] = Future()
+        try:
+            self._loop.call_soon_threadsafe(self._begin, make, future)
+        except RuntimeError:  # the loop was stopped
+            future.cancel()
+            make().close()
+        return future
 
     def stop(self, grace: float) -> None:
         """Wait ``grace`` seconds for what runs, cancel the rest, end the thread."""
@@ -61,19 +70,33 @@ class EventLoop:
             return
         finishing = asyncio.run_coroutine_threadsafe(self._finish(grace), self._loop)
         try:
-            finishing.result(grace + 2)
-        except TimeoutError:
-            return  # a coroutine holds the loop; its thread is a daemon and ends with the process
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self.thread.join(1)
+            finishing.result(grace + 1.5)
+        except TimeoutError:  # a coroutine holds the loop
+            interrupt(self.thread)
+        with contextlib.suppress(RuntimeError):  # the interruption ended the loop
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self.thread.join(2)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_forever()
+            with contextlib.suppress(SystemExit):  # from an interruption
+                self._loop.run_forever()
         finally:
+            # Tasks that hooks created end here, too.
+            if left := asyncio.all_tasks(self._loop):
+                for task in left:
+                    task.cancel()
+                self._loop.run_until_complete(asyncio.wait(left, timeout=1))
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
+
+    def _begin(self, make: _Factory, future: Future[Any]) -> None:
+        self._keep(self._loop.create_task(_answer(make, future)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _enqueue(self, name: str, key: str, make: _Factory) -> None:
         queue = self._waiting.get(key)
@@ -81,16 +104,16 @@ class EventLoop:
             queue.append((name, make))
             return
         self._waiting[key] = deque([(name, make)])
-        task = self._loop.create_task(self._work_off(key))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keep(self._loop.create_task(self._work_off(key)))
 
     async def _work_off(self, key: str) -> None:
         queue = self._waiting[key]
         while queue:
             name, make = queue[0]
             try:
-                await make()
+                made = make()
+                if inspect.isawaitable(made):  # a decorator around it may have awaited it already
+                    await made
             except asyncio.CancelledError:
                 self._forget(key)
                 raise
@@ -112,3 +135,15 @@ class EventLoop:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=1)
+
+
+async def _answer(make: _Factory, future: Future[Any]) -> None:
+    try:
+        result = await make()
+    except asyncio.CancelledError:
+        future.cancel()
+        raise
+    except BaseException as error:  # SystemExit as well: it would end the loop
+        future.set_exception(error)
+    else:
+        future.set_result(result)

@@ -26,7 +26,7 @@ from .decorators import Decorators
 from .errors import HookMQError, render
 from .failures import FailureLog
 from .hooks import Hook, HookInfo
-from .message import Message, encode_payload
+from .message import encode_payload
 from .subscription import Subscription
 from .threads import HookThreads
 from .web import RouteInfo, Routes
@@ -72,8 +72,8 @@ class Broker(Decorators):
         allow_anonymous: lets everyone connect although other machines can.
         settings: sections of the configuration, such as ``limits={"max_clients": 5}``.
 
-    Flags and ``HOOKMQ_…`` variables win over these arguments, these win over the file. Nothing is bound before
-    :meth:`start`; hooks can be added before and after.
+    Flags and ``HOOKMQ_…`` variables win over these arguments, these win over the file. Nothing is bound
+    before :meth:`start`; hooks can be added before and after.
 
     >>> broker = Broker(port=0, http_port=None)
     >>> @broker.on_message_received("tank/{tank}/level")
@@ -103,12 +103,7 @@ class Broker(Decorators):
             "config": config,
             "allow_anonymous": allow_anonymous,
         }
-        self._arguments = {key: value for key, value in named.items() if value is not _UNSET}
-        for key, value in settings.items():
-            if isinstance(value, Mapping):
-                self._arguments |= {f"{key}.{name}": inner for name, inner in value.items()}
-            else:
-                self._arguments[key] = value
+        self._arguments = {key: value for key, value in named.items() if value is not _UNSET} | settings
         self._lifecycle = threading.RLock()
         self._stopped = threading.Event()
         self._stopped.set()
@@ -558,9 +553,9 @@ class Broker(Decorators):
 
         run = self._active()
         host = self.host if ":" not in self.host else f"[{self.host}]"
-        hooks = [
-            BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in self.hooks
-        ] + [BannerHook(job.name, job.description, job.where, scheduled=True) for job in self.jobs]
+        hooks = [BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in self.hooks] + [
+            BannerHook(job.name, job.description, job.where, scheduled=True) for job in self.jobs
+        ]
         info = BannerInfo(
             version=__version__,
             python=platform.python_version(),

@@ -120,7 +120,9 @@ class Callbacks:
 
     def _deny(self, hook: Hook, error: BaseException, reply: VerdictReply) -> None:
         if isinstance(error, Deny):
-            code = error.code if isinstance(error.code, int) and 0x80 <= error.code <= 0xFF else NOT_AUTHORIZED
+            code = (
+                error.code if isinstance(error.code, int) and 0x80 <= error.code <= 0xFF else NOT_AUTHORIZED
+            )
             try:
                 return reply(False, code, str(error))
             except ValueError:  # no reason code has this value
@@ -154,9 +156,7 @@ class Callbacks:
         future.add_done_callback(lambda done: self._page_answered(name, method, done.result, reply))
         return None
 
-    def _page_answered(
-        self, name: str, method: str, result: Callable[[], object], reply: PageReply
-    ) -> None:
+    def _page_answered(self, name: str, method: str, result: Callable[[], object], reply: PageReply) -> None:
         try:
             response = Response.of(result())
             # The answer to HEAD is that to GET without its body.

@@ -1,11 +1,14 @@
-"""The decorators that register hooks. Each returns the function untouched, so it stays callable and testable."""
+"""The decorators that register hooks.
+
+Each returns the function untouched, so it stays callable and testable.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .hooks import HOOKS, Hook
+from .hooks import HOOKS, Hook, bare
 
 if TYPE_CHECKING:
     import schedule
@@ -66,8 +69,8 @@ class Decorators:
 
         Args:
             filter: a topic filter; ``{name}`` in the place of ``+`` hands that level over as an argument.
-            overflow: which event goes when the queue is full: ``"drop_oldest"`` or ``"drop_newest"``. Either is
-                counted in ``broker.hooks`` and logged.
+            overflow: which event goes when the queue is full: ``"drop_oldest"`` or ``"drop_newest"``.
+                Either is counted in ``broker.hooks`` and logged.
             name: the hook's name, the function's own by default.
 
         The function runs on a thread of its own, never on a network thread; messages of one client come in
@@ -196,6 +199,9 @@ class Decorators:
         ```
         """
 
+        if callable(when):
+            raise bare("schedule", when, "@broker.schedule(every(10).seconds)")
+
         def decorate(function: F) -> F:
             self._add_job(when, function, name)
             return function
@@ -209,9 +215,9 @@ class Decorators:
             path: begins with ``/``; ``{name}`` stands for one part of it, handed over by name.
             methods: such as ``("GET", "POST")``; all of them by default.
 
-        The function is given a :class:`~hookmq.Request`, if it takes an argument, and returns ``str`` (HTML if
-        it begins with ``<``, else plain text), ``bytes``, ``dict`` or ``list`` (JSON), ``None`` (no content)
-        or a :class:`~hookmq.Response`. An error is logged and answered with 500.
+        The function is given a :class:`~hookmq.Request`, if it takes an argument. It returns ``str`` (HTML
+        if it begins with ``<``, else plain text), ``bytes``, ``dict`` or ``list`` (JSON), ``None`` (no
+        content) or a :class:`~hookmq.Response`. An error is logged and answered with 500.
 
         ```python
         @broker.route("/hello/{name}")
@@ -219,6 +225,9 @@ class Decorators:
             return f"hello {name}"
         ```
         """
+
+        if callable(path):
+            raise bare("route", path, '@broker.route("/hello")')
 
         def decorate(function: F) -> F:
             self._add_route(path, function, methods)

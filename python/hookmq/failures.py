@@ -52,5 +52,8 @@ class FailureLog:
 
 
 def _short(error: BaseException) -> str:
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception as own:  # a mistake in the exception must not end the thread that reports it
+        text = f"(its text cannot be had: {type(own).__name__})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

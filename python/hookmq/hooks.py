@@ -10,14 +10,25 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import MappingProxyType
+from types import CodeType, MappingProxyType
 from typing import Any
 
 from ._hookmq import HookHandle, check_filter
 from .errors import HookMQError
 
-__all__ = ["HOOKS", "Deny", "Hook", "HookInfo", "HookSpec", "Template", "where_defined"]
+__all__ = [
+    "HOOKS",
+    "Deny",
+    "Hook",
+    "HookInfo",
+    "HookSpec",
+    "Template",
+    "bare",
+    "defined_again",
+    "function_name",
+    "same_function",
+    "where_defined",
+]
 
 
 class Deny(Exception):
@@ -113,7 +124,8 @@ class Template:
         """Read a template. Raises E502 for what is no topic filter."""
         if not isinstance(text, str):
             raise HookMQError("E502", filter=repr(text), problem="it is not a string")
-        parts, levels = text.split("/"), []
+        parts = text.split("/")
+        levels: list[tuple[int, str]] = []
         for index, part in enumerate(parts):
             if "{" not in part and "}" not in part:
                 continue
@@ -173,21 +185,21 @@ class Hook:
     ) -> Hook:
         """Check that the function fits the hook. Raises E501 or E502 with what is wrong."""
         where = where_defined(function)
+        if filter is not None and not spec.filtered:
+            raise _unfit(spec, function, where, f"it takes no topic filter, but was given {filter!r}")
         template = Template.parse(filter) if filter is not None else None
         if overflow not in ("drop_oldest", "drop_newest"):
             problem = f"overflow is {overflow!r}, it must be 'drop_oldest' or 'drop_newest'"
             raise _unfit(spec, function, where, problem)
         levels = template.levels if template else ()
         positional, taken = _fit(spec, function, where, levels, template)
-        named = name or getattr(function, "__name__", type(function).__name__)
+        named = name or function_name(function)
         return cls(spec, function, named, template, overflow, where, positional, taken)
 
     @property
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
-        return inspect.iscoroutinefunction(inspect.unwrap(self.function)) or inspect.iscoroutinefunction(
-            getattr(self.function, "__call__", None)  # noqa: B004 - the method itself is wanted
-        )
+        return is_coroutine_function(self.function)
 
     def info(self) -> HookInfo:
         """Return what is known of it at this moment."""
@@ -208,25 +220,59 @@ class Hook:
         )
 
     def replaces(self, other: Hook) -> bool:
-        """Say whether this is the same function defined again: a cell that was run once more.
-
-        Two functions of one name in one file are two hooks; the same place, or another text of
-        ``__main__``, is a repetition.
-        """
+        """Say whether this is the same hook once more: the same function, or one that was defined again."""
         if (self.spec, self.name) != (other.spec, other.name):
             return False
-        mine, theirs = self.function, other.function
-        if getattr(mine, "__module__", None) != getattr(theirs, "__module__", None):
-            return False
-        here, there = _code_place(mine), _code_place(theirs)
-        return here == there or here[0] != there[0]
+        if same_function(self.function, other.function):
+            return self.template == other.template
+        return defined_again(self.function, other.function)
+
+
+def same_function(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
+    """Say whether two are one function: also a method that was asked for twice, or an equal ``partial``."""
+    if isinstance(one, functools.partial) and isinstance(other, functools.partial):
+        same = same_function(one.func, other.func)
+        return same and one.args == other.args and one.keywords == other.keywords
+    return bool(one == other)
+
+
+def defined_again(new: Callable[..., Any], old: Callable[..., Any]) -> bool:
+    """Say whether a function is another of the same name defined anew, as when a cell is run once more.
+
+    Two functions of one name in one file are two, and so are those that one ``def`` makes in a loop; the same
+    place compiled again, or another text of the same module, is a repetition. Of two lambdas only the same
+    text is one: all of them have the same name.
+    """
+    mine, theirs = _innermost(new), _innermost(old)
+    if getattr(mine, "__module__", None) != getattr(theirs, "__module__", None):
+        return False
+    here, there = _code_of(mine), _code_of(theirs)
+    if here is None or there is None or here is there:
+        return False
+    if here.co_name == "<lambda>":
+        return here == there and here.co_filename == there.co_filename
+    return here.co_filename != there.co_filename or here.co_firstlineno == there.co_firstlineno
+
+
+def is_coroutine_function(function: Callable[..., Any]) -> bool:
+    """Say whether a call makes a coroutine; also of methods, ``partial`` and objects with such a call."""
+    call = getattr(function, "__call__", None)  # noqa: B004 - the method itself is wanted
+    return inspect.iscoroutinefunction(_innermost(function)) or inspect.iscoroutinefunction(call)
+
+
+def function_name(function: object) -> str:
+    """Return what a function is called; an object that can be called goes by its class."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
 
 
 def where_defined(function: Callable[..., Any]) -> str:
     """Return ``app.py:7``: the file, relative to the working directory if it is below, and the line."""
-    file, line = _code_place(function)
-    if not file:
+    code = _code_of(_innermost(function))
+    if code is None:
         return "?"
+    file, line = code.co_filename, code.co_firstlineno
     try:
         shown = os.path.relpath(file)
     except ValueError:  # another drive
@@ -234,19 +280,31 @@ def where_defined(function: Callable[..., Any]) -> str:
     return f"{file if shown.startswith('..') else shown}:{line}"
 
 
-def _code_place(function: Callable[..., Any]) -> tuple[str, int]:
+def _innermost(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what ``partial`` and decorators were put around."""
     while isinstance(function, functools.partial):
         function = function.func
-    function = inspect.unwrap(function)
+    return inspect.unwrap(function) if callable(function) else function
+
+
+def _code_of(function: Callable[..., Any]) -> CodeType | None:
     code = getattr(function, "__code__", None) or getattr(
-        getattr(type(function), "__call__", None), "__code__", None
+        getattr(type(function), "__call__", None),  # noqa: B004 - the method itself is wanted
+        "__code__",
+        None,
     )
-    return (code.co_filename, code.co_firstlineno) if code else ("", 0)
+    return code if isinstance(code, CodeType) else None
+
+
+def bare(kind: str, function: Callable[..., Any], example: str) -> HookMQError:
+    """Return the error for a decorator without the argument it cannot do without."""
+    problem = f"it is to be given more than the function; write for example {example}"
+    name, where = function_name(function), where_defined(function)
+    return HookMQError("E501", hook=kind, function=name, where=where, problem=problem)
 
 
 def _unfit(spec: HookSpec, function: Callable[..., Any], where: str, problem: str) -> HookMQError:
-    name = getattr(function, "__name__", repr(function))
-    return HookMQError("E501", hook=spec.name, function=name, where=where, problem=problem)
+    return HookMQError("E501", hook=spec.name, function=function_name(function), where=where, problem=problem)
 
 
 def _fit(
@@ -265,7 +323,7 @@ def _fit(
         return len(spec.arguments), []
     names = {name for _, name in levels}
     any_name = any(one.kind is one.VAR_KEYWORD for one in parameters)
-    positional, taken = 0, set(names) if any_name else set()
+    positional, taken = 0, set()
     limit = len(spec.arguments)
     given = ", ".join(spec.arguments)
     for one in parameters:
@@ -274,7 +332,7 @@ def _fit(
         elif one.name in names and one.kind is not one.POSITIONAL_ONLY:
             taken.add(one.name)
         elif one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD):
-            if taken - (names if any_name else set()):
+            if taken:
                 problem = f"`{one.name}` stands behind a level of the topic; the {given} comes first"
                 raise _unfit(spec, function, where, problem)
             if positional < limit:
@@ -283,7 +341,7 @@ def _fit(
                 raise _unfit(spec, function, where, _surplus(one.name, given, template))
         elif one.kind is one.KEYWORD_ONLY and one.default is one.empty:
             raise _unfit(spec, function, where, _surplus(one.name, given, template))
-    return positional, [(index, name) for index, name in levels if name in taken]
+    return positional, [(index, name) for index, name in levels if any_name or name in taken]
 
 
 def _surplus(name: str, given: str, template: Template | None) -> str:

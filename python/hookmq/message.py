@@ -1,8 +1,8 @@
 """What hooks are given: messages and clients, both native and unchangeable.
 
-``Message`` is an application message: ``topic``, ``payload`` (bytes), ``text``, ``json()``, ``qos``, ``retain``,
-``client_id`` (the publisher's; in ``on_message_sent`` the receiver's), ``timestamp`` (Unix seconds),
-``properties`` (MQTT 5, a dict) and CrystalMQ's keys ``msg["sender"]``, ``["topic"]``, ``["message"]``,
+``Message`` is an application message: ``topic``, ``payload`` (bytes), ``text``, ``json()``, ``qos``,
+``retain``, ``client_id`` (the publisher's; in ``on_message_sent`` the receiver's), ``timestamp`` (Unix
+seconds), ``properties`` (MQTT 5, a dict) and CrystalMQ's keys ``msg["sender"]``, ``["topic"]``, ``["message"]``,
 ``["unixtime"]``, ``["datetime"]``.
 
 ``Client`` is who connects: ``client_id``, ``username``, ``password`` (in ``authenticate`` only), ``address``,
@@ -18,7 +18,9 @@ from ._hookmq import Client, Message
 
 __all__ = ["Client", "Message", "Payload", "encode_payload"]
 
-Payload: TypeAlias = "bytes | bytearray | memoryview | str | int | float | bool | dict[str, object] | list[object] | None"
+Payload: TypeAlias = (
+    "bytes | bytearray | memoryview | str | int | float | bool | dict[str, object] | list[object] | None"
+)
 """What can be published: bytes as they are, text as UTF-8, anything else as JSON, ``None`` as no payload."""
 
 

@@ -27,8 +27,8 @@ BARRIER = 5.0
 class Recorder:
     """The history of one run.
 
-    With a data directory or a URL the database is opened at the start, so that an error shows there; in memory
-    it is opened when it is first needed, because importing SQLAlchemy takes longer than starting the broker.
+    With a data directory or a URL the database is opened at the start, so that an error shows there. In
+    memory it is opened when it is first needed: importing SQLAlchemy takes longer than starting the broker.
     """
 
     def __init__(self, settings: Settings, native: NativeBroker) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import inspect
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ import schedule
 
 from .aio import EventLoop
 from .errors import HookMQError
-from .hooks import where_defined
+from .hooks import defined_again, function_name, same_function, where_defined
 
 __all__ = ["JobInfo", "Scheduler", "every"]
 
@@ -60,6 +59,14 @@ class _Job:
         self.duration: float | None = None
         self.running = threading.Lock()
 
+    def replaces(self, other: _Job) -> bool:
+        """Say whether this is the same job once more: at the same times, or a function defined again."""
+        if self.name != other.name:
+            return False
+        if same_function(self.function, other.function):
+            return _describe(self.job) == _describe(other.job)
+        return defined_again(self.function, other.function)
+
     def info(self) -> JobInfo:
         return JobInfo(
             self.name,
@@ -92,17 +99,14 @@ class Scheduler:
         self._lock = threading.Lock()
 
     def add(self, job: schedule.Job, function: Callable[..., Any], name: str | None) -> None:
-        """Register a job; one of the same name and file is replaced, as when a cell is run again."""
+        """Register a job; the same one is replaced, as when a cell is run again."""
         where = where_defined(function)
-        named = name or getattr(function, "__name__", type(function).__name__)
+        named = name or function_name(function)
         if not isinstance(job, schedule.Job):
             problem = f"{job!r} says no time; write for example every(10).seconds"
             raise HookMQError("E501", hook="schedule", function=named, where=where, problem=problem)
         entry = _Job(job, function, named, where)
         with self._lock:
-            for other in [other for other in self._jobs if (other.name, other.where) == (named, where)]:
-                self._schedule.cancel_job(other.job)
-                self._jobs.remove(other)
             job.scheduler = self._schedule
             try:
                 job.do(lambda: self._run(entry))
@@ -110,6 +114,9 @@ class Scheduler:
                 raise HookMQError(
                     "E501", hook="schedule", function=named, where=where, problem=str(error)
                 ) from None
+            for other in [other for other in self._jobs if entry.replaces(other)]:
+                self._schedule.cancel_job(other.job)
+                self._jobs.remove(other)
             self._jobs.append(entry)
         self._wake.set()
 
@@ -165,10 +172,11 @@ class Scheduler:
         entry.last_run = datetime.datetime.now()
         entry.runs += 1
         try:
-            if inspect.iscoroutinefunction(entry.function):
-                self._loop().ask(entry.function).result()
-            else:
-                entry.function()
+            result = entry.function()
+            if isinstance(result, Coroutine):
+                result = self._loop().ask(lambda: result).result()
+            if result is schedule.CancelJob or isinstance(result, schedule.CancelJob):
+                self._schedule.cancel_job(entry.job)
         except BaseException as error:
             entry.errors += 1
             self._failed(entry.name, error)

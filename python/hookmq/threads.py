@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["HookThreads"]
+__all__ = ["HookThreads", "interrupt"]
 
 INTERRUPTED = 1.0
 """Seconds a hook is given to end after it was interrupted."""
@@ -43,16 +43,14 @@ class HookThreads:
             thread.join(max(0.0, deadline - time.monotonic()))
         late = [thread for thread in threads if thread.is_alive()]
         for thread in late:
-            _interrupt(thread)
+            interrupt(thread)
         deadline = time.monotonic() + INTERRUPTED
         for thread in late:
             thread.join(max(0.0, deadline - time.monotonic()))
         return [thread.name for thread in late if thread.is_alive()]
 
 
-def _interrupt(thread: threading.Thread) -> None:
+def interrupt(thread: threading.Thread) -> None:
     """Raise ``SystemExit`` in a thread as soon as it runs Python code: ends a loop, not a sleep."""
     if thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
-        )
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))

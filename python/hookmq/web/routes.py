@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
 from ..errors import HookMQError
-from ..hooks import where_defined
+from ..hooks import function_name, where_defined
 from .request import Request
 from .response import Response
 
@@ -58,7 +59,7 @@ class Routes:
     def add(self, path: str, function: Callable[..., Any], methods: tuple[str, ...] | None) -> None:
         """Register a page; one of the same path and methods is replaced."""
         where = where_defined(function)
-        name = getattr(function, "__name__", type(function).__name__)
+        name = function_name(function)
         methods = tuple(method.upper() for method in methods) if methods else None
 
         def unfit(problem: str) -> HookMQError:
@@ -87,11 +88,12 @@ class Routes:
             methods = route.info.methods
             method = "GET" if request.method == "HEAD" and "HEAD" not in (methods or ()) else request.method
             if methods is None or method in methods:
-                object.__setattr__(request, "params", match.groupdict())
-                return (lambda: route.call(request)), Response()
+                named = replace(request, params=match.groupdict())
+                return functools.partial(route.call, named), Response()
             allowed.update(methods)
         if allowed:
-            return None, Response("method not allowed\n", status=405, headers={"Allow": ", ".join(sorted(allowed))})
+            headers = {"Allow": ", ".join(sorted(allowed))}
+            return None, Response("method not allowed\n", status=405, headers=headers)
         return None, self._not_found(request.path)
 
     def answer(self, request: Request) -> Response:
@@ -108,10 +110,15 @@ class Routes:
         )
         if path == "/":
             title, status = "HookMQ", 200
-            hint = "" if links else "<p>There are no pages yet: add one with <code>@broker.route(\"/hello\")</code>."
+            hint = (
+                ""
+                if links
+                else '<p>There are no pages yet: add one with <code>@broker.route("/hello")</code>.'
+            )
         else:
             title, status, hint = "There is no such page", 404, ""
-        page = f"<!doctype html>\n<meta charset=utf-8>\n<title>{title}</title>\n<h1>{title}</h1>{hint}\n<ul>\n{links}\n</ul>\n"
+        head = f"<!doctype html>\n<meta charset=utf-8>\n<title>{title}</title>"
+        page = f"{head}\n<h1>{title}</h1>{hint}\n<ul>\n{links}\n</ul>\n"
         return Response(page, status=status)
 
 
@@ -142,7 +149,7 @@ def _signature(
     any_name = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     required = [one for one in plain if one.default is one.empty]
     if len(required) > 1 or any(one.kind is one.KEYWORD_ONLY for one in required):
-        raise unfit(f"it takes `{required[-1].name}`, but is given the request and the parts named in the path")
+        raise unfit(f"it takes `{required[-1].name}`, but is given the request and the path's names")
     takes_names = bool(names) and (any_name or all(name in parameters for name in names))
     if not takes_names and any(name in parameters for name in names):
         missing = next(name for name in names if name not in parameters)

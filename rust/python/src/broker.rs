@@ -9,7 +9,7 @@ use hookmq_engine::{Message as EngineMessage, Tap, TapKind};
 use hookmq_server::server::StartError;
 use hookmq_server::{Clock, Server, Settings};
 use parking_lot::RwLock;
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use pyo3::{PyErr, create_exception};
@@ -27,7 +27,7 @@ use crate::{properties, settings};
 create_exception!(
     _hookmq,
     BindError,
-    PyOSError,
+    PyException,
     "An address could not be bound; its arguments are purpose, host, port, errno and the system's words."
 );
 
@@ -183,7 +183,7 @@ impl NativeBroker {
     /// Registers a function for messages (`kind` "received", "routed" or "sent", with a `filter`) or for
     /// clients ("connected" or "disconnected"). `levels` names the topic levels to hand over.
     #[allow(clippy::too_many_arguments)]
-    #[pyo3(signature = (lane, kind, function, *, name, filter = None, positional = 1, levels = vec![],
+    #[pyo3(signature = (lane, kind, function, *, name, filter = None, positional = 1, levels = None,
                         overflow = "drop_oldest"))]
     fn add_hook(
         &self,
@@ -193,7 +193,7 @@ impl NativeBroker {
         name: String,
         filter: Option<String>,
         positional: usize,
-        levels: Vec<(usize, Py<PyString>)>,
+        levels: Option<Vec<(usize, Py<PyString>)>>,
         overflow: &str,
     ) -> PyResult<HookHandle> {
         let overflow = match overflow {
@@ -205,7 +205,7 @@ impl NativeBroker {
             name,
             function,
             positional,
-            levels,
+            levels: levels.unwrap_or_default(),
             overflow,
             counters: Counters::default(),
             removed: AtomicBool::new(false),

@@ -1,0 +1,65 @@
+# Every verb sets up what it needs by itself: Rust, Python ≥ 3.11 and make are enough.
+# CI runs these verbs, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+NATIVE := $(VENV)/.native
+
+.PHONY: help setup demo dev check test test-rust test-python format docs clean
+
+help:  ## show the verbs
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: $(NATIVE)  ## make the virtual environment, build the extension, install the tools for development
+	@tools/with-progress "tools for development" $(BIN)/python tools/install_dev.py
+
+demo: $(NATIVE)  ## run the main job on recorded data; it ends by itself
+	$(BIN)/python examples/tank.py
+
+dev: $(NATIVE)  ## run examples/01_hello.py and restart it on every save
+	$(BIN)/hookmq dev examples/01_hello.py
+
+test: setup check test-rust test-python  ## everything: lints, types, Rust tests, Python tests
+
+check: setup  ## formats, lints, types, the direction of dependencies, generated pages
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/python -m mypy.stubtest hookmq._hookmq
+	$(BIN)/lint-imports
+	$(BIN)/python tools/reference.py --check
+
+test-rust: setup  ## Rust tests
+	cargo test --workspace --quiet
+
+test-python: setup  ## Python tests; tools/system.sh installs the real clients they use, where it may
+	@tools/system.sh
+	$(BIN)/python -m pytest
+
+format: setup  ## format everything
+	cargo fmt --all
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+docs: setup  ## write the generated pages of the documentation
+	$(BIN)/python tools/reference.py
+
+clean:  ## remove what was built
+	rm -rf $(VENV) target
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "HookMQ needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@command -v cargo >/dev/null || { echo "HookMQ needs Rust: https://rustup.rs"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+# The extension is built into the source tree, so that Python files are used as they are.
+$(NATIVE): $(VENV)/bin/python pyproject.toml $(RUST)
+	@tools/with-progress "Python packages" $(BIN)/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
+	@tools/with-progress "native extension" $(BIN)/maturin develop --release
+	@touch $@

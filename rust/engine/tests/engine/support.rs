@@ -1,0 +1,194 @@
+//! A client of the engine without sockets: its transport keeps what is written, and can be made to block.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+
+use bytes::{Bytes, BytesMut};
+use hookmq_codec::{
+    Connect, Decoder, Packet, Publish, QoS, ReasonCode, Subscribe, SubscribeFilter, SubscriptionOptions,
+    Version,
+};
+use hookmq_engine::{
+    Batch, Broker, Client, Connection, End, Event, Limits, Observer, Outbox, Transport, Written,
+};
+use parking_lot::Mutex;
+
+/// Keeps every event.
+#[derive(Default)]
+pub struct Events(pub Mutex<Vec<Event>>);
+
+impl Observer for Events {
+    fn observe(&self, events: &mut Vec<Event>) {
+        self.0.lock().append(events);
+    }
+}
+
+/// A socket that takes everything, or nothing while it is blocked.
+#[derive(Default)]
+pub struct Wire {
+    pub written: Mutex<BytesMut>,
+    pub blocked: AtomicBool,
+    /// How often it was written to.
+    pub writes: AtomicUsize,
+    pub wakes: AtomicUsize,
+    pub closed: Mutex<Option<ReasonCode>>,
+}
+
+impl Transport for Wire {
+    fn write(&self, outbox: &mut Outbox) -> Written {
+        if self.blocked.load(SeqCst) {
+            return Written::Blocked;
+        }
+        self.writes.fetch_add(1, SeqCst);
+        let mut slices = [std::io::IoSlice::new(&[]); 64];
+        while !outbox.is_empty() {
+            let count = outbox.slices(&mut slices);
+            let mut total = 0;
+            for slice in &slices[..count] {
+                self.written.lock().extend_from_slice(slice);
+                total += slice.len();
+            }
+            slices = [std::io::IoSlice::new(&[]); 64];
+            outbox.advance(total);
+        }
+        Written::All
+    }
+
+    fn wake(&self) {
+        self.wakes.fetch_add(1, SeqCst);
+    }
+
+    fn close(&self, reason: ReasonCode, _farewell: Bytes) {
+        *self.closed.lock() = Some(reason);
+    }
+}
+
+/// A broker with a batch and a time.
+pub struct World {
+    pub broker: Arc<Broker>,
+    pub batch: Batch,
+    pub now: u64,
+    pub events: Arc<Events>,
+}
+
+impl World {
+    pub fn new(limits: Limits) -> Self {
+        let events = Arc::new(Events::default());
+        let observer: Arc<dyn Observer> = Arc::<Events>::clone(&events);
+        let broker = Broker::new(limits, observer);
+        let batch = broker.batch();
+        Self { broker, batch, now: 1_000_000, events }
+    }
+
+    /// Connects a client and takes its CONNACK off.
+    pub fn connect(&mut self, id: &str, version: Version, clean_start: bool) -> Peer {
+        let connect = Connect { version, clean_start, client_id: id.into(), ..Connect::default() };
+        self.connect_with(connect)
+    }
+
+    pub fn connect_with(&mut self, connect: Connect) -> Peer {
+        let wire = Arc::new(Wire::default());
+        let version = connect.version;
+        let client = Arc::new(Client {
+            id: (*connect.client_id).into(),
+            username: None,
+            password: None,
+            address: None,
+            version,
+            clean_start: connect.clean_start,
+            keep_alive: connect.keep_alive,
+            connected_at: self.now,
+        });
+        self.batch.begin(self.now);
+        let transport: Arc<dyn Transport> = Arc::<Wire>::clone(&wire);
+        let connection = self.broker.connect(connect, client, false, transport, &mut self.batch).unwrap();
+        self.broker.finish(&mut self.batch);
+        let mut peer = Peer { connection, wire, version, welcome: Vec::new() };
+        let mut packets = peer.take();
+        assert!(matches!(packets.remove(0), Packet::ConnAck(_)));
+        peer.welcome = packets;
+        peer
+    }
+
+    pub fn publish(&mut self, peer: &mut Peer, topic: &str, payload: &[u8], qos: QoS, packet_id: u16) {
+        let publish = Publish {
+            topic: topic.into(),
+            payload: Bytes::copy_from_slice(payload),
+            qos,
+            packet_id,
+            ..Publish::default()
+        };
+        self.batch.begin(self.now);
+        peer.connection.publish(publish, true, &mut self.batch).unwrap();
+        self.broker.finish(&mut self.batch);
+    }
+
+    pub fn subscribe(&mut self, peer: &mut Peer, filter: &str, qos: QoS) {
+        let options = SubscriptionOptions { qos, ..SubscriptionOptions::default() };
+        let filters = vec![SubscribeFilter { filter: filter.into(), options }];
+        self.batch.begin(self.now);
+        let subscribe = Subscribe { packet_id: 1, filters, ..Subscribe::default() };
+        peer.connection.subscribe(subscribe, &[], &mut self.batch).unwrap();
+        self.broker.finish(&mut self.batch);
+        assert!(matches!(peer.take().first(), Some(Packet::SubAck(_))));
+    }
+
+    pub fn handle(&mut self, peer: &mut Peer, packet: Packet) {
+        self.batch.begin(self.now);
+        peer.connection.handle(packet, &mut self.batch).unwrap();
+        self.broker.finish(&mut self.batch);
+    }
+
+    pub fn unblock(&mut self, peer: &Peer) {
+        peer.wire.blocked.store(false, SeqCst);
+        self.batch.begin(self.now);
+        peer.connection.unblock(&mut self.batch);
+        self.broker.finish(&mut self.batch);
+    }
+
+    pub fn lose(&mut self, peer: Peer) {
+        self.batch.begin(self.now);
+        let end = End::abnormal(ReasonCode::UnspecifiedError, "lost");
+        peer.connection.end(&end, &mut self.batch);
+        self.broker.finish(&mut self.batch);
+    }
+
+    pub fn tick(&mut self) {
+        self.batch.begin(self.now);
+        self.broker.tick(&mut self.batch);
+        self.broker.finish(&mut self.batch);
+    }
+
+    pub fn count(&self, name: &str) -> i64 {
+        self.broker.statistics.snapshot().into_iter().find(|(other, _)| *other == name).unwrap().1
+    }
+}
+
+/// A connected client.
+pub struct Peer {
+    pub connection: Connection,
+    pub wire: Arc<Wire>,
+    version: Version,
+    /// What came right behind CONNACK.
+    pub welcome: Vec<Packet>,
+}
+
+impl Peer {
+    /// Every packet that was written to it since the last call.
+    pub fn take(&self) -> Vec<Packet> {
+        let mut bytes = self.wire.written.lock().split();
+        let mut decoder = Decoder::new(self.version, usize::MAX);
+        let packets = std::iter::from_fn(|| decoder.next(&mut bytes).unwrap()).collect();
+        assert!(bytes.is_empty(), "half a packet was written");
+        packets
+    }
+
+    /// The messages among them.
+    pub fn messages(&self) -> Vec<Publish> {
+        let is_message = |packet| match packet {
+            Packet::Publish(publish) => Some(publish),
+            _ => None,
+        };
+        self.take().into_iter().filter_map(is_message).collect()
+    }
+}

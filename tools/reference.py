@@ -1,0 +1,222 @@
+"""Writes the pages of docs/reference/ from the package, so that they cannot say anything else.
+
+    python tools/reference.py            writes the pages
+    python tools/reference.py --check    writes nothing; shows what differs and exits with 1
+
+The configuration comes from `hookmq.config.SETTINGS`, the errors from `hookmq.errors.ERRORS`, the hooks from
+`hookmq.hooks.HOOKS` and the docstrings of the decorators.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from hookmq.config import CONFIG_FILE, SETTINGS
+from hookmq.decorators import Decorators
+from hookmq.errors import ERRORS, ErrorSpec
+from hookmq.hooks import HOOKS
+
+ROOT = Path(__file__).resolve().parents[1]
+DIRECTORY = ROOT / "docs" / "reference"
+
+NOTICE = "<!-- Written by tools/reference.py: change the package, then run it again. -->\n"
+
+SECTIONS = {
+    "": ("The broker", "Where it listens and what it keeps. In `hookmq.toml` these stand at the top."),
+    "limits": ("limits", "What clients may ask for. [Limits](../limits.md) says what happens at each."),
+    "hooks": ("hooks", "The queues and threads of hooks and pages. See [Hooks](../hooks.md)."),
+    "history": ("history", "The stored messages. See [History](../history.md)."),
+    "log": ("log", "What is printed to stderr while the broker runs."),
+}
+
+GROUPS = {
+    "E1": "The network addresses the broker listens on",
+    "E2": "The app cannot be imported",
+    "E3": "The configuration",
+    "E4": "Refused by a broker, or a broker out of reach",
+    "E5": "Use of the Python API",
+    "E6": "Storage",
+    "E7": "Files and streams of the command line",
+}
+
+# What registers functions beside the hooks of the registry.
+OTHERS = ("schedule", "route")
+
+
+def pages() -> Mapping[Path, str]:
+    """Return every page and its text."""
+    return {
+        DIRECTORY / "configuration.md": configuration(),
+        DIRECTORY / "errors.md": errors(),
+        DIRECTORY / "hooks.md": hooks(),
+    }
+
+
+def configuration() -> str:
+    """Return the page of all settings."""
+    parts = [
+        "# Configuration",
+        NOTICE,
+        "A value comes from the first of these that has it:",
+        "1. a flag of the command line, such as `--port 1884`;\n"
+        "2. an environment variable, such as `HOOKMQ_PORT=1884`;\n"
+        "3. an argument of `Broker(...)`, such as `Broker(port=1884)`, or for a section "
+        '`Broker(limits={"max_clients": 5})`;\n'
+        f"4. the file named by `config`, `HOOKMQ_CONFIG` or `--config`; without one, `{CONFIG_FILE}` in the "
+        "working directory, if it is there;\n"
+        "5. the default.",
+        f"```toml\n# {CONFIG_FILE}\nport = 1884\n\n[limits]\nmax_packet_size = \"1MiB\"\n\n"
+        '[history]\nmax_age = "7d"\n```',
+        "A size is a number of bytes, or text such as `\"64KiB\"`, `\"1MiB\"`, `\"2GiB\"`. A duration is a "
+        'number of seconds, or text such as `"250ms"`, `"10s"`, `"5m"`, `"2h"`, `"30d"`. An empty variable '
+        "counts as not set. An unknown key or variable is an error ([E301](errors.md#e301)), and so is a value "
+        "that does not fit ([E303](errors.md#e303)).",
+        'In Python, `broker.settings["limits.max_clients"]` is the value in force and '
+        '`broker.settings.origin("limits.max_clients")` says where it came from.',
+    ]
+    for section, settings in groupby(SETTINGS, key=lambda setting: setting.key.rpartition(".")[0]):
+        title, introduction = SECTIONS[section]
+        rows = ["| Key | Default | Accepts | Meaning |", "|---|---|---|---|"]
+        names = []
+        for setting in settings:
+            expected = _capitalised(setting.expected)
+            rows.append(f"| `{setting.key}` | `{setting.default_text}` | {expected} | {setting.help} |")
+            flag = f", flag `{setting.flag_name}`" if setting.flag else ""
+            names.append(f"- `{setting.key}`: variable `{setting.variable}`{flag}")
+        parts += [f"## {title}", introduction, "\n".join(rows), "\n".join(names)]
+    return _joined(parts)
+
+
+def errors() -> str:
+    """Return the page of all error codes."""
+    parts = [
+        "# Errors",
+        NOTICE,
+        "Every error that HookMQ reports has a code that stays the same, a sentence, and often a way out. In "
+        "Python it is a `hookmq.HookMQError` with `code`, `message`, `help` and `exit_code`; on the command "
+        "line it is printed to stderr, and the command ends with the exit code. Words in braces stand for what "
+        "the error is about.",
+        "| Exit code | Meaning |\n|---|---|\n| 0 | ok |\n| 1 | failure |\n| 2 | usage of the command line |\n"
+        "| 3 | configuration |\n| 4 | the app cannot be imported |\n| 5 | an address cannot be bound |\n"
+        "| 6 | refused by a broker |\n| 27 | `hookmq sub -W`: the time is up |",
+    ]
+    for group, specs in groupby(ERRORS.values(), key=lambda spec: spec.code[:2]):
+        parts.append(f"## {group}xx: {GROUPS[group]}")
+        parts += [_error(spec) for spec in specs]
+    return _joined(parts)
+
+
+def _error(spec: ErrorSpec) -> str:
+    help = f"\n  help: {spec.help}" if spec.help else ""
+    return (
+        f"### {spec.code}\n\n```text\nerror[{spec.code}]: {spec.text}{help}\n```\n\nExit code {spec.exit_code}."
+    )
+
+
+def hooks() -> str:
+    """Return the page of all decorators."""
+    table = ["| Hook | Kind | Given | Topic filter |", "|---|---|---|---|"]
+    for spec in HOOKS.values():
+        kind = "decides" if spec.decides else "observes"
+        given = ", ".join(f"`{argument}`" for argument in spec.arguments)
+        filtered = "yes" if spec.filtered else "no"
+        table.append(f"| [`{spec.name}`](#{spec.name}) | {kind} | {given} | {filtered} |")
+    parts = [
+        "# Hooks and decorators",
+        NOTICE,
+        "Every decorator returns the function untouched, so it can still be called and tested. A function takes "
+        "as many of the arguments as it has parameters, from the left. [Hooks](../hooks.md) tells how they "
+        "run.",
+        "\n".join(table),
+    ]
+    for name in [*HOOKS, *OTHERS]:
+        method = getattr(Decorators, name)
+        parts += [f"## {name}", f"```text\n@broker.{name}{_signature(method)}\n```"]
+        if name in HOOKS:
+            parts.append(HOOKS[name].when)
+        parts.append(_markdown(inspect.getdoc(method) or ""))
+    return _joined(parts)
+
+
+def _signature(method: object) -> str:
+    """Return what stands in the parentheses of a decorator; none where it is written without."""
+    parameters = [*inspect.signature(method).parameters.values()]  # type: ignore[arg-type]
+    shown, star = [], False
+    for one in parameters[1:]:
+        if one.name == "function":
+            continue
+        if one.kind is one.KEYWORD_ONLY and not star:
+            shown.append("*")
+            star = True
+        default = "" if one.default is one.empty else f'="{one.default}"'
+        shown.append(one.name + default.replace('"None"', "None"))
+    return f"({', '.join(shown)})" if shown else ""
+
+
+def _markdown(docstring: str) -> str:
+    """Turn a docstring with roles and sections into Markdown."""
+    text = re.sub(r":\w+:`(?:~hookmq\.)?([^`]+)`", r"`\1`", docstring).replace("``", "`")
+    # The replacement above must not touch the fences of code blocks.
+    text = re.sub(r"^`+(python)?$", lambda fence: f"```{fence[1] or ''}", text, flags=re.MULTILINE)
+    lines, section = [], False
+    for line in text.splitlines():
+        if line in ("Args:", "Raises:", "Returns:"):
+            lines += [f"**{line}**", ""]
+            section = True
+        elif section and line.startswith("        "):
+            lines[-1] += " " + line.strip()
+        elif section and line.startswith("    "):
+            name, _, meaning = line.strip().partition(": ")
+            lines.append(f"- `{name}`: {meaning}")
+        else:
+            section = section and not line
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def stale() -> str:
+    """Return what differs between the pages and what they should be, as a unified diff; empty if nothing."""
+    differences = []
+    for path, text in pages().items():
+        present = path.read_text(encoding="utf-8") if path.is_file() else ""
+        name = path.relative_to(ROOT)
+        differences += difflib.unified_diff(
+            present.splitlines(keepends=True), text.splitlines(keepends=True), f"{name}", f"{name} (expected)"
+        )
+    return "".join(differences)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pages, or check them; return the exit code."""
+    parser = argparse.ArgumentParser(description="Write docs/reference/ from the package.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a page is stale")
+    if parser.parse_args(arguments).check:
+        difference = stale()
+        if difference:
+            print(difference, end="")
+            print("\ndocs/reference/ is stale:   python tools/reference.py", file=sys.stderr)
+        return 1 if difference else 0
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
