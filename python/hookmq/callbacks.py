@@ -12,7 +12,7 @@ from .aio import EventLoop
 from .failures import FailureLog
 from .hooks import Deny, Hook
 from .web import Request, Response, Routes
-from .web.request import decode_path
+from .web.request import BadBody, decode_path
 
 __all__ = ["Callbacks"]
 
@@ -20,6 +20,9 @@ _clients_log = logging.getLogger("hookmq.clients")
 
 NOT_AUTHORIZED = 0x87
 BAD_USER_NAME_OR_PASSWORD = 0x86
+
+MAX_WORDS = 1000
+"""Characters of a denial's words that go to the client: it may take only small packets."""
 
 
 class Callbacks:
@@ -113,7 +116,8 @@ class Callbacks:
             return opinion
         if opinion is not False:
             hook.errors += 1
-            problem = f"{hook.spec.name} hooks return True, False or None, not {opinion!r}"
+            # Not the value: it may be the password.
+            problem = f"{hook.spec.name} hooks return True, False or None, not {type(opinion).__name__}"
             self._failures.failed(hook.name, TypeError(problem))
         reply(False, _denial_code(hook), None)
         return False
@@ -123,10 +127,11 @@ class Callbacks:
             code = (
                 error.code if isinstance(error.code, int) and 0x80 <= error.code <= 0xFF else NOT_AUTHORIZED
             )
+            text = _words(error)
             try:
-                return reply(False, code, str(error))
+                return reply(False, code, text)
             except ValueError:  # no reason code has this value
-                return reply(False, NOT_AUTHORIZED, str(error))
+                return reply(False, NOT_AUTHORIZED, text)
         hook.errors += 1
         self._failures.failed(hook.name, error)
         return reply(False, NOT_AUTHORIZED, None)
@@ -143,9 +148,9 @@ class Callbacks:
     ) -> None:
         """Answer an HTTP request."""
         request = Request(method, decode_path(path), query, dict(headers), body, address)
-        name = f"{method} {path}"
+        name = "the pages"
         try:
-            call, response = self._routes.find(request)
+            name, call, response = self._routes.find(request)
             value = response if call is None else call()
         except BaseException as error:
             return self._page_failed(name, error, reply)
@@ -165,12 +170,18 @@ class Callbacks:
             self._page_failed(name, error, reply)
 
     def _page_failed(self, name: str, error: BaseException, reply: PageReply) -> None:
-        if isinstance(error, ValueError) and error.__class__.__name__ == "JSONDecodeError":
-            response = Response(f"the request's body is not JSON: {error}\n", status=400)
+        if isinstance(error, BadBody):
+            response = Response(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
         else:
             self._failures.failed(name, error)
             response = Response("the page failed; the broker's log says why\n", status=500)
         reply(response.status, response.header_pairs(), response.body)
+
+
+def _words(error: Deny) -> str:
+    """Return a denial's words as MQTT can carry them."""
+    text = str(error).encode(errors="replace").decode().replace("\0", "")
+    return text[:MAX_WORDS]
 
 
 def _denial_code(hook: Hook) -> int:

@@ -284,7 +284,9 @@ def _innermost(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return what ``partial`` and decorators were put around."""
     while isinstance(function, functools.partial):
         function = function.func
-    return inspect.unwrap(function) if callable(function) else function
+    if callable(function):
+        function = inspect.unwrap(function)
+    return function
 
 
 def _code_of(function: Callable[..., Any]) -> CodeType | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._hookmq import HistoryFeed, NativeBroker
 from .config import Settings
+from .errors import HookMQError
 
 if TYPE_CHECKING:
     from .storage import HistoryStore
@@ -40,10 +41,15 @@ class Recorder:
         self._store: HistoryStore | None = None
         self._lost = 0
         if self._url is None and directory is not None:
-            Path(str(directory)).mkdir(parents=True, exist_ok=True)
             from .storage import sqlite_url
 
             self._url = sqlite_url(str(directory))
+            try:
+                Path(str(directory)).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                reason = f"{error.strerror}: {directory}"
+                help = "name a directory that can be written to:   hookmq run --data-dir DIRECTORY"
+                raise HookMQError("E601", help=help, url=self._url, reason=reason) from None
         if self._url is None and settings.origin("history.max_rows") == "default":
             self._max_rows = IN_MEMORY_ROWS
         if self._url is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import threading
 import time
@@ -14,6 +15,7 @@ import schedule
 from .aio import EventLoop
 from .errors import HookMQError
 from .hooks import defined_again, function_name, same_function, where_defined
+from .threads import interrupt
 
 __all__ = ["JobInfo", "Scheduler", "every"]
 
@@ -58,6 +60,7 @@ class _Job:
         self.last_run: datetime.datetime | None = None
         self.duration: float | None = None
         self.running = threading.Lock()
+        self.thread: threading.Thread | None = None
 
     def replaces(self, other: _Job) -> bool:
         """Say whether this is the same job once more: at the same times, or a function defined again."""
@@ -105,6 +108,8 @@ class Scheduler:
         if not isinstance(job, schedule.Job):
             problem = f"{job!r} says no time; write for example every(10).seconds"
             raise HookMQError("E501", hook="schedule", function=named, where=where, problem=problem)
+        # A copy, so that one description may serve several functions and brokers.
+        job = copy.copy(job)
         entry = _Job(job, function, named, where)
         with self._lock:
             job.scheduler = self._schedule
@@ -137,7 +142,7 @@ class Scheduler:
         self._thread.start()
 
     def stop(self, grace: float) -> None:
-        """Begin no further runs, and wait ``grace`` seconds for those that go on."""
+        """Begin no further runs, wait ``grace`` seconds for those that go on, and interrupt the rest."""
         if self._stopped:
             return
         self._stopped = True
@@ -149,6 +154,8 @@ class Scheduler:
         for entry in list(self._jobs):
             if entry.running.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 entry.running.release()
+            elif (thread := entry.thread) is not None:
+                interrupt(thread)
 
     def _watch(self) -> None:
         while not self._stopped:
@@ -163,9 +170,9 @@ class Scheduler:
         if not entry.running.acquire(blocking=False):
             entry.skipped += 1
             return
-        threading.Thread(
-            target=self._run_now, args=(entry,), name=f"hookmq-job-{entry.name}", daemon=True
-        ).start()
+        name = f"hookmq-job-{entry.name}"
+        entry.thread = threading.Thread(target=self._run_now, args=(entry,), name=name, daemon=True)
+        entry.thread.start()
 
     def _run_now(self, entry: _Job) -> None:
         started = time.monotonic()
@@ -176,7 +183,8 @@ class Scheduler:
             if isinstance(result, Coroutine):
                 result = self._loop().ask(lambda: result).result()
             if result is schedule.CancelJob or isinstance(result, schedule.CancelJob):
-                self._schedule.cancel_job(entry.job)
+                with self._lock:
+                    self._schedule.cancel_job(entry.job)
         except BaseException as error:
             entry.errors += 1
             self._failed(entry.name, error)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 
 from ._hookmq import Inbox, Message
 
 __all__ = ["Subscription"]
+
+_STEP = 0.5
+"""Seconds of one native wait: between two of them Ctrl+C is heard."""
 
 _MISSED = 0.2
 """Seconds after which an async iterator looks without being told, should another reader take its bell."""
@@ -34,7 +39,13 @@ class Subscription:
 
     def get(self, *, timeout: float | None = None) -> Message | None:
         """Return the next message, or ``None`` when none came within ``timeout`` seconds or it is closed."""
-        return self._inbox.take(timeout)
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            if (message := self._inbox.take(max(0.0, min(left, _STEP)))) is not None:
+                return message
+            if left <= _STEP or (self._inbox.closed and not len(self._inbox)):
+                return None
 
     @property
     def dropped(self) -> int:
@@ -51,7 +62,7 @@ class Subscription:
         return len(self._inbox)
 
     def __iter__(self) -> Iterator[Message]:
-        while (message := self._inbox.take()) is not None:
+        while (message := self.get()) is not None:
             yield message
 
     async def __aiter__(self) -> AsyncIterator[Message]:
@@ -78,6 +89,10 @@ class Subscription:
     def _rung(self, bell: asyncio.Event) -> None:
         self._inbox.silence()
         bell.set()
+
+    def __del__(self) -> None:
+        # One that is forgotten must not go on collecting messages.
+        self.close()
 
     def __enter__(self) -> Subscription:
         return self

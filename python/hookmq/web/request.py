@@ -9,7 +9,11 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-__all__ = ["Request"]
+__all__ = ["BadBody", "Request"]
+
+
+class BadBody(ValueError):
+    """The body of a request is not what the page reads it as: the client's mistake, not the page's."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,11 @@ class Request:
         return self.body.decode(errors="replace")
 
     def json(self) -> Any:
-        """Return the body read as JSON. Raises ``ValueError`` if it is none; the page then answers 400."""
-        return json.loads(self.body)
+        """Return the body read as JSON. Raises ``BadBody`` if it is none; the page then answers 400."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise BadBody(f"the request's body is not JSON: {error}") from None
 
 
 def decode_path(path: str) -> str:

@@ -60,13 +60,15 @@ class Routes:
         """Register a page; one of the same path and methods is replaced."""
         where = where_defined(function)
         name = function_name(function)
-        methods = tuple(method.upper() for method in methods) if methods else None
 
         def unfit(problem: str) -> HookMQError:
             return HookMQError("E501", hook="route", function=name, where=where, problem=problem)
 
         if not isinstance(path, str) or not path.startswith("/"):
             raise unfit(f"the path {path!r} does not begin with /")
+        if isinstance(methods, str):
+            raise unfit(f'methods is {methods!r}, it must be a tuple such as ("GET", "POST")')
+        methods = tuple(method.upper() for method in methods) if methods else None
         pattern, names = _compile(path, unfit)
         takes_request, takes_names = _signature(function, names, unfit)
         route = _Route(RouteInfo(path, name, where, methods), function, pattern, takes_request, takes_names)
@@ -79,8 +81,11 @@ class Routes:
         """Every page."""
         return [route.info for route in self._routes]
 
-    def find(self, request: Request) -> tuple[Callable[[], Any] | None, Response]:
-        """Return what to call for the request, or the answer when there is nothing to call."""
+    def find(self, request: Request) -> tuple[str, Callable[[], Any] | None, Response]:
+        """Return the page's name for the log and what to call, or the answer when there is nothing to call.
+
+        The name is not the request's path: of those there are as many as somebody likes to ask for.
+        """
         allowed: set[str] = set()
         for route in self._routes:
             if (match := route.pattern.fullmatch(request.path)) is None:
@@ -89,16 +94,17 @@ class Routes:
             method = "GET" if request.method == "HEAD" and "HEAD" not in (methods or ()) else request.method
             if methods is None or method in methods:
                 named = replace(request, params=match.groupdict())
-                return functools.partial(route.call, named), Response()
+                name = f"{route.info.name} ({route.info.path})"
+                return name, functools.partial(route.call, named), Response()
             allowed.update(methods)
         if allowed:
             headers = {"Allow": ", ".join(sorted(allowed))}
-            return None, Response("method not allowed\n", status=405, headers=headers)
-        return None, self._not_found(request.path)
+            return "", None, Response("method not allowed\n", status=405, headers=headers)
+        return "", None, self._not_found(request.path)
 
     def answer(self, request: Request) -> Response:
         """Return the answer of a page that is not asynchronous."""
-        call, response = self.find(request)
+        _, call, response = self.find(request)
         return Response.of(call()) if call is not None else response
 
     def _not_found(self, path: str) -> Response:

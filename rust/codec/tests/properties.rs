@@ -1,6 +1,9 @@
 //! What holds for every packet: it reads back as it was written, however the stream is cut, and no bytes at
 //! all can do harm.
 
+// In a test a panic is the report.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use bytes::{Bytes, BytesMut};
 use hookmq_codec::{
     Ack, Auth, ByteString, ConnAck, Connect, Decoder, Disconnect, Packet, Properties, PropertyId, Publish,

@@ -10,27 +10,27 @@ use hookmq_codec::{
 };
 
 /// A packet and its bytes.
-pub struct Row {
-    pub name: &'static str,
-    pub version: Version,
-    pub packet: Packet,
-    pub bytes: String,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) version: Version,
+    pub(crate) packet: Packet,
+    pub(crate) bytes: String,
 }
 
 impl Row {
-    pub fn raw(&self) -> Vec<u8> {
+    pub(crate) fn raw(&self) -> Vec<u8> {
         parse(&self.bytes)
     }
 }
 
 /// Bytes from hexadecimal; spaces do not count.
-pub fn parse(hex: &str) -> Vec<u8> {
+pub(crate) fn parse(hex: &str) -> Vec<u8> {
     let digits: String = hex.split_whitespace().collect();
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
 /// Hexadecimal of bytes.
-pub fn bytes_of(raw: &[u8]) -> String {
+pub(crate) fn bytes_of(raw: &[u8]) -> String {
     raw.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -53,7 +53,7 @@ fn properties(list: impl IntoIterator<Item = (PropertyId, Value)>) -> Properties
 }
 
 /// Every packet type in every version that has it, with and without its optional parts.
-pub fn accepted() -> Vec<Row> {
+pub(crate) fn accepted() -> Vec<Row> {
     let mut rows = connects();
     rows.extend(connacks());
     rows.extend(publishes());
@@ -377,7 +377,7 @@ fn subscriptions() -> Vec<Row> {
 }
 
 /// Bytes that are refused, and with which reason. The decoder's limit is 256 bytes.
-pub const REFUSED: &[(Version, &str, &str, ReasonCode)] = &[
+pub(crate) const REFUSED: &[(Version, &str, &str, ReasonCode)] = &[
     (V5, "packet type 0", "00 00", MalformedPacket),
     (V311, "AUTH before 5.0", "f0 00", MalformedPacket),
     (V5, "PINGREQ with flags", "c1 00", MalformedPacket),

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 /// Keeps every event.
 #[derive(Default)]
-pub struct Events(pub Mutex<Vec<Event>>);
+pub(crate) struct Events(pub(crate) Mutex<Vec<Event>>);
 
 impl Observer for Events {
     fn observe(&self, events: &mut Vec<Event>) {
@@ -25,13 +25,13 @@ impl Observer for Events {
 
 /// A socket that takes everything, or nothing while it is blocked.
 #[derive(Default)]
-pub struct Wire {
-    pub written: Mutex<BytesMut>,
-    pub blocked: AtomicBool,
+pub(crate) struct Wire {
+    pub(crate) written: Mutex<BytesMut>,
+    pub(crate) blocked: AtomicBool,
     /// How often it was written to.
-    pub writes: AtomicUsize,
-    pub wakes: AtomicUsize,
-    pub closed: Mutex<Option<ReasonCode>>,
+    pub(crate) writes: AtomicUsize,
+    pub(crate) wakes: AtomicUsize,
+    pub(crate) closed: Mutex<Option<ReasonCode>>,
 }
 
 impl Transport for Wire {
@@ -64,15 +64,15 @@ impl Transport for Wire {
 }
 
 /// A broker with a batch and a time.
-pub struct World {
-    pub broker: Arc<Broker>,
-    pub batch: Batch,
-    pub now: u64,
-    pub events: Arc<Events>,
+pub(crate) struct World {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) batch: Batch,
+    pub(crate) now: u64,
+    pub(crate) events: Arc<Events>,
 }
 
 impl World {
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         let events = Arc::new(Events::default());
         let observer: Arc<dyn Observer> = Arc::<Events>::clone(&events);
         let broker = Broker::new(limits, observer);
@@ -81,12 +81,12 @@ impl World {
     }
 
     /// Connects a client and takes its CONNACK off.
-    pub fn connect(&mut self, id: &str, version: Version, clean_start: bool) -> Peer {
+    pub(crate) fn connect(&mut self, id: &str, version: Version, clean_start: bool) -> Peer {
         let connect = Connect { version, clean_start, client_id: id.into(), ..Connect::default() };
         self.connect_with(connect)
     }
 
-    pub fn connect_with(&mut self, connect: Connect) -> Peer {
+    pub(crate) fn connect_with(&mut self, connect: Connect) -> Peer {
         let wire = Arc::new(Wire::default());
         let version = connect.version;
         let client = Arc::new(Client {
@@ -110,7 +110,7 @@ impl World {
         peer
     }
 
-    pub fn publish(&mut self, peer: &mut Peer, topic: &str, payload: &[u8], qos: QoS, packet_id: u16) {
+    pub(crate) fn publish(&mut self, peer: &mut Peer, topic: &str, payload: &[u8], qos: QoS, packet_id: u16) {
         let publish = Publish {
             topic: topic.into(),
             payload: Bytes::copy_from_slice(payload),
@@ -123,7 +123,7 @@ impl World {
         self.broker.finish(&mut self.batch);
     }
 
-    pub fn subscribe(&mut self, peer: &mut Peer, filter: &str, qos: QoS) {
+    pub(crate) fn subscribe(&mut self, peer: &mut Peer, filter: &str, qos: QoS) {
         let options = SubscriptionOptions { qos, ..SubscriptionOptions::default() };
         let filters = vec![SubscribeFilter { filter: filter.into(), options }];
         self.batch.begin(self.now);
@@ -133,49 +133,49 @@ impl World {
         assert!(matches!(peer.take().first(), Some(Packet::SubAck(_))));
     }
 
-    pub fn handle(&mut self, peer: &mut Peer, packet: Packet) {
+    pub(crate) fn handle(&mut self, peer: &mut Peer, packet: Packet) {
         self.batch.begin(self.now);
         peer.connection.handle(packet, &mut self.batch).unwrap();
         self.broker.finish(&mut self.batch);
     }
 
-    pub fn unblock(&mut self, peer: &Peer) {
+    pub(crate) fn unblock(&mut self, peer: &Peer) {
         peer.wire.blocked.store(false, SeqCst);
         self.batch.begin(self.now);
         peer.connection.unblock(&mut self.batch);
         self.broker.finish(&mut self.batch);
     }
 
-    pub fn lose(&mut self, peer: Peer) {
+    pub(crate) fn lose(&mut self, peer: Peer) {
         self.batch.begin(self.now);
         let end = End::abnormal(ReasonCode::UnspecifiedError, "lost");
         peer.connection.end(&end, &mut self.batch);
         self.broker.finish(&mut self.batch);
     }
 
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         self.batch.begin(self.now);
         self.broker.tick(&mut self.batch);
         self.broker.finish(&mut self.batch);
     }
 
-    pub fn count(&self, name: &str) -> i64 {
+    pub(crate) fn count(&self, name: &str) -> i64 {
         self.broker.statistics.snapshot().into_iter().find(|(other, _)| *other == name).unwrap().1
     }
 }
 
 /// A connected client.
-pub struct Peer {
-    pub connection: Connection,
-    pub wire: Arc<Wire>,
+pub(crate) struct Peer {
+    pub(crate) connection: Connection,
+    pub(crate) wire: Arc<Wire>,
     version: Version,
     /// What came right behind CONNACK.
-    pub welcome: Vec<Packet>,
+    pub(crate) welcome: Vec<Packet>,
 }
 
 impl Peer {
     /// Every packet that was written to it since the last call.
-    pub fn take(&self) -> Vec<Packet> {
+    pub(crate) fn take(&self) -> Vec<Packet> {
         let mut bytes = self.wire.written.lock().split();
         let mut decoder = Decoder::new(self.version, usize::MAX);
         let packets = std::iter::from_fn(|| decoder.next(&mut bytes).unwrap()).collect();
@@ -184,7 +184,7 @@ impl Peer {
     }
 
     /// The messages among them.
-    pub fn messages(&self) -> Vec<Publish> {
+    pub(crate) fn messages(&self) -> Vec<Publish> {
         let is_message = |packet| match packet {
             Packet::Publish(publish) => Some(publish),
             _ => None,
