@@ -6,14 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUST := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 NATIVE := $(VENV)/.native
+TOOLS := $(VENV)/.tools
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help setup demo dev check test test-rust test-python format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
-setup: $(NATIVE)  ## make the virtual environment, build the extension, install the tools for development
-	@tools/with-progress "tools for development" $(BIN)/python tools/install_dev.py
+setup: $(NATIVE) $(TOOLS)  ## make the virtual environment, build the extension, install the tools for development
 
 demo: $(NATIVE)  ## run the main job on recorded data; it ends by itself
 	$(BIN)/python examples/tank.py
@@ -60,6 +61,10 @@ $(VENV)/bin/python:
 
 # The extension is built into the source tree, so that Python files are used as they are.
 $(NATIVE): $(VENV)/bin/python pyproject.toml $(RUST)
-	@tools/with-progress "Python packages" $(BIN)/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2'
+	@tools/with-progress "build tool" $(PIP) 'pip>=25.1' 'maturin>=1.16,<2'
 	@tools/with-progress "native extension" $(BIN)/maturin develop --release
+	@touch $@
+
+$(TOOLS): pyproject.toml | $(NATIVE)
+	@tools/with-progress "tools for development" $(PIP) --group tools
 	@touch $@
