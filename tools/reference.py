@@ -29,9 +29,17 @@ DIRECTORY = ROOT / "docs" / "reference"
 NOTICE = "<!-- Written by tools/reference.py: change the package, then run it again. -->\n"
 
 SECTIONS = {
-    "": ("The broker", "Where it listens and what it keeps. In `hookmq.toml` these stand at the top."),
+    "": (
+        "The broker",
+        "Where it listens and what it keeps. In `hookmq.toml` these stand at the top. What `data_dir` holds "
+        "is the history: sessions and retained messages are in memory.",
+    ),
     "limits": ("limits", "What clients may ask for. [Limits](../limits.md) says what happens at each."),
-    "hooks": ("hooks", "The queues and threads of hooks and pages. See [Hooks](../hooks.md)."),
+    "hooks": (
+        "hooks",
+        "The queues and threads of hooks and pages. One queue serves all `def` observers and one all "
+        "`async def` observers, and each has the bounds below: see [Overflow](../hooks.md#overflow).",
+    ),
     "history": ("history", "The stored messages. See [History](../history.md)."),
     "log": ("log", "What is printed to stderr while the broker runs."),
 }
@@ -72,12 +80,12 @@ def configuration() -> str:
         f"4. the file named by `config`, `HOOKMQ_CONFIG` or `--config`; without one, `{CONFIG_FILE}` in the "
         "working directory, if it is there;\n"
         "5. the default.",
-        f"```toml\n# {CONFIG_FILE}\nport = 1884\n\n[limits]\nmax_packet_size = \"1MiB\"\n\n"
+        f'```toml\n# {CONFIG_FILE}\nport = 1884\n\n[limits]\nmax_packet_size = "1MiB"\n\n'
         '[history]\nmax_age = "7d"\n```',
-        "A size is a number of bytes, or text such as `\"64KiB\"`, `\"1MiB\"`, `\"2GiB\"`. A duration is a "
+        'A size is a number of bytes, or text such as `"64KiB"`, `"1MiB"`, `"2GiB"`. A duration is a '
         'number of seconds, or text such as `"250ms"`, `"10s"`, `"5m"`, `"2h"`, `"30d"`. An empty variable '
-        "counts as not set. An unknown key or variable is an error ([E301](errors.md#e301)), and so is a value "
-        "that does not fit ([E303](errors.md#e303)).",
+        "counts as not set. An unknown key or variable is an error ([E301](errors.md#e301)), and so is a "
+        "value that does not fit ([E303](errors.md#e303)).",
         'In Python, `broker.settings["limits.max_clients"]` is the value in force and '
         '`broker.settings.origin("limits.max_clients")` says where it came from.',
     ]
@@ -101,8 +109,8 @@ def errors() -> str:
         NOTICE,
         "Every error that HookMQ reports has a code that stays the same, a sentence, and often a way out. In "
         "Python it is a `hookmq.HookMQError` with `code`, `message`, `help` and `exit_code`; on the command "
-        "line it is printed to stderr, and the command ends with the exit code. Words in braces stand for what "
-        "the error is about.",
+        "line it is printed to stderr, and the command ends with the exit code. Words in braces stand for "
+        "what the error is about.",
         "| Exit code | Meaning |\n|---|---|\n| 0 | ok |\n| 1 | failure |\n| 2 | usage of the command line |\n"
         "| 3 | configuration |\n| 4 | the app cannot be imported |\n| 5 | an address cannot be bound |\n"
         "| 6 | refused by a broker |\n| 27 | `hookmq sub -W`: the time is up |",
@@ -115,9 +123,8 @@ def errors() -> str:
 
 def _error(spec: ErrorSpec) -> str:
     help = f"\n  help: {spec.help}" if spec.help else ""
-    return (
-        f"### {spec.code}\n\n```text\nerror[{spec.code}]: {spec.text}{help}\n```\n\nExit code {spec.exit_code}."
-    )
+    shown = f"error[{spec.code}]: {spec.text}{help}"
+    return f"### {spec.code}\n\n```text\n{shown}\n```\n\nExit code {spec.exit_code}."
 
 
 def hooks() -> str:
@@ -131,9 +138,9 @@ def hooks() -> str:
     parts = [
         "# Hooks and decorators",
         NOTICE,
-        "Every decorator returns the function untouched, so it can still be called and tested. A function takes "
-        "as many of the arguments as it has parameters, from the left. [Hooks](../hooks.md) tells how they "
-        "run.",
+        "Every decorator returns the function untouched, so it can still be called and tested. A function "
+        "takes as many of the arguments as it has parameters, from the left. [Hooks](../hooks.md) tells how "
+        "they run.",
         "\n".join(table),
     ]
     for name in [*HOOKS, *OTHERS]:
@@ -191,7 +198,7 @@ def _joined(parts: Iterable[str]) -> str:
 
 def stale() -> str:
     """Return what differs between the pages and what they should be, as a unified diff; empty if nothing."""
-    differences = []
+    differences: list[str] = []
     for path, text in pages().items():
         present = path.read_text(encoding="utf-8") if path.is_file() else ""
         name = path.relative_to(ROOT)

@@ -70,12 +70,12 @@ class EventLoop:
             return
         finishing = asyncio.run_coroutine_threadsafe(self._finish(grace), self._loop)
         try:
-            finishing.result(grace + 1.5)
+            finishing.result(grace + 1.2)
         except TimeoutError:  # a coroutine holds the loop
             interrupt(self.thread)
         with contextlib.suppress(RuntimeError):  # the interruption ended the loop
             self._loop.call_soon_threadsafe(self._loop.stop)
-        self.thread.join(2)
+        self.thread.join(0.5)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from typing import Any
 
 from ._hookmq import Client, PageReply, VerdictReply
@@ -97,7 +97,7 @@ class Callbacks:
         def answered(future: Future[Any]) -> None:
             try:
                 verdict = self._verdict(hook, future.result(), reply)
-            except (Exception, CancelledError) as error:
+            except BaseException as error:
                 return self._deny(hook, error, reply)
             if verdict is False:
                 return None

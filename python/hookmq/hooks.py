@@ -204,7 +204,7 @@ class Hook:
     def info(self) -> HookInfo:
         """Return what is known of it at this moment."""
         handle = self.handle
-        filter = self.template.text if self.template else None
+        filter = self.template.filter if self.template else None
         if handle is None:
             return HookInfo(self.name, self.spec.name, filter, self.where, self.calls, self.errors)
         return HookInfo(

@@ -116,7 +116,7 @@ def properties(**values: Any) -> Properties:
 def refused(broker: Any, name: str = "", *, version: int = MQTTv5, **settings: Any) -> tuple[int, str]:
     """Try to connect; return the code and the words of the refusal, 0 if there was none."""
     device = Device(broker, name, version=version, **settings)
-    device.client.loop_stop()
+    device.close()
     return int(device.code.value), str(device.reason)
 
 

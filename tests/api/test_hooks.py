@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hookmq import HookMQError
+from hookmq import Broker, HookMQError
 
 from .helpers import Device, Gate, MQTTv5, MQTTv311, Seen, eventually
 
@@ -85,7 +85,7 @@ def test_the_levels_of_a_template_come_by_name(broker):
 
 
 def test_a_template_that_is_none():
-    broker = __import__("hookmq").Broker(port=0)
+    broker = Broker(port=0)
 
     def watch(msg): ...
 
@@ -369,8 +369,8 @@ def test_what_is_sent_is_told_of_for_each_receiver(broker):
         ("r0", "", "d", 0, None, False),
         ("r0", "", "d", 0, None, True),
     ]
+    assert all(one_ids)
     assert [entry[3:5] for entry in seen if entry[0] == "r1"] == [(1, mid) for mid in one_ids]
-    assert len(set(one_ids)) == 3
 
 
 def test_a_hook_added_while_it_runs_sees_what_comes_afterwards(broker):

@@ -1,0 +1,366 @@
+"""How programs with a broker end: by a signal, by stop(), by their end, in a forked child."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from .helpers import Device, ended, eventually, free_port, get, launch, program, read_until, run_program
+
+# A client without a library, so that nothing but the broker is in the process.
+CLIENT = """
+import socket
+
+def send(broker, count=1, topic=b"a"):
+    peer = socket.create_connection(("127.0.0.1", broker.port))
+    peer.sendall(bytes.fromhex("100c00044d5154540402003c0000"))
+    packet = bytes([0x30, 2 + len(topic), 0, len(topic)]) + topic
+    peer.sendall(packet * count)
+    return peer
+
+def ask(broker):
+    peer = socket.create_connection(("127.0.0.1", broker.http_port))
+    peer.sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+    return peer
+"""
+
+# run() ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_run_ends_by_a_signal(tmp_path, number):
+    """At any time after the banner: nobody knows how soon a supervisor changes its mind."""
+    path = program(tmp_path, 'Broker(port=0, http_port=None).run(); print("after")')
+
+    def once(pause: float) -> tuple[int, str, str]:
+        process = launch(path)
+        read_until(process, "Only this machine")
+        time.sleep(pause)
+        process.send_signal(number)
+        return ended(process)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(once, [0.0] * 9 + [0.3])) == {(0, "after\n", "")}
+
+
+STOPS = {
+    "hook": "@broker.on_message_received\ndef end(msg): broker.stop(); print('called')\n",
+    "async hook": "@broker.on_message_received\nasync def end(msg): broker.stop(); print('called')\n",
+    "decider": "@broker.authorize\ndef end(client): broker.stop(); print('called'); return True\n",
+    "job": "@broker.schedule(every(1).seconds)\ndef end(): broker.stop(); print('called')\n",
+    "async job": "@broker.schedule(every(1).seconds)\nasync def end(): broker.stop(); print('called')\n",
+    "page": "@broker.route('/')\ndef end(): broker.stop(); print('called')\n",
+    "async page": "@broker.route('/')\nasync def end(): broker.stop(); print('called')\n",
+    "thread": "def end():\n    while not broker.running: time.sleep(0.01)\n"
+    "    broker.stop(); print('called')\nthreading.Thread(target=end).start()\n",
+}
+
+
+def test_run_ends_by_stop_from_anywhere(tmp_path):
+    def once(item: tuple[str, str]) -> tuple[str, tuple[int, str, str], bool]:
+        name, body = item
+        trigger = {"page": "ask", "async page": "ask"}.get(name, "send")
+        path = program(
+            tmp_path,
+            f"broker = Broker(port=0, http_port=0)\n{CLIENT}\n{body}\n"
+            "def trigger():\n    while not broker.running: time.sleep(0.01)\n"
+            f"    kept.append({trigger}(broker))\nkept = []\n"
+            + ("threading.Thread(target=trigger).start()\n" if name not in ("job", "thread") else "")
+            + "broker.run()\nprint('after', broker.running)",
+            f"{name.replace(' ', '_')}.py",
+        )
+        started = time.monotonic()
+        code, output, errors = ended(launch(path))
+        return name, (code, "\n".join(output.splitlines()[-2:]), errors), time.monotonic() - started < 5
+
+    with ThreadPoolExecutor(4) as pool:
+        for name, result, soon in pool.map(once, STOPS.items()):
+            assert (name, result, soon) == (name, (0, "called\nafter False", ""), True)
+
+
+def test_ctrl_c_during_load(tmp_path):
+    path = program(
+        tmp_path,
+        """
+        broker = Broker(port=0, http_port=None)
+
+        @broker.on_message_received
+        def observe(msg):
+            broker.publish("copy", msg.payload)
+
+        @broker.on_message_received
+        async def later(msg):
+            await asyncio.sleep(0)
+
+        @broker.schedule(every(1).seconds)
+        def job():
+            broker.history().count()
+
+        threading.Timer(0.3, lambda: print("port", broker.port, flush=True)).start()
+        broker.run()
+        """,
+    )
+    process = launch(path)
+
+    class At:
+        port = int(read_until(process, "port").split()[1])
+
+    with Device(At, "flood") as device, Device(At, "reader") as reader:
+        reader.subscribe("#", 0)
+        for number in range(60_000):
+            device.client.publish("a", bytes(100))
+            if number == 30_000:
+                process.send_signal(signal.SIGINT)
+                started = time.monotonic()
+            if process.poll() is not None or not device.ended.empty():
+                break
+        code, _, errors = ended(process, 10)
+        assert time.monotonic() - started < 10
+    assert code == 0
+    for line in errors.splitlines():
+        assert line[2:3] == ":" and (" WARNING " in line or " ERROR " in line), errors
+
+
+def test_two_ctrl_c_end_it_as_well(tmp_path):
+    path = program(
+        tmp_path,
+        CLIENT
+        + """
+broker = Broker(port=0, http_port=None, hooks={"stop_grace": 2})
+
+@broker.on_message_received
+def stuck(msg):
+    print("stuck", flush=True)
+    time.sleep(3600)
+
+threading.Timer(0.2, lambda: kept.append(send(broker))).start()
+kept = []
+broker.run()
+""",
+    )
+    process = launch(path)
+    read_until(process, "stuck")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    code, _, errors = ended(process, 10)
+    assert (code, "Traceback" in errors, "Fatal" in errors) == (0, False, False), errors
+
+
+def test_an_iterator_in_the_main_thread_hears_ctrl_c(tmp_path):
+    path = program(
+        tmp_path,
+        """
+        broker = Broker(port=0, http_port=None).start()
+        broker.publish("a", "ready", retain=True)
+        try:
+            for msg in broker.subscribe("a"):
+                print(msg.text, flush=True)
+        except KeyboardInterrupt:
+            print("interrupted")
+        """,
+    )
+    process = launch(path)
+    read_until(process, "ready")
+    process.send_signal(signal.SIGINT)
+    assert ended(process, 5) == (0, "interrupted\n", "")
+
+
+def test_an_error_of_the_start_ends_run_with_its_code(tmp_path):
+    with_port = free_port()
+    body = f"""
+        broker = Broker(port={with_port}, http_port=None).start()
+        Broker(port={with_port}, http_port=None).run()
+    """
+    code, output, errors = run_program(tmp_path, body)
+    assert (code, output) == (5, "")
+    assert errors.startswith(f"error[E101]: port {with_port} is already in use\n  help: ")
+    assert "Traceback" not in errors
+
+
+def test_a_closed_terminal_is_no_reason_to_hang(tmp_path):
+    path = program(tmp_path, "Broker(port=0, http_port=None).run()")
+    reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
+    reader.wait()
+    assert reader.stdin is not None
+    process = launch(path, stdout=reader.stdin)
+    time.sleep(0.6)
+    process.send_signal(signal.SIGTERM)
+    code, _, errors = ended(process, 8)
+    assert (code, "Fatal" in errors) in [(0, False), (1, False), (120, False)]
+
+
+# The end of the program ----------------------------------------------------------------------------------
+
+HOOK = "@broker.on_message_received\n"
+BUSY = {
+    "a hook that is busy": HOOK + "def hook(msg): ready(); sum(range(2000))",
+    "a hook that sleeps": HOOK + "def hook(msg): ready(); time.sleep(3600)",
+    "an async hook that waits": HOOK + "async def hook(msg): ready(); await asyncio.sleep(3600)",
+    "an async hook that sleeps": HOOK + "async def hook(msg): ready(); time.sleep(3600)",
+    "a hook in an infinite loop": HOOK + "def hook(msg):\n    ready()\n    while True: pass",
+    "a hook that publishes for ever": HOOK + "def hook(msg):\n    ready()\n    while True:\n"
+    "        try: broker.publish('b', 'x')\n        except Exception: pass",
+    "an async hook in an infinite loop": HOOK + "async def hook(msg):\n    ready()\n    while True: pass",
+    "a job that runs": "@broker.schedule(every(1).seconds)\ndef job():\n    ready()\n    while True: time.sleep(0.01)",
+    "a decider and a page that sleep": "@broker.authorize\ndef may(client): ready(); time.sleep(3600)\n"
+    "@broker.route('/')\ndef page(): time.sleep(3600)\nasks = True",
+    "threads of the program's own": "def work():\n    while True:\n        try: broker.publish('b', 'x')\n"
+    "        except Exception: time.sleep(0)\n"
+    "def read():\n    for msg in broker.subscribe('b'): pass\n    ready()\n    time.sleep(3600)\n"
+    "for target in (work, work, read): threading.Thread(target=target, daemon=True).start()\nready()",
+}
+
+
+def busy_program(folder: Path, name: str, body: str) -> Path:
+    return program(
+        folder,
+        f"broker = Broker(port=0, http_port=0, hooks={{'stop_grace': 0.2}})\n{CLIENT}\n"
+        "is_ready = threading.Event()\nready = is_ready.set\nasks = False\nbroker.start()\n"
+        f"{body}\nkept = [send(broker, 20)]\nif asks: kept.append(ask(broker))\n"
+        "assert is_ready.wait(10)\nprint('end', flush=True)",
+        f"{name.replace(' ', '_')}.py",
+    )
+
+
+def test_fifty_exits_without_a_stop(tmp_path, capsys):
+    assert len(BUSY) == 10
+    paths = [busy_program(tmp_path, name.replace("'", ""), body) for name, body in BUSY.items()]
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda path: (path.stem, *ended(launch(path), 20)), paths * 5))
+    bad = [result for result in results if result[1:3] != (0, "end\n") or "Fatal" in result[3]]
+    with capsys.disabled():
+        print(f"\n{len(results)} exits, {len(bad)} aborts")
+    assert bad == []
+    assert len(results) == 50
+
+
+def test_a_hook_that_will_not_end_does_not_abort_the_exit(tmp_path):
+    body = HOOK + (
+        "def hook(msg):\n    ready()\n    while True:\n        try:\n            while True: pass\n"
+        "        except BaseException: pass"
+    )
+    path = busy_program(tmp_path, "stubborn", body)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: ended(launch(path), 20), range(4)))
+    assert {(code, output) for code, output, _ in results} == {(0, "end\n")}
+    assert not any("Fatal" in errors for _, _, errors in results)
+
+
+# Fork ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["exit", "os._exit", "multiprocessing"])
+def test_a_forked_child_must_not_touch_the_broker(tmp_path, way):
+    body = """
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        broker = Broker(port=0, http_port=0).start()
+        seen = []
+
+        @broker.on_message_received
+        def observe(msg): seen.append(msg.topic)
+
+        @broker.on_message_received
+        async def later(msg): seen.append(msg.topic)
+
+        messages = broker.subscribe("#")
+        broker.publish("a", "1")
+
+        def child():
+            from hookmq import HookMQError
+            codes = []
+            for use in (lambda: broker.publish("a"), broker.start, lambda: broker.history(),
+                        lambda: broker.statistics, lambda: broker.subscribe("a")):
+                try: use()
+                except HookMQError as error: codes.append(error.code)
+            broker.stop()
+            print(codes, broker.running, flush=True)
+
+        WAY
+        broker.publish("a", "2")
+        assert broker.running and [messages.get(timeout=2).text for _ in range(2)] == ["1", "2"]
+        broker.stop()
+        print("parent", status)
+        """
+    forks = """pid = os.fork()
+        if pid == 0:
+            child()
+            EXIT
+        status = os.waitpid(pid, 0)[1]"""
+    ways = {
+        "exit": forks.replace("EXIT", "sys.exit(0)"),
+        "os._exit": forks.replace("EXIT", "os._exit(0)"),
+        "multiprocessing": """import multiprocessing
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start(); process.join(); status = process.exitcode""",
+    }
+    code, output, errors = run_program(tmp_path, body.replace("WAY", ways[way]))
+    assert (code, errors) == (0, "")
+    assert output == "['E504', 'E504', 'E504', 'E504', 'E504'] False\nparent 0\n"
+
+
+def test_what_a_stop_leaves_is_nothing(tmp_path):
+    """Neither threads nor file descriptors."""
+    body = f"""
+import gc
+{CLIENT}
+
+def open_files(): return len(os.listdir("/proc/self/fd"))
+
+def live():
+    broker = Broker(port=0, http_port=0, data_dir="data")
+    broker.on_message_received(lambda msg: None)
+    with broker:
+        kept = [send(broker, 3), ask(broker)]
+        iterators = [broker.subscribe("#") for _ in range(5)]
+        broker.wait_for_hooks()
+        broker.history().count()
+
+live()
+gc.collect()
+first = open_files()
+for _ in range(5): live()
+gc.collect()
+print(open_files() - first, threading.active_count(), len(os.listdir("/proc/self/task")))
+"""
+    code, output, errors = run_program(tmp_path, body)
+    assert (code, output, errors) == (0, "0 1 1\n", "")
+
+
+def test_a_program_may_end_while_it_starts(tmp_path):
+    def once(milliseconds: int) -> tuple[int, str]:
+        body = (
+            "def start():\n    global broker\n    broker = Broker(port=0, http_port=0).start()\n"
+            "threading.Thread(target=start, daemon=True).start()\n"
+            f"time.sleep({milliseconds / 1000})"
+        )
+        path = program(tmp_path, body, f"ends{milliseconds}.py")
+        code, _, errors = ended(launch(path))
+        return code, errors
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(once, range(0, 40, 4))) == {(0, "")}
+
+
+def test_the_page_of_a_program_answers_until_it_ends(tmp_path):
+    path = program(
+        tmp_path,
+        "broker = Broker(port=0, http_port=0)\n"
+        "@broker.route('/')\ndef page(): return 'here'\n"
+        "broker.start(); print('port', broker.http_port, flush=True); sys.stdin.read()",
+    )
+    process = launch(path, stdin=subprocess.PIPE)
+
+    class At:
+        http_port = int(read_until(process, "port").split()[1])
+
+    assert eventually(lambda: get(At, "/").text) == "here"
+    assert ended(process)[0] == 0
+    assert sys.platform

@@ -1,0 +1,133 @@
+"""The pages of docs/: their code compiles and runs, what they link to and name exists."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+from hookmq.cli import main
+from hookmq.config import SETTINGS
+from hookmq.hooks import HOOKS
+
+from .pages import DOCS, PAGES, ROOT, Block, anchors, blocks, files, links, name
+from .script import Client, Script
+
+PYTHON = [block for page in PAGES for block in blocks(page, "python")]
+SCRIPTS = [block for block in PYTHON if "broker.run()" in block.code]
+OPTION = r"(?<![\w-])--?[A-Za-z][\w-]*"
+SESSIONS = [block for page in PAGES for block in blocks(page, "pycon")]
+
+
+def where(block: Block) -> str:
+    return block.where
+
+
+def test_there_are_pages_and_scripts() -> None:
+    assert len(PAGES) >= 12
+    assert len(SCRIPTS) >= 5
+    assert SESSIONS
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=where)
+def test_python_compiles(block: Block) -> None:
+    # A notebook's cell may await.
+    compile(block.code, block.where, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+
+
+@pytest.mark.parametrize("block", SCRIPTS, ids=where)
+def test_complete_scripts_run(block: Block, tmp_path: Path) -> None:
+    with Script(block.code, tmp_path) as script, Client(script.port) as client:
+        assert client.accepted == ("@broker.authenticate" not in block.code)
+
+
+@pytest.mark.parametrize("block", SESSIONS, ids=where)
+def test_sessions_print_what_they_show(block: Block) -> None:
+    test = doctest.DocTestParser().get_doctest(block.code, {}, block.where, block.where, 0)
+    assert test.examples
+    printed: list[str] = []
+    result = doctest.DocTestRunner(verbose=False).run(test, out=printed.append)
+    assert result.failed == 0, "".join(printed)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in links(page):
+        if link.startswith("https://"):
+            continue
+        target, _, anchor = link.partition("#")
+        file = (page.parent / target).resolve() if target else page
+        # MkDocs publishes docs/ alone: a link may not leave it.
+        if not (file.is_relative_to(DOCS) and file.is_file()) or (anchor and anchor not in anchors(file)):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    assert [file for file in files(page) if not (ROOT / file).exists()] == []
+
+
+def test_the_navigation_has_every_page_and_no_other() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    entries = re.findall(r": (\S+\.md)$", navigation, re.MULTILINE)
+    assert sorted(entries) == sorted(page.relative_to(DOCS).as_posix() for page in PAGES)
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = DOCS / "index.md"
+    assert set(links(index)) == {page.relative_to(DOCS).as_posix() for page in PAGES} - {"index.md"}
+
+
+def test_settings_that_are_named_exist() -> None:
+    known = {setting.key for setting in SETTINGS}
+    sections = {key.partition(".")[0] for key in known if "." in key}
+    named = {
+        (name(page), key)
+        for page in PAGES
+        for key in re.findall(rf"`((?:{'|'.join(sections)})\.[a-z_]+)`", page.read_text(encoding="utf-8"))
+        if not key.endswith(".db")
+    }
+    assert len(named) > 20
+    assert {(page, key) for page, key in named if key not in known} == set()
+
+
+def test_every_limit_is_explained() -> None:
+    page = (DOCS / "limits.md").read_text(encoding="utf-8")
+    limits = [setting.key for setting in SETTINGS if setting.key.startswith("limits.")]
+    assert [key for key in limits if f"`{key}`" not in page] == []
+
+
+def test_every_hook_is_explained() -> None:
+    page = (DOCS / "hooks.md").read_text(encoding="utf-8")
+    for hook in HOOKS.values():
+        (row,) = re.findall(rf"^\| `{hook.name}` .*$", page, re.MULTILINE)
+        assert ("decider" in row) == hook.decides
+        assert [one for one in hook.arguments if f"`{one}`" not in row] == []
+
+
+def options_of(command: str, capsys: pytest.CaptureFixture[str]) -> list[set[str]]:
+    """The options of a command as its help lists them; each with all its names."""
+    assert main([command, "--help"]) == 0
+    listed = re.findall(r"^  (-.+?)(?:  |$)", capsys.readouterr().out, re.MULTILINE)
+    names = [set(re.findall(OPTION, entry)) for entry in listed if not entry.startswith("-D ")]
+    assert len(names) > 5
+    return names
+
+
+def test_every_command_and_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (DOCS / "command-line.md").read_text(encoding="utf-8")
+    assert main(["--help"]) == 0
+    commands = re.findall(r"^    ([a-z]+) ", capsys.readouterr().out, re.MULTILINE)
+    assert len(commands) >= 6
+    assert [command for command in commands if f"`hookmq {command}" not in page] == []
+    words = set(re.findall(OPTION, page))
+    options = [
+        names for command in ("run", "dev", "check", "pub", "sub") for names in options_of(command, capsys)
+    ]
+    assert [names for names in options if not words & names] == []
+    assert words - set().union(*options) == set()
