@@ -13,6 +13,7 @@ import platform
 import signal
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType, TracebackType
@@ -136,16 +137,18 @@ class Broker(Decorators):
             native = NativeBroker(settings.native(), self._callbacks)
             recorder = self._open_recorder(settings, native)
             run = _Run(settings, native, recorder)
+            # Every hook has its place before the first client can come: nobody slips in unasked.
+            self._start_threads(run)
             try:
                 native.start()
-            except BindError as error:
-                if recorder is not None:
-                    recorder.close(0)
-                raise _bind_error(error) from None
+            except BaseException as error:
+                self._end_run(run, time.monotonic() + float(str(settings["hooks.stop_grace"])))
+                raise _bind_error(error) if isinstance(error, BindError) else error from None
             self._run = run
             self._stopped.clear()
             _running.add(self)
-            self._start_threads(run)
+            if self._scheduler is not None:
+                self._scheduler.start()
         return self
 
     def stop(self) -> None:
@@ -198,7 +201,15 @@ class Broker(Decorators):
             await Broker(port=1884).serve()
         ```
         """
-        await asyncio.to_thread(self.start)
+        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+        try:
+            # The thread cannot be cancelled: it has to be waited for, and what it started to be stopped.
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with contextlib.suppress(HookMQError):
+                await starting
+            await asyncio.to_thread(self.stop)
+            raise
         try:
             while not self._stopped.is_set():
                 await asyncio.sleep(0.1)
@@ -273,7 +284,8 @@ class Broker(Decorators):
             properties: MQTT 5's, as in :attr:`Message.properties`.
 
         Raises:
-            HookMQError: E503 when it does not run, E506 when a subscriber's queue is full (QoS 1 and 2).
+            HookMQError: E503 when it does not run, E506 when a subscriber's queue is full (QoS 1 and 2) or
+                there is no room for another retained message.
             ValueError: for a topic, QoS or property that cannot be.
             TypeError: for a payload that has no JSON form.
         """
@@ -385,15 +397,17 @@ class Broker(Decorators):
 
     def _add_hook(self, hook: Hook) -> None:
         with self._lifecycle:
-            for other in [other for other in self._hooks if hook.replaces(other)]:
-                self._hooks.remove(other)
-                self._disconnect_hook(other)
+            replaced = [other for other in self._hooks if hook.replaces(other)]
             self._hooks.append(hook)
             deciders = self._deciders(hook)
             if deciders is not None:
                 deciders.append(hook)
             if self._run is not None:
                 self._connect_hook(self._run, hook)
+            # Afterwards, so that there is no moment in which nobody decides.
+            for other in replaced:
+                self._hooks.remove(other)
+                self._disconnect_hook(other)
 
     def _add_job(self, job: schedule.Job, function: Callable[..., Any], name: str | None) -> None:
         with self._lifecycle:
@@ -458,9 +472,16 @@ class Broker(Decorators):
         """Return a function that runs the coroutine function on the event loop, in order for each client."""
         loop = self._event_loop()
 
+        async def run(*arguments: Any, **levels: str) -> None:
+            try:
+                await hook.function(*arguments[: hook.positional], **levels)
+            except BaseException:
+                hook.errors += 1
+                raise
+
         def call(*arguments: Any, **levels: str) -> None:
-            make = functools.partial(hook.function, *arguments[: hook.positional], **levels)
-            loop.call(hook.name, f"{id(hook)} {arguments[0].client_id}", make)
+            key = f"{id(hook)} {arguments[0].client_id}"
+            loop.call(hook.name, key, functools.partial(run, *arguments, **levels))
 
         return call
 
@@ -499,13 +520,11 @@ class Broker(Decorators):
         run.threads.start("log", functools.partial(run.native.log().run, self._callbacks.log))
         if run.recorder is not None:
             run.threads.start("history", run.recorder.run)
-        if run.native.http_port is not None:
+        if run.settings["http_port"] is not None:
             for index in range(int(str(run.settings["hooks.page_threads"]))):
                 run.threads.start(f"page-{index}", run.native.pages().run)
         for hook in self._hooks:
             self._connect_hook(run, hook)
-        if self._scheduler is not None:
-            self._scheduler.start()
 
     def _in_hook(self, run: _Run) -> bool:
         current = threading.current_thread()
@@ -514,38 +533,42 @@ class Broker(Decorators):
 
     def _stop_now(self) -> None:
         with self._lifecycle:
-            run, grace = self._run, 5.0
+            run = self._run
             if run is None:
                 return
-            grace = float(str(run.settings["hooks.stop_grace"]))
+            deadline = time.monotonic() + float(str(run.settings["hooks.stop_grace"]))
             run.native.stop()
-            if self._scheduler is not None:
-                self._scheduler.stop(grace)
             for subscription in list(run.subscriptions):
                 subscription.close()
+            if self._scheduler is not None:
+                self._scheduler.stop(_left(deadline))
             # What happened before the stop is still told; what hooks publish meanwhile is still stored.
             for lane in (run.observers, run.coroutines):
-                if lane is not None and not lane.wait(grace):
+                if lane is not None and not lane.wait(_left(deadline)):
                     lane.clear()
-            if self._loop is not None:
-                self._loop.stop(grace)
-                self._loop = None
-            if run.recorder is not None:
-                run.recorder.close(grace)
-            for lane in (run.observers, run.coroutines):
-                if lane is not None:
-                    lane.close()
-            for pool in (run.native.decisions(), run.native.pages()):
-                pool.close()
-            run.native.log().close()
-            if stuck := run.threads.join(grace):
-                _log.warning("a hook did not end: %s", ", ".join(stuck))
-            run.native.close()
-            for hook in self._hooks:
-                hook.handle = None
+            self._end_run(run, deadline)
             self._run = None
             _running.discard(self)
             self._stopped.set()
+
+    def _end_run(self, run: _Run, deadline: float) -> None:
+        """End the threads and forget the hooks of a run whose network is closed, or never opened."""
+        if self._loop is not None:
+            self._loop.stop(_left(deadline))
+            self._loop = None
+        if run.recorder is not None:
+            run.recorder.close(_left(deadline))
+        for lane in (run.observers, run.coroutines):
+            if lane is not None:
+                lane.close()
+        for pool in (run.native.decisions(), run.native.pages()):
+            pool.close()
+        run.native.log().close()
+        if stuck := run.threads.join(_left(deadline)):
+            _log.warning("a hook did not end: %s", ", ".join(stuck))
+        run.native.close()
+        for hook in self._hooks:
+            hook.handle = None
 
     def _print_banner(self) -> None:
         from . import __version__
@@ -579,6 +602,11 @@ _running: weakref.WeakSet[Broker] = weakref.WeakSet()
 def _stop_all() -> None:
     for broker in list(_running):
         broker.stop()
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds until a deadline, 0 when it has passed."""
+    return max(0.0, deadline - time.monotonic())
 
 
 def _bind_error(error: BindError) -> HookMQError:

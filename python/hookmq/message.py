@@ -27,7 +27,8 @@ Payload: TypeAlias = (
 def encode_payload(payload: object) -> bytes:
     """Return the bytes of a payload.
 
-    Raises ``TypeError`` for what has no JSON form.
+    Raises ``TypeError`` for what has no JSON form, ``ValueError`` for numbers that are none and for text that
+    is not Unicode.
 
     >>> encode_payload("warm"), encode_payload({"level": 42}), encode_payload(None)
     (b'warm', b'{"level":42}', b'')
@@ -40,4 +41,4 @@ def encode_payload(payload: object) -> bytes:
         return b""
     if isinstance(payload, bytearray | memoryview):
         return bytes(payload)
-    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import inspect
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -105,8 +106,10 @@ class Scheduler:
         """Register a job; the same one is replaced, as when a cell is run again."""
         where = where_defined(function)
         named = name or function_name(function)
+        problem = _misfit(function)
         if not isinstance(job, schedule.Job):
             problem = f"{job!r} says no time; write for example every(10).seconds"
+        if problem:
             raise HookMQError("E501", hook="schedule", function=named, where=where, problem=problem)
         # A copy, so that one description may serve several functions and brokers.
         job = copy.copy(job)
@@ -191,6 +194,19 @@ class Scheduler:
         finally:
             entry.duration = time.monotonic() - started
             entry.running.release()
+
+
+def _misfit(function: object) -> str | None:
+    """Say what is wrong with a function that cannot be called without arguments."""
+    if not callable(function):
+        return "it is not a function"
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        return f"it is called without arguments: {error}"
+    except ValueError:  # some built-ins tell nothing
+        return None
+    return None
 
 
 def _describe(job: schedule.Job) -> str:

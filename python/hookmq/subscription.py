@@ -44,7 +44,7 @@ class Subscription:
             left = deadline - time.monotonic()
             if (message := self._inbox.take(max(0.0, min(left, _STEP)))) is not None:
                 return message
-            if left <= _STEP or (self._inbox.closed and not len(self._inbox)):
+            if not left > _STEP or (self._inbox.closed and not len(self._inbox)):
                 return None
 
     @property

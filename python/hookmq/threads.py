@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from typing import NoReturn
 
 __all__ = ["HookThreads", "interrupt"]
 
 INTERRUPTED = 1.0
 """Seconds a hook is given to end after it was interrupted."""
+
+PARKING = 0.5
+"""Seconds at the end of the process in which threads that would not end are brought to a halt."""
+
+# Threads that were interrupted, in case they go on.
+_interrupted: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 class HookThreads:
@@ -52,5 +61,45 @@ class HookThreads:
 
 def interrupt(thread: threading.Thread) -> None:
     """Raise ``SystemExit`` in a thread as soon as it runs Python code: ends a loop, not a sleep."""
+    _interrupted.add(thread)
+    _raise_in(thread, SystemExit)
+
+
+class _Halt(SystemExit):
+    """Brings the thread that it is raised in to a halt: it waits for ever where the exception is made."""
+
+    halted: list[int]
+
+    def __init__(self) -> None:
+        self.halted.append(threading.get_ident())
+        _wait_for_ever()
+
+
+def _wait_for_ever() -> NoReturn:
+    lock = threading.Lock()
+    lock.acquire()
+    while True:
+        lock.acquire()
+
+
+# Registered before the broker's own, and so run after it: when the brokers were stopped.
+@atexit.register
+def _halt_what_goes_on() -> None:
+    """Halt hooks that neither their end nor an interruption ended, such as a loop around ``except:``.
+
+    The interpreter ends a thread that comes back to it during its own end without regard to the native
+    frames below, which aborts the process. A thread that waits does not come back.
+    """
+    threads = [thread for thread in _interrupted if thread.is_alive()]
+    deadline = time.monotonic() + PARKING
+    _Halt.halted = []
+    for thread in threads:
+        _raise_in(thread, _Halt)
+    while len(_Halt.halted) < len(threads) and time.monotonic() < deadline:
+        time.sleep(0.01)
+        threads = [thread for thread in threads if thread.is_alive()]
+
+
+def _raise_in(thread: threading.Thread, error: type[SystemExit]) -> None:
     if thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(error))

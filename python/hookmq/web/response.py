@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +13,20 @@ _TEXT = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
 _JSON = "application/json"
 
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+# How the body is sent is decided where it is sent: a page that contradicts makes answers that are cut off.
+_NOT_OURS = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"})
+
 
 class Response:
     """What a page answers: a body, and when the defaults do not fit a status, a type and headers.
 
     The body decides the type unless one is given: text that begins with ``<`` is HTML, other text is plain,
     bytes are ``application/octet-stream``, a dict or a list is JSON.
+
+    Raises ``ValueError`` for a status that is not from 200 to 599, and for a header that cannot be sent or that
+    is not the page's to set, such as ``Content-Length``.
 
     >>> Response({"level": 42}).content_type, Response("<p>hello").content_type
     ('application/json', 'text/html; charset=utf-8')
@@ -31,8 +40,12 @@ class Response:
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        if not isinstance(status, int) or not 200 <= status <= 599:
+            raise ValueError(f"status is {status!r}, it must be from 200 to 599")
         self.status = status
         self.headers = dict(headers or {})
+        for name, value in self.headers.items():
+            _check(name, value)
         self.body, own_type = _encode(body)
         self.content_type = content_type or own_type
 
@@ -49,6 +62,16 @@ class Response:
         if not any(name.lower() == "content-type" for name in self.headers) and self.body:
             pairs.append(("content-type", self.content_type))
         return pairs
+
+
+def _check(name: object, value: object) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a header")
+    if name.lower() in _NOT_OURS:
+        raise ValueError(f"the header {name} is set by the broker")
+    # A line break would begin another header, of whoever chose the value.
+    if not isinstance(value, str) or not _VALUE.fullmatch(value):
+        raise ValueError(f"the header {name} cannot be {value!r}: it must be text on one line")
 
 
 def _encode(body: Any) -> tuple[bytes, str]:

@@ -13,9 +13,12 @@ use crate::route::RouteCache;
 use crate::session::Session;
 use crate::statistics::Counts;
 
-/// After so many bytes appended to outboxes, sessions are written out even though the batch goes on:
-/// a batch that fans out to a thousand sessions would otherwise hold a thousand copies of itself.
-const FLUSH_BYTES: usize = 1 << 20;
+/// After so many bytes appended to outboxes, sessions touched or events noted, a batch is relieved of them
+/// even though it goes on: one that fans out to a thousand sessions would otherwise hold a thousand copies
+/// of itself.
+const LARGE_BYTES: usize = 1 << 20;
+const LARGE_TOUCHED: usize = 1024;
+const LARGE_EVENTS: usize = 4096;
 
 /// One thread's working state. A connection handles every packet it has read with the same batch, then the
 /// broker ends it: each session that was touched is written out once, counters are added once, events are
@@ -72,7 +75,9 @@ impl Batch {
         for session in touched.drain(..) {
             session.flush(self);
         }
-        self.touched = touched; // the memory, for the next time
+        // The memory, for the next time; sessions that were touched meanwhile wait in the other list.
+        touched.append(&mut self.touched);
+        self.touched = touched;
         self.appended = 0;
     }
 
@@ -89,10 +94,10 @@ impl Batch {
         self.events.push(Event::Sent { message, sent, taps });
     }
 
-    /// Writes out early when much was appended.
-    pub(crate) fn flush_if_large(&mut self) {
-        if self.appended >= FLUSH_BYTES {
-            self.flush();
-        }
+    /// Whether so much has gathered that it is to be written out before the batch ends.
+    pub(crate) fn is_large(&self) -> bool {
+        self.appended >= LARGE_BYTES
+            || self.touched.len() >= LARGE_TOUCHED
+            || self.events.len() >= LARGE_EVENTS
     }
 }

@@ -20,8 +20,11 @@ use crate::retained::Retained;
 use crate::router::Router;
 use crate::session::{PendingWill, Session, State, expires_at};
 use crate::statistics::Statistics;
-use crate::timer::{Due, Timer, Timers};
+use crate::timer::{Timer, Timers};
 use crate::transport::Transport;
+
+/// A will that is to be published now, and whose it is.
+type DueWill = (PendingWill, Arc<str>);
 
 /// The broker. Threads share one behind an [`Arc`].
 pub struct Broker {
@@ -81,6 +84,11 @@ impl Broker {
             batch.flush();
         }
         self.statistics.add(&mut batch.counts);
+        self.hand_over(batch);
+    }
+
+    /// Tells the observers what has happened so far.
+    pub(crate) fn hand_over(&self, batch: &mut Batch) {
         if !batch.events.is_empty() {
             self.observer.observe(&mut batch.events);
             batch.events.clear();
@@ -141,14 +149,15 @@ impl Broker {
         {
             return Err(ReasonCode::ServerBusy);
         }
-        if let Some(session) = &existing {
-            // A session that lasts as long as its connection ends with it, also by a takeover.
-            let ends = self.take_over(session, clean_start, batch) || clean_start;
-            if ends {
-                self.end_session(&mut sessions, session, batch); // [MQTT-3.1.2-4]
+        let mut wills = Vec::new();
+        let mut resumed = None;
+        if let Some(session) = existing {
+            let ends = self.take_over(&session, clean_start, &mut wills, batch);
+            match ends || clean_start {
+                true => wills.extend(self.end_session(&mut sessions, &session)), // [MQTT-3.1.2-4]
+                false => resumed = Some(session),
             }
         }
-        let resumed = existing.filter(|session| !session.state.lock().ended);
         let session_present = resumed.is_some(); // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
         let session = resumed.unwrap_or_else(|| {
             let session = Session::new(Arc::clone(&client.id), self.next_serial.fetch_add(1, Relaxed));
@@ -168,9 +177,12 @@ impl Broker {
             state.will = will; // a delayed will of the earlier connection is over [MQTT-3.1.3-9]
             session.attach(state, link, connack, batch);
         }
+        self.statistics.clients_connected.fetch_add(1, Relaxed);
         drop(sessions);
 
-        self.statistics.clients_connected.fetch_add(1, Relaxed);
+        for (will, client_id) in wills {
+            self.publish_will(will, &client_id, batch);
+        }
         batch.counts.connects += 1;
         if self.watch_clients.load(Relaxed) {
             batch.events.push(Event::Connected { client: Arc::clone(&client) });
@@ -236,22 +248,27 @@ impl Broker {
     }
 
     /// Ends the connection that a session has, because its client connects again. Says whether the session
-    /// is over with it.
-    fn take_over(&self, session: &Arc<Session>, clean_start: bool, batch: &mut Batch) -> bool {
-        let (link, will, ends) = {
+    /// is over with it, as one is that lasts as long as its connection.
+    fn take_over(
+        &self,
+        session: &Arc<Session>,
+        clean_start: bool,
+        wills: &mut Vec<DueWill>,
+        batch: &mut Batch,
+    ) -> bool {
+        let (link, ends) = {
             let state = &mut *session.state.lock();
-            let Some(link) = session.detach(state) else { return false };
             let ends = state.expiry == 0;
+            let Some(link) = session.detach(state, &self.limits) else { return ends };
             // A new connection before the delay is over keeps the will back, unless the session ends.
             let delayed = state.will.as_ref().is_some_and(|will| will.delay > 0);
-            let will = if delayed && !clean_start && !ends { None } else { state.will.take() };
-            (link, will, ends)
+            if !delayed || clean_start || ends {
+                wills.extend(state.will.take().map(|will| (will, Arc::clone(&session.id))));
+            }
+            (link, ends)
         };
         link.close(ReasonCode::SessionTakenOver); // [MQTT-3.1.4-3]
         self.client_left(&link.client, ReasonCode::SessionTakenOver, "another connection took over", batch);
-        if let Some(will) = will {
-            self.publish_will(will, &link.client.id, batch);
-        }
         ends
     }
 
@@ -281,42 +298,50 @@ impl Broker {
         end: &End,
         batch: &mut Batch,
     ) {
-        let (client, will, expiry, epoch) = {
-            let state = &mut *session.state.lock();
-            if state.link.as_ref().is_none_or(|link| link.id != link_id) {
-                return;
-            }
-            let Some(link) = session.detach(state) else { return };
+        let (client, will, ends, epoch) = {
+            let Some(mut guard) = session.lock_for(link_id) else { return };
+            let state = &mut *guard;
+            let Some(link) = session.detach(state, &self.limits) else { return };
             if !end.publish_will {
                 state.will = None; // [MQTT-3.1.2-10] [MQTT-3.14.4-3]
             }
             if let Some(expiry) = end.session_expiry {
                 state.expiry = expiry.min(self.limits.max_session_expiry);
             }
-            let due = state.will.as_ref().is_some_and(|will| will.delay == 0 || state.expiry == 0);
+            let ends = state.expiry == 0;
+            let due = state.will.as_ref().is_some_and(|will| will.delay == 0 || ends);
             let will = if due { state.will.take() } else { None };
-            (link.client, will, state.expiry, state.epoch)
+            state.ends_at = expires_at(state.expiry, batch.now);
+            state.will_at = state.will.as_ref().map(|will| batch.now + Millis::from(will.delay) * 1000);
+            (link.client, will, ends, state.epoch)
         };
         self.client_left(&client, end.reason, end.detail, batch);
         if let Some(will) = will {
             self.publish_will(will, &client.id, batch); // [MQTT-3.1.2-8]
         }
-        if expiry == 0 {
+        if ends {
             let mut sessions = self.sessions.lock();
             if session.state.lock().epoch == epoch {
-                self.end_session(&mut sessions, session, batch); // [MQTT-3.1.2-23] of 5.0, [MQTT-3.1.2-6] of 3.1.1
+                // [MQTT-3.1.2-23] of 5.0, [MQTT-3.1.2-6] of 3.1.1; its will is gone already
+                self.end_session(&mut sessions, session);
             }
-            return;
+        } else {
+            self.set_timer(session);
         }
-        let delay = session.state.lock().will.as_ref().map(|will| will.delay);
-        let mut timers = self.timers.lock();
-        let mut add = |at, due| timers.add(Timer { at, due, session: Arc::clone(session), epoch });
-        if let Some(at) = expires_at(expiry, batch.now) {
-            add(at, Due::SessionEnd);
-        }
-        if let Some(delay) = delay {
-            add(batch.now + Millis::from(delay) * 1000, Due::Will);
-        }
+    }
+
+    /// Sets a timer for what is due next, unless one is set that comes before.
+    fn set_timer(&self, session: &Arc<Session>) {
+        let at = {
+            let state = &mut *session.state.lock();
+            let Some(at) = state.ends_at.into_iter().chain(state.will_at).min() else { return };
+            if state.timer.is_some_and(|set| set <= at) {
+                return;
+            }
+            state.timer = Some(at);
+            at
+        };
+        self.timers.lock().add(Timer { at, session: Arc::clone(session) });
     }
 
     fn client_left(&self, client: &Arc<Client>, reason: ReasonCode, detail: &'static str, batch: &mut Batch) {
@@ -326,26 +351,25 @@ impl Broker {
         }
     }
 
-    /// Ends a session and all it kept; a will that waited for this is published.
+    /// Ends a session and all it kept. A will that waited for this is handed back to be published.
     fn end_session(
         &self,
         sessions: &mut HashMap<Arc<str>, Arc<Session>>,
         session: &Arc<Session>,
-        batch: &mut Batch,
-    ) {
+    ) -> Option<DueWill> {
         if sessions.get(&session.id).is_some_and(|current| current.serial == session.serial) {
             sessions.remove(&session.id);
         }
         let State { subscriptions, will, .. } = {
             let mut state = session.state.lock();
-            std::mem::replace(&mut *state, State { ended: true, ..State::default() })
+            let over = State { ended: true, timer: state.timer, ..State::default() };
+            std::mem::replace(&mut *state, over)
         };
         if !subscriptions.is_empty() {
             self.router.unsubscribe(subscriptions.keys(), session);
         }
-        if let Some(will) = will {
-            self.publish_will(will, &session.id, batch); // [MQTT-3.1.2-8] of 5.0: or when the session ends
-        }
+        // [MQTT-3.1.2-8] of 5.0: or when the session ends
+        will.map(|will| (will, Arc::clone(&session.id)))
     }
 
     fn publish_will(&self, pending: PendingWill, client_id: &Arc<str>, batch: &mut Batch) {
@@ -359,22 +383,37 @@ impl Broker {
     pub fn tick(&self, batch: &mut Batch) {
         loop {
             let Some(timer) = self.timers.lock().pop(batch.now) else { break };
-            let mut sessions = self.sessions.lock();
-            if timer.session.state.lock().epoch != timer.epoch {
-                continue; // it connected again
-            }
-            match timer.due {
-                Due::SessionEnd => self.end_session(&mut sessions, &timer.session, batch),
-                Due::Will => {
-                    drop(sessions);
-                    let will = timer.session.state.lock().will.take();
-                    if let Some(will) = will {
-                        self.publish_will(will, &timer.session.id, batch);
-                    }
-                }
-            }
+            self.look_after(&timer, batch);
         }
+        self.timers.lock().drop_stale();
         self.retained.write().drop_expired(batch.now);
+    }
+
+    /// A session's timer has run out: does what is due for it by now, and sets the next.
+    fn look_after(&self, timer: &Timer, batch: &mut Batch) {
+        let session = &timer.session;
+        let mut sessions = self.sessions.lock();
+        let (ends, will) = {
+            let state = &mut *session.state.lock();
+            if state.timer != Some(timer.at) {
+                return; // another one was set since
+            }
+            state.timer = None;
+            let due = |at: Option<Millis>| at.is_some_and(|at| at <= batch.now);
+            let will = if due(state.will_at) { state.will.take() } else { None };
+            if will.is_some() {
+                state.will_at = None;
+            }
+            (due(state.ends_at), will.map(|will| (will, Arc::clone(&session.id))))
+        };
+        let last = if ends { self.end_session(&mut sessions, session) } else { None };
+        drop(sessions);
+        if !ends {
+            self.set_timer(session);
+        }
+        for (will, client_id) in will.into_iter().chain(last) {
+            self.publish_will(will, &client_id, batch);
+        }
     }
 
     /// Refuses what a peer did wrong after CONNECT; counts it.

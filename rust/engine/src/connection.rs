@@ -62,11 +62,13 @@ pub struct Connection {
     client: Arc<Client>,
     /// Topic Aliases the client has set; index 0 is alias 1.
     aliases: Vec<Option<ByteString>>,
+    /// QoS 2 messages of this connection that were received and not released.
+    receiving: usize,
 }
 
 impl Connection {
     pub(crate) fn new(broker: Arc<Broker>, session: Arc<Session>, link_id: u64, client: Arc<Client>) -> Self {
-        Self { broker, session, link_id, client, aliases: Vec::new() }
+        Self { broker, session, link_id, client, aliases: Vec::new(), receiving: 0 }
     }
 
     /// The client.
@@ -104,7 +106,12 @@ impl Connection {
     }
 
     /// PUBLISH came, with its alias resolved. `authorized` is what the deciders said.
-    pub fn publish(&mut self, publish: Publish, authorized: bool, batch: &mut Batch) -> Result<(), Close> {
+    pub fn publish(
+        &mut self,
+        publish: Publish,
+        authorized: Result<(), ReasonCode>,
+        batch: &mut Batch,
+    ) -> Result<(), Close> {
         batch.counts.messages_received += 1;
         batch.counts.bytes_received += publish.payload.len() as u64;
         let (qos, packet_id) = (publish.qos, publish.packet_id);
@@ -112,9 +119,10 @@ impl Connection {
             return Ok(());
         }
         let too_deep = publish.topic.split('/').nth(self.broker.limits.max_topic_levels).is_some();
-        let reason = match authorized && !publish.topic.starts_with("$SYS/") {
-            true if too_deep => ReasonCode::TopicNameInvalid,
-            true => {
+        let reserved = publish.topic.starts_with("$SYS/");
+        let reason = match authorized {
+            Ok(()) if too_deep => ReasonCode::TopicNameInvalid,
+            Ok(()) if !reserved => {
                 let message = Message::from_publish(publish, Arc::clone(&self.client.id), batch.now);
                 match self.broker.publish(message, Some(&self.session), true, batch) {
                     Ok(Published { matched: true }) => ReasonCode::Success,
@@ -122,33 +130,36 @@ impl Connection {
                     Err(_) => Refused::REASON,
                 }
             }
-            false => {
-                batch.counts.unauthorized += 1;
-                ReasonCode::NotAuthorized
-            }
+            Ok(()) => unauthorized(ReasonCode::NotAuthorized, batch),
+            Err(reason) => unauthorized(reason, batch),
         };
         self.acknowledge(qos, packet_id, reason, batch)
     }
 
     /// Whether a QoS 2 message has not come before; if it has, PUBREC is repeated. [MQTT-4.3.3-9]
-    fn is_new(&self, packet_id: u16, batch: &mut Batch) -> Result<bool, Close> {
-        let state = &mut *self.session.state.lock();
-        if state.received.contains(&packet_id) {
+    ///
+    /// Its Packet Identifier is remembered before the message is handed on, so that a client which takes its
+    /// own session over in that moment and repeats it is not heard twice. [MQTT-4.3.3-10]
+    fn is_new(&mut self, packet_id: u16, batch: &mut Batch) -> Result<bool, Close> {
+        let Some(mut state) = self.session.lock_for(self.link_id) else { return Ok(false) };
+        if state.received.contains_key(&packet_id) {
             let again = Packet::PubRec(Ack::new(packet_id, ReasonCode::Success));
-            self.session.reply(state, again, batch);
+            self.session.reply(&mut state, again, batch);
             return Ok(false);
         }
         // [MQTT-3.3.4-7]; before 5.0 nothing was agreed, and Packet Identifiers are the bound
         let maximum = usize::from(self.broker.limits.receive_maximum);
-        if self.client.version.is_v5() && state.received.len() >= maximum {
+        if self.client.version.is_v5() && self.receiving >= maximum {
             return Err(Close::new(ReasonCode::ReceiveMaximumExceeded, "more QoS 2 messages than announced"));
         }
+        state.received.insert(packet_id, self.link_id);
+        self.receiving += 1;
         Ok(true)
     }
 
     /// Answers a PUBLISH. [MQTT-4.3.2-4] [MQTT-4.3.3-8]
     fn acknowledge(
-        &self,
+        &mut self,
         qos: QoS,
         packet_id: u16,
         reason: ReasonCode,
@@ -157,48 +168,45 @@ impl Connection {
         if qos == QoS::AtMostOnce {
             return Ok(());
         }
+        let v5 = self.client.version.is_v5();
         let refused = reason == Refused::REASON;
+        let Some(mut state) = self.session.lock_for(self.link_id) else { return Ok(()) };
+        if qos == QoS::ExactlyOnce && reason.is_error() && (v5 || refused) {
+            state.received.remove(&packet_id);
+            self.receiving -= 1;
+        }
         // Before 5.0 there is no way to say no but to close; a publish that was not authorized is
         // acknowledged all the same [MQTT-3.3.5-2], one that could not be kept must come again.
-        if refused && !self.client.version.is_v5() {
+        if refused && !v5 {
             return Err(Close::new(reason, "a message could not be kept"));
         }
-        let state = &mut *self.session.state.lock();
         let ack = Ack::new(packet_id, reason);
-        let packet = match qos {
-            QoS::ExactlyOnce => {
-                if !reason.is_error() || !self.client.version.is_v5() {
-                    state.received.insert(packet_id);
-                }
-                Packet::PubRec(ack)
-            }
-            _ => Packet::PubAck(ack),
-        };
-        self.session.reply(state, packet, batch);
+        let packet = if qos == QoS::ExactlyOnce { Packet::PubRec(ack) } else { Packet::PubAck(ack) };
+        self.session.reply(&mut state, packet, batch);
         Ok(())
     }
 
     /// Any packet other than PUBLISH, SUBSCRIBE, UNSUBSCRIBE and DISCONNECT came.
     pub fn handle(&mut self, packet: Packet, batch: &mut Batch) -> Result<(), Close> {
+        let session = &self.session;
+        let Some(mut state) = session.lock_for(self.link_id) else { return Ok(()) };
         match packet {
-            Packet::PubAck(ack) => {
-                self.session.on_puback(ack.packet_id, batch);
-            }
-            Packet::PubRec(ack) => self.session.on_pubrec(&ack, batch),
+            Packet::PubAck(ack) => session.on_puback(&mut state, ack.packet_id, batch),
+            Packet::PubRec(ack) => session.on_pubrec(&mut state, &ack, batch),
             Packet::PubRel(ack) => {
-                let state = &mut *self.session.state.lock();
-                let reason = match state.received.remove(&ack.packet_id) {
-                    true => ReasonCode::Success,
-                    false => ReasonCode::PacketIdentifierNotFound,
+                let received = state.received.remove(&ack.packet_id);
+                if received == Some(self.link_id) {
+                    self.receiving -= 1;
+                }
+                let reason = match received {
+                    Some(_) => ReasonCode::Success,
+                    None => ReasonCode::PacketIdentifierNotFound,
                 };
                 // [MQTT-4.3.3-11]
-                self.session.reply(state, Packet::PubComp(Ack::new(ack.packet_id, reason)), batch);
+                session.reply(&mut state, Packet::PubComp(Ack::new(ack.packet_id, reason)), batch);
             }
-            Packet::PubComp(ack) => self.session.on_pubcomp(ack.packet_id, batch),
-            Packet::PingReq => {
-                let state = &mut *self.session.state.lock();
-                self.session.reply(state, Packet::PingResp, batch); // [MQTT-3.12.4-1]
-            }
+            Packet::PubComp(ack) => session.on_pubcomp(&mut state, ack.packet_id, batch),
+            Packet::PingReq => session.reply(&mut state, Packet::PingResp, batch), // [MQTT-3.12.4-1]
             Packet::Connect(_) => {
                 return Err(Close::new(ReasonCode::ProtocolError, "a second CONNECT")); // [MQTT-3.1.0-2]
             }
@@ -259,5 +267,16 @@ impl Connection {
         if let Some(link) = state.link.as_ref().filter(|link| link.id == self.link_id) {
             link.close(close.reason);
         }
+    }
+}
+
+/// Counts a publish that is not allowed, and says with which reason it is answered: that of the decider if
+/// an acknowledgement can carry it.
+fn unauthorized(reason: ReasonCode, batch: &mut Batch) -> ReasonCode {
+    use ReasonCode::*;
+    batch.counts.unauthorized += 1;
+    match reason {
+        UnspecifiedError | ImplementationSpecificError | TopicNameInvalid | PayloadFormatInvalid => reason,
+        _ => NotAuthorized,
     }
 }

@@ -16,11 +16,9 @@ pub struct Totals {
 impl Broker {
     /// How much it holds.
     pub fn totals(&self) -> Totals {
+        // One lock after the other: held together they would have to be taken in their order.
+        let sessions = self.sessions.lock().len();
         let retained = self.retained.read();
-        Totals {
-            sessions: self.sessions.lock().len(),
-            retained: retained.len(),
-            retained_bytes: retained.bytes(),
-        }
+        Totals { sessions, retained: retained.len(), retained_bytes: retained.bytes() }
     }
 }

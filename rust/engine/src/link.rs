@@ -43,6 +43,11 @@ impl Link {
         let before = tail.len();
         packet.encode(version, tail);
         let bytes = tail.len() - before;
+        if bytes > self.max_packet_size {
+            // [MQTT-3.1.2-24] nothing it cannot take is sent, and without the answer it cannot go on
+            tail.truncate(before);
+            return self.transport.close(ReasonCode::PacketTooLarge, Bytes::new());
+        }
         self.outbox.appended(bytes);
     }
 

@@ -7,7 +7,8 @@ use hookmq_codec::QoS;
 use smallvec::SmallVec;
 
 use crate::hook::TapId;
-use crate::message::Message;
+use crate::limits::Limits;
+use crate::message::{Message, Millis};
 
 /// Subscription Identifiers of one delivery; nearly always none or one.
 pub(crate) type Identifiers = SmallVec<[u32; 1]>;
@@ -21,6 +22,9 @@ pub(crate) struct Delivery {
     pub(crate) identifiers: Identifiers,
     /// Observers to tell when it is sent.
     pub(crate) taps: Option<Arc<[TapId]>>,
+    /// It is a retained message that a subscription asked for. Those are bounded by the retained tree and do
+    /// not count against the queue: a new subscriber must not make other clients' publishes fail.
+    pub(crate) replayed: bool,
 }
 
 /// Where a QoS 1 or 2 delivery stands.
@@ -55,7 +59,7 @@ impl Inflight {
     }
 
     /// Puts a delivery under way and names its Packet Identifier; `None` when all 65,535 are taken.
-    pub(crate) fn insert(&mut self, delivery: Delivery) -> Option<u16> {
+    pub(crate) fn insert(&mut self, delivery: Delivery) -> Option<(u16, &Delivery)> {
         let entry = Some(Entry { sequence: self.next_sequence, phase: Phase::Published(delivery) });
         let id = match self.free.pop_front() {
             Some(id) => {
@@ -69,7 +73,10 @@ impl Inflight {
             }
         };
         self.next_sequence += 1;
-        Some(id)
+        match self.slots[usize::from(id) - 1].as_ref().map(|entry| &entry.phase) {
+            Some(Phase::Published(delivery)) => Some((id, delivery)),
+            _ => None,
+        }
     }
 
     /// The phase of the delivery with this Packet Identifier.
@@ -103,6 +110,8 @@ impl Inflight {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     deliveries: VecDeque<Delivery>,
+    /// Messages that were not replayed, and their bytes.
+    live: usize,
     bytes: usize,
     /// How many are QoS 0. While there are any, further QoS 0 messages queue behind them to keep the order.
     qos0: usize,
@@ -117,8 +126,9 @@ impl Queue {
         self.deliveries.is_empty()
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+    /// Whether the messages that came live are as many as a session may keep.
+    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
+        self.live >= limits.max_queued_messages || self.bytes >= limits.max_queued_bytes
     }
 
     pub(crate) fn has_qos0(&self) -> bool {
@@ -130,14 +140,20 @@ impl Queue {
     }
 
     pub(crate) fn push(&mut self, delivery: Delivery) {
-        self.bytes += delivery.message.size();
+        if !delivery.replayed {
+            self.live += 1;
+            self.bytes += delivery.message.size();
+        }
         self.qos0 += usize::from(delivery.qos == QoS::AtMostOnce);
         self.deliveries.push_back(delivery);
     }
 
     pub(crate) fn pop(&mut self) -> Option<Delivery> {
         let delivery = self.deliveries.pop_front()?;
-        self.bytes -= delivery.message.size();
+        if !delivery.replayed {
+            self.live -= 1;
+            self.bytes -= delivery.message.size();
+        }
         self.qos0 -= usize::from(delivery.qos == QoS::AtMostOnce);
         if self.deliveries.is_empty() {
             self.deliveries = VecDeque::new(); // a queue that was long does not keep its memory
@@ -147,16 +163,23 @@ impl Queue {
 
     /// Forgets the QoS 0 messages, which are for a connection and not for a session.
     pub(crate) fn drop_qos0(&mut self) {
-        let Self { deliveries, bytes, qos0 } = self;
-        if *qos0 > 0 {
-            deliveries.retain(|delivery| {
-                let keep = delivery.qos > QoS::AtMostOnce;
-                if !keep {
-                    *bytes -= delivery.message.size();
-                }
-                keep
-            });
-            *qos0 = 0;
+        if self.qos0 > 0 {
+            self.retain(|delivery| delivery.qos > QoS::AtMostOnce);
+        }
+    }
+
+    /// Forgets what has expired, and says how many messages that was.
+    pub(crate) fn drop_expired(&mut self, now: Millis) -> usize {
+        let before = self.deliveries.len();
+        self.retain(|delivery| !delivery.message.expired(now));
+        before - self.deliveries.len()
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Delivery) -> bool) {
+        for delivery in std::mem::take(self).deliveries {
+            if keep(&delivery) {
+                self.push(delivery);
+            }
         }
     }
 }
@@ -177,17 +200,22 @@ mod tests {
             retain: false,
             identifiers: Identifiers::new(),
             taps: None,
+            replayed: false,
         }
+    }
+
+    fn insert(inflight: &mut Inflight) -> Option<u16> {
+        inflight.insert(delivery(QoS::AtLeastOnce)).map(|(id, _)| id)
     }
 
     #[test]
     fn packet_identifiers_are_reused_last_of_all() {
         let mut inflight = Inflight::default();
-        assert_eq!((0..3).map(|_| inflight.insert(delivery(QoS::AtLeastOnce)).unwrap()).sum::<u16>(), 6);
+        assert_eq!((0..3).map(|_| insert(&mut inflight).unwrap()).sum::<u16>(), 6);
         assert!(inflight.remove(2).is_some());
         assert!(inflight.remove(1).is_some());
         assert!(inflight.remove(1).is_none());
-        assert_eq!(inflight.insert(delivery(QoS::AtLeastOnce)), Some(2));
+        assert_eq!(insert(&mut inflight), Some(2));
         assert_eq!(inflight.len(), 2);
         let order: Vec<_> = inflight.in_order().into_iter().map(|(id, _)| id).collect();
         assert_eq!(order, [3, 2]);
@@ -197,9 +225,9 @@ mod tests {
     fn there_are_65_535_packet_identifiers() {
         let mut inflight = Inflight::default();
         for expected in 1..=u16::MAX {
-            assert_eq!(inflight.insert(delivery(QoS::AtLeastOnce)), Some(expected));
+            assert_eq!(insert(&mut inflight), Some(expected));
         }
-        assert_eq!(inflight.insert(delivery(QoS::AtLeastOnce)), None);
+        assert_eq!(insert(&mut inflight), None);
     }
 
     #[test]
@@ -209,8 +237,8 @@ mod tests {
         queue.push(delivery(QoS::AtLeastOnce));
         assert!(queue.has_qos0());
         queue.drop_qos0();
-        assert_eq!((queue.len(), queue.bytes(), queue.has_qos0()), (1, 1, false));
+        assert_eq!((queue.len(), queue.live, queue.bytes, queue.has_qos0()), (1, 1, 1, false));
         assert_eq!(queue.pop().unwrap().qos, QoS::AtLeastOnce);
-        assert_eq!((queue.len(), queue.bytes()), (0, 0));
+        assert_eq!((queue.len(), queue.live, queue.bytes), (0, 0, 0));
     }
 }

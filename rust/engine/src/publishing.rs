@@ -45,8 +45,8 @@ impl Broker {
         by_client: bool,
         batch: &mut Batch,
     ) -> Result<Published, Refused> {
-        let route = batch.routes.route(&self.router, &message.topic);
-        if message.qos > QoS::AtMostOnce && has_full_receiver(&route, message.qos) {
+        let mut route = batch.routes.route(&self.router, &message.topic);
+        if message.qos > QoS::AtMostOnce && !has_room(&route, message.qos, batch) {
             batch.counts.messages_refused += 1;
             return Err(Refused { what: "a subscriber's queue is full" });
         }
@@ -55,12 +55,16 @@ impl Broker {
         batch.scratch = scratch;
 
         if routed.message.retain {
-            // Stored before it is routed: a subscription made meanwhile sees it in the tree or live.
             let shared = routed.shared();
-            if self.retained.write().store(&shared, &batch.limits).is_err() {
+            // The route is looked up again with the tree locked. Who subscribes locks the tree as well while
+            // the subscription is made and the tree is read, so each subscriber gets the message either
+            // from the tree or live: never twice, never not at all.
+            let mut retained = self.retained.write();
+            if retained.store(&shared, &batch.limits).is_err() {
                 batch.counts.messages_refused += 1;
                 return Err(Refused { what: "there is no room for another retained message" });
             }
+            route = batch.routes.route(&self.router, &routed.message.topic);
         }
         let retain = routed.message.retain;
         let taps = route.taps_sent.as_ref();
@@ -75,6 +79,7 @@ impl Broker {
             // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
             let retain = retain && grant.retain_as_published;
             deliver(&receiver.session, &mut routed, grant, retain, taps, batch);
+            self.relieve(batch);
         }
         for group in &route.groups {
             match group.pick(routed.message.qos) {
@@ -90,8 +95,17 @@ impl Broker {
         if let Some(taps) = observers {
             batch.events.push(Event::Published { message: routed.shared(), taps: Arc::clone(taps) });
         }
-        batch.flush_if_large();
+        self.relieve(batch);
         Ok(Published { matched: !route.receivers.is_empty() || !route.groups.is_empty() })
+    }
+
+    /// Writes out and hands over in the middle of a batch when much has gathered, so that a wide fan-out holds
+    /// neither a buffer for each receiver nor an event for each copy.
+    fn relieve(&self, batch: &mut Batch) {
+        if batch.is_large() {
+            batch.flush();
+            self.hand_over(batch);
+        }
     }
 }
 
@@ -108,12 +122,18 @@ fn deliver(
     }
 }
 
-/// Whether a session that would have to keep the message has no room. A group has room if one of its
+/// Whether every session that would have to keep the message has room for it. A group has room if one of its
 /// members has.
-fn has_full_receiver(route: &Route, qos: QoS) -> bool {
-    let full = |session: &Session, granted: QoS| qos.min(granted) > QoS::AtMostOnce && session.is_full();
-    route.receivers.iter().any(|receiver| full(&receiver.session, receiver.grant.qos))
-        || route.groups.iter().any(|group| {
-            group.members.iter().all(|member| full(&member.session, member.subscription.options.qos))
-        })
+fn has_room(route: &Route, qos: QoS, batch: &mut Batch) -> bool {
+    let keeps = |granted: QoS| qos.min(granted) > QoS::AtMostOnce;
+    for receiver in route.receivers.iter().filter(|receiver| keeps(receiver.grant.qos)) {
+        if !receiver.session.has_room(batch) {
+            return false;
+        }
+    }
+    route.groups.iter().all(|group| {
+        let mut members = group.members.iter();
+        group.members.iter().all(|member| !keeps(member.subscription.options.qos))
+            || members.any(|member| member.session.has_room(batch))
+    })
 }

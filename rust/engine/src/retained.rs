@@ -19,8 +19,8 @@ pub(crate) struct Retained {
     root: Node,
     count: usize,
     bytes: usize,
-    /// Whether any message with an expiry was stored since the last sweep found none.
-    expiring: bool,
+    /// No message expires before this time.
+    next_expiry: Option<Millis>,
 }
 
 /// There is no room for another retained message.
@@ -56,7 +56,7 @@ impl Retained {
             node = node.children.entry_ref(level).or_default();
         }
         node.message = Some(Arc::clone(message));
-        self.expiring |= message.expires_at.is_some();
+        self.next_expiry = earlier(self.next_expiry, message.expires_at);
         self.bytes = self.bytes - replaced.unwrap_or_default() + size;
         self.count += usize::from(replaced.is_none());
         Ok(())
@@ -81,19 +81,23 @@ impl Retained {
 
     /// Drops what has expired and says how many that was.
     pub(crate) fn drop_expired(&mut self, now: Millis) -> usize {
-        if !self.expiring {
+        if self.next_expiry.is_none_or(|time| time > now) {
             return 0;
         }
         let mut expired = Vec::new();
-        let mut later = false;
+        let mut next = None;
         all(&self.root, &mut |message| match message.expired(now) {
             true => expired.push(message.topic.clone()),
-            false => later |= message.expires_at.is_some(),
+            false => next = earlier(next, message.expires_at),
         });
-        self.expiring = later;
+        self.next_expiry = next;
         expired.iter().for_each(|topic| self.remove(topic));
         expired.len()
     }
+}
+
+fn earlier(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
+    one.into_iter().chain(other).min()
 }
 
 fn find<'a>(root: &'a Node, topic: &str) -> Option<&'a Arc<Message>> {

@@ -9,8 +9,15 @@ use crate::router::{Grant, Router};
 use crate::session::Session;
 use crate::shared::SharedGroup;
 
-/// Topics a thread remembers. At the limit it forgets all: the topics in use come back at once.
-const REMEMBERED: usize = 65_536;
+/// Memory a thread's cache may take, in bytes, roughly. At the limit it forgets all: the topics in use come
+/// back at once.
+const REMEMBERED: usize = 32 << 20;
+
+/// What a route takes besides its topic and its receivers, in bytes, roughly.
+const ENTRY: usize = 128;
+
+/// Longer topics are not remembered: nobody uses them often.
+const LONGEST: usize = 1024;
 
 /// A session that gets the message.
 pub(crate) struct Receiver {
@@ -37,22 +44,27 @@ pub(crate) struct Route {
 #[derive(Default)]
 pub(crate) struct RouteCache {
     generation: u64,
+    bytes: usize,
     routes: HashMap<Box<str>, Arc<Route>>,
 }
 
 impl RouteCache {
     pub(crate) fn route(&mut self, router: &Router, topic: &str) -> Arc<Route> {
-        if self.generation != router.generation() {
-            self.routes.clear();
-        } else if let Some(route) = self.routes.get(topic) {
+        if self.generation == router.generation()
+            && let Some(route) = self.routes.get(topic)
+        {
             return Arc::clone(route);
         }
         let (generation, route) = router.find(topic);
-        if self.generation != generation || self.routes.len() >= REMEMBERED {
-            self.routes.clear();
-            self.generation = generation;
-        }
         let route = Arc::new(route);
+        if topic.len() > LONGEST {
+            return route;
+        }
+        if self.generation != generation || self.bytes >= REMEMBERED {
+            self.routes.clear();
+            (self.generation, self.bytes) = (generation, 0);
+        }
+        self.bytes += ENTRY + topic.len() + route.receivers.len() * size_of::<Receiver>();
         self.routes.insert(topic.into(), Arc::clone(&route));
         route
     }

@@ -54,7 +54,7 @@ struct Node {
 #[derive(Default)]
 struct Leaf {
     subscribers: SubscriberSet,
-    groups: Vec<Arc<SharedGroup>>,
+    groups: HashMap<Arc<str>, Arc<SharedGroup>>,
     taps: Vec<Tap>,
 }
 
@@ -169,14 +169,7 @@ impl Router {
         self.change(|root| {
             let leaf = root.leaf_mut(filter.filter());
             let Some(name) = filter.share_name() else { return leaf.subscribers.insert(subscriber) };
-            match leaf.groups.iter_mut().find(|group| &*group.name == name) {
-                Some(group) => Arc::make_mut(group).insert(subscriber),
-                None => {
-                    let mut group = SharedGroup::new(name.into());
-                    group.insert(subscriber);
-                    leaf.groups.push(Arc::new(group));
-                }
-            }
+            Arc::make_mut(leaf.groups.entry_ref(name).or_default()).insert(subscriber);
         });
     }
 
@@ -190,12 +183,14 @@ impl Router {
             for filter in filters {
                 root.change(Some(filter.filter()), &mut |leaf| match filter.share_name() {
                     None => leaf.subscribers.remove(serial),
-                    Some(name) => leaf.groups.retain_mut(|group| {
-                        if &*group.name == name {
+                    Some(name) => {
+                        if let Some(group) = leaf.groups.get_mut(name) {
                             Arc::make_mut(group).remove(serial);
+                            if group.members.is_empty() {
+                                leaf.groups.remove(name);
+                            }
                         }
-                        !group.members.is_empty()
-                    }),
+                    }
                 });
             }
         });
@@ -230,7 +225,7 @@ fn merge(leaves: &[&Leaf]) -> Route {
     let mut groups = Vec::new();
     for leaf in leaves {
         taps.extend(&leaf.taps);
-        groups.extend(leaf.groups.iter().cloned());
+        groups.extend(leaf.groups.values().cloned());
         for subscriber in leaf.subscribers.iter() {
             let grant = Grant::of(subscriber);
             // [MQTT-3.8.3-3] what the client itself published comes by the other subscriptions only

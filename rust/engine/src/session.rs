@@ -8,12 +8,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use hashbrown::{HashMap, HashSet};
+use bytes::Bytes;
+use hashbrown::HashMap;
 use hookmq_codec::{Ack, ConnAck, Packet, QoS, ReasonCode, SubscriptionOptions, TopicFilter, Will};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::batch::Batch;
 use crate::hook::{Sent, TapId};
+use crate::limits::Limits;
 use crate::link::Link;
 use crate::message::Millis;
 use crate::outbound::{Delivery, Inflight, Phase, Queue};
@@ -24,6 +26,12 @@ use crate::transport::Written;
 /// Messages are encoded for a connection as long as fewer bytes than this wait for its socket; the rest
 /// stays in the queue, where a message takes a pointer.
 const ENCODE_AHEAD: usize = 256 << 10;
+
+/// How often a full queue is searched for expired messages, in milliseconds.
+const PURGE: Millis = 1000;
+
+/// After so many writes in a row a thread leaves a session that others keep filling to its owner.
+const MAX_ROUNDS: u32 = 16;
 
 /// A session.
 pub struct Session {
@@ -65,13 +73,21 @@ pub(crate) struct State {
     /// Packet Identifiers under way that were not repeated yet on this connection, because the client
     /// takes fewer at a time than it did.
     pub(crate) unrepeated: VecDeque<u16>,
-    /// Packet Identifiers of QoS 2 messages that were received and not released. [MQTT-4.3.3-10]
-    pub(crate) received: HashSet<u16>,
+    /// Packet Identifiers of QoS 2 messages that were received and not released [MQTT-4.3.3-10], with the
+    /// connection they came on.
+    pub(crate) received: HashMap<u16, u64>,
     /// Session Expiry Interval in seconds, `u32::MAX` for ever.
     pub(crate) expiry: u32,
     pub(crate) will: Option<PendingWill>,
-    /// Counts connects and disconnects, so that a timer knows whether it is still meant.
+    /// Counts connects and disconnects.
     pub(crate) epoch: u64,
+    /// When the session ends and when its will is published, while it has no connection.
+    pub(crate) ends_at: Option<Millis>,
+    pub(crate) will_at: Option<Millis>,
+    /// The time for which a timer is set.
+    pub(crate) timer: Option<Millis>,
+    /// When expired messages were last looked for in a full queue.
+    pub(crate) purged_at: Millis,
 }
 
 /// What became of a message that was delivered to a session.
@@ -115,17 +131,30 @@ impl Session {
         link.send(&Packet::ConnAck(connack), &mut batch.pool);
         state.link = Some(link);
         state.epoch += 1;
+        (state.ends_at, state.will_at) = (None, None);
         self.connected.store(true, Relaxed);
-        // [MQTT-4.4.0-1] what was under way is sent again, in order, with its Packet Identifiers
-        state.unrepeated = state.inflight.in_order().into_iter().map(|(id, _)| id).collect();
+        // [MQTT-4.4.0-1] what was under way is sent again, in order, with its Packet Identifiers; PUBREL at
+        // once, since no window holds it back [MQTT-3.3.4-10]
+        let under_way = state.inflight.in_order();
+        let is_released = |phase: &Phase| matches!(phase, Phase::Released);
+        let ids = |released| {
+            let of_kind = under_way.iter().filter(move |(_, phase)| is_released(phase) == released);
+            of_kind.map(|(id, _)| *id).collect::<VecDeque<_>>()
+        };
+        let (released, unrepeated) = (ids(true), ids(false));
+        state.unrepeated = unrepeated;
+        for id in released {
+            self.reply(state, Packet::PubRel(Ack::new(id, ReasonCode::Success)), batch);
+        }
         self.pump(state, batch);
     }
 
     /// Takes the connection away.
-    pub(crate) fn detach(&self, state: &mut State) -> Option<Link> {
+    pub(crate) fn detach(&self, state: &mut State, limits: &Limits) -> Option<Link> {
         let link = state.link.take()?;
         state.epoch += 1;
         state.queue.drop_qos0();
+        self.note_fullness(state, limits);
         self.connected.store(false, Relaxed);
         Some(link)
     }
@@ -148,7 +177,7 @@ impl Session {
                 let outcome = self.send_now(link, routed, qos, retain, grant, taps, batch);
                 return outcome;
             }
-            if state.queue.len() >= batch.limits.max_queued_messages {
+            if state.queue.is_full(&batch.limits) {
                 return Delivered::Dropped;
             }
         } else if state.ended {
@@ -160,6 +189,7 @@ impl Session {
             retain,
             identifiers: grant.identifiers.clone(),
             taps: taps.cloned(),
+            replayed: false,
         });
         self.pump(state, batch);
         Delivered::Accepted
@@ -235,51 +265,81 @@ impl Session {
                     batch.counts.messages_dropped += 1; // [MQTT-3.3.2-5]
                     continue;
                 }
-                let packet_id = match under_way {
-                    true => state.inflight.insert(delivery.clone()).unwrap_or_default(),
-                    false => 0,
-                };
-                if !send_delivery(&self.id, link, &delivery, packet_id, false, batch) {
+                if !under_way {
+                    if !send_delivery(&self.id, link, &delivery, 0, false, batch) {
+                        batch.counts.messages_dropped += 1; // [MQTT-3.1.2-25]
+                    }
+                    continue;
+                }
+                let Some((packet_id, delivery)) = state.inflight.insert(delivery) else { break };
+                if !send_delivery(&self.id, link, delivery, packet_id, false, batch) {
                     state.inflight.remove(packet_id);
-                    batch.counts.messages_dropped += 1; // [MQTT-3.1.2-25]
+                    batch.counts.messages_dropped += 1;
                 }
             }
             if !link.outbox.is_empty() {
                 batch.touch(self, link);
             }
         }
-        let Batch { limits, .. } = batch;
-        let full =
-            state.queue.len() >= limits.max_queued_messages || state.queue.bytes() >= limits.max_queued_bytes;
+        self.note_fullness(state, &batch.limits);
+    }
+
+    fn note_fullness(&self, state: &State, limits: &Limits) {
+        let full = state.queue.is_full(limits);
         if full != self.is_full() {
             self.full.store(full, Relaxed);
         }
     }
 
-    /// PUBACK came. Says whether the Packet Identifier was known.
-    pub(crate) fn on_puback(self: &Arc<Self>, packet_id: u16, batch: &mut Batch) -> bool {
-        let state = &mut *self.state.lock();
+    /// Whether the session takes one more message that it must keep. A full queue is rid of what has expired
+    /// first, at most once a second.
+    pub(crate) fn has_room(&self, batch: &mut Batch) -> bool {
+        if self.is_full() {
+            let state = &mut *self.state.lock();
+            if state.purged_at + PURGE <= batch.now {
+                state.purged_at = batch.now;
+                batch.counts.messages_dropped += state.queue.drop_expired(batch.now) as u64;
+                self.note_fullness(state, &batch.limits);
+            }
+        }
+        !self.is_full()
+    }
+
+    /// The state, if the session still has this connection. A task whose connection was taken over works on
+    /// for a moment; what it does then must not reach the new one.
+    pub(crate) fn lock_for(&self, link_id: u64) -> Option<MutexGuard<'_, State>> {
+        let state = self.state.lock();
+        state.link.as_ref().is_some_and(|link| link.id == link_id).then_some(state)
+    }
+
+    /// PUBACK came; one for an unknown Packet Identifier means nothing.
+    pub(crate) fn on_puback(self: &Arc<Self>, state: &mut State, packet_id: u16, batch: &mut Batch) {
         match state.inflight.phase_mut(packet_id) {
             Some(Phase::Published(delivery)) if delivery.qos == QoS::AtLeastOnce => {}
-            _ => return false,
+            _ => return,
         }
+        self.delivered(state, packet_id, batch);
+    }
+
+    /// Frees a Packet Identifier and sends what waited for it.
+    fn delivered(self: &Arc<Self>, state: &mut State, packet_id: u16, batch: &mut Batch) {
         state.inflight.remove(packet_id);
+        // Acknowledged before it was repeated: the client remembered it from its last connection.
+        state.unrepeated.retain(|id| *id != packet_id);
         self.pump(state, batch);
-        true
     }
 
     /// PUBREC came.
-    pub(crate) fn on_pubrec(self: &Arc<Self>, ack: &Ack, batch: &mut Batch) {
-        let state = &mut *self.state.lock();
+    pub(crate) fn on_pubrec(self: &Arc<Self>, state: &mut State, ack: &Ack, batch: &mut Batch) {
         let reason = match state.inflight.phase_mut(ack.packet_id) {
             Some(Phase::Published(delivery)) if delivery.qos < QoS::ExactlyOnce => return,
             Some(Phase::Published(_)) if ack.reason.is_error() => {
                 // [MQTT-4.3.3-4] of 5.0: the receiver refused it, so its Packet Identifier is free
-                state.inflight.remove(ack.packet_id);
-                return self.pump(state, batch);
+                return self.delivered(state, ack.packet_id, batch);
             }
             Some(phase) => {
                 *phase = Phase::Released;
+                state.unrepeated.retain(|id| *id != ack.packet_id);
                 ReasonCode::Success
             }
             None => ReasonCode::PacketIdentifierNotFound,
@@ -288,11 +348,9 @@ impl Session {
     }
 
     /// PUBCOMP came.
-    pub(crate) fn on_pubcomp(self: &Arc<Self>, packet_id: u16, batch: &mut Batch) {
-        let state = &mut *self.state.lock();
+    pub(crate) fn on_pubcomp(self: &Arc<Self>, state: &mut State, packet_id: u16, batch: &mut Batch) {
         if matches!(state.inflight.phase_mut(packet_id), Some(Phase::Released)) {
-            state.inflight.remove(packet_id);
-            self.pump(state, batch);
+            self.delivered(state, packet_id, batch);
         }
     }
 
@@ -307,7 +365,7 @@ impl Session {
     /// Writes the outbox to the socket. The lock is not held meanwhile, so that other threads can go on
     /// delivering; whoever finds `writing` set leaves its packets to the thread that writes.
     pub(crate) fn flush(self: &Arc<Self>, batch: &mut Batch) {
-        loop {
+        for round in 0.. {
             let (id, transport, mut outbox) = {
                 let mut state = self.state.lock();
                 let Some(link) = &mut state.link else { return };
@@ -330,12 +388,19 @@ impl Session {
                     return transport.wake();
                 }
                 Written::Broken => {
-                    link.blocked = true;
-                    return transport.wake();
+                    link.blocked = true; // nothing more is written to it
+                    return transport.close(ReasonCode::UnspecifiedError, Bytes::new());
                 }
             }
             if !state.queue.is_empty() || !state.unrepeated.is_empty() {
                 self.pump(state, batch);
+            }
+            if round == MAX_ROUNDS
+                && let Some(link) = &mut state.link
+            {
+                // Others append as fast as this thread writes: its owner goes on, this thread has other work.
+                link.blocked = true;
+                return transport.wake();
             }
         }
     }
@@ -363,11 +428,7 @@ fn repeat(link: &mut Link, unrepeated: &mut VecDeque<u16>, inflight: &mut Inflig
                 let receiver = Arc::clone(&link.client.id);
                 send_delivery(&receiver, link, &delivery, packet_id, true, batch) // [MQTT-3.3.1-1]
             }
-            Some(Phase::Released) => {
-                link.send(&Packet::PubRel(Ack::new(packet_id, ReasonCode::Success)), &mut batch.pool);
-                true
-            }
-            None => true,
+            Some(Phase::Released) | None => true,
         };
         if !kept {
             inflight.remove(packet_id);
@@ -384,7 +445,7 @@ fn send_delivery(
     dup: bool,
     batch: &mut Batch,
 ) -> bool {
-    let Delivery { message, qos, retain, identifiers, taps } = delivery;
+    let Delivery { message, qos, retain, identifiers, taps, .. } = delivery;
     let v5 = link.version().is_v5();
     let shape = Shape {
         v5,

@@ -10,18 +10,13 @@ use crate::subscribers::Subscriber;
 
 /// The members of one shared subscription. It is replaced when a member comes or goes, so that a route
 /// that was cached stays whole.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct SharedGroup {
-    pub(crate) name: Arc<str>,
     pub(crate) members: Vec<Subscriber>,
     turn: Arc<AtomicUsize>,
 }
 
 impl SharedGroup {
-    pub(crate) fn new(name: Arc<str>) -> Self {
-        Self { name, members: Vec::new(), turn: Arc::default() }
-    }
-
     pub(crate) fn insert(&mut self, subscriber: Subscriber) {
         self.remove(subscriber.session.serial);
         self.members.push(subscriber);
@@ -38,8 +33,10 @@ impl SharedGroup {
         let start = self.turn.fetch_add(1, Relaxed);
         let turns = || (0..count).map(|step| &self.members[(start.wrapping_add(step)) % count]);
         let ready = |session: &Session| session.is_connected() && !session.is_full();
-        turns()
-            .find(|member| ready(&member.session))
-            .or_else(|| turns().find(|member| qos.min(member.subscription.options.qos) > QoS::AtMostOnce))
+        turns().find(|member| ready(&member.session)).or_else(|| {
+            turns().find(|member| {
+                qos.min(member.subscription.options.qos) > QoS::AtMostOnce && !member.session.is_full()
+            })
+        })
     }
 }

@@ -11,40 +11,44 @@ use hookmq_codec::{
 
 use crate::batch::Batch;
 use crate::connection::{Close, Connection};
-use crate::message::Message;
+use crate::hook::Tap;
+use crate::message::{Message, Millis};
 use crate::outbound::Delivery;
-use crate::session::Subscription;
+use crate::retained::Retained;
+use crate::session::{State, Subscription};
 use crate::subscribers::Subscriber;
 
 impl Connection {
-    /// SUBSCRIBE came. `authorized` holds what the deciders said of each filter; an empty slice allows all.
+    /// SUBSCRIBE came. `authorized` holds what the deciders said of each filter; what it does not name is
+    /// allowed.
     pub fn subscribe(
         &mut self,
         packet: Subscribe,
-        authorized: &[bool],
+        authorized: &[Result<(), ReasonCode>],
         batch: &mut Batch,
     ) -> Result<(), Close> {
         let identifier = packet.properties.number(PropertyId::SubscriptionIdentifier);
         let mut reasons = Vec::with_capacity(packet.filters.len());
-        let mut retained = Vec::new();
+        let mut wanted_retained = Vec::new();
+        // Locked until all is queued: see `Broker::publish`. So a newer message of a topic cannot overtake the
+        // retained one either.
+        let broker = Arc::clone(&self.broker);
+        let retained = broker.retained.read();
         for (index, wanted) in packet.filters.into_iter().enumerate() {
-            let allowed = authorized.get(index).copied().unwrap_or(true);
+            let allowed = authorized.get(index).copied().unwrap_or(Ok(()));
             reasons.push(match self.subscribe_one(wanted, identifier, allowed, batch)? {
-                Ok(Made { reason, retained: None }) => reason,
-                Ok(Made { reason, retained: Some(asked) }) => {
-                    retained.push(asked);
+                Ok(Made { reason, retained }) => {
+                    wanted_retained.extend(retained);
                     reason
                 }
                 Err(reason) => reason,
             });
         }
         let ack = SubAck { packet_id: packet.packet_id, properties: Properties::new(), reasons };
-        {
-            let state = &mut *self.session.state.lock();
-            self.session.reply(state, Packet::SubAck(ack), batch); // [MQTT-3.8.4-1] [MQTT-3.8.4-2]
-        }
-        for (filter, subscription) in retained {
-            self.send_retained(&filter, &subscription, batch);
+        let Some(mut state) = self.session.lock_for(self.link_id) else { return Ok(()) };
+        self.session.reply(&mut state, Packet::SubAck(ack), batch); // [MQTT-3.8.4-1] [MQTT-3.8.4-2]
+        for (filter, subscription) in wanted_retained {
+            self.send_retained(&retained, &mut state, &filter, &subscription, batch);
         }
         Ok(())
     }
@@ -53,7 +57,7 @@ impl Connection {
         &self,
         wanted: SubscribeFilter,
         identifier: Option<u32>,
-        authorized: bool,
+        authorized: Result<(), ReasonCode>,
         batch: &mut Batch,
     ) -> Result<Result<Made, ReasonCode>, Close> {
         let SubscribeFilter { filter, options } = wanted;
@@ -65,16 +69,15 @@ impl Connection {
             // [MQTT-3.8.3-4]
             return Err(Close::new(ReasonCode::ProtocolError, "No Local on a Shared Subscription"));
         }
-        if !authorized {
+        if let Err(reason) = authorized {
             batch.counts.unauthorized += 1;
-            return Ok(Err(ReasonCode::NotAuthorized));
+            return Ok(Err(refusal(reason)));
         }
         let subscription = Subscription { options, identifier };
         let existed = {
-            let state = &mut *self.session.state.lock();
-            if state.ended || state.link.as_ref().is_none_or(|link| link.id != self.link_id) {
+            let Some(mut state) = self.session.lock_for(self.link_id) else {
                 return Ok(Err(ReasonCode::UnspecifiedError)); // taken over; nobody reads the answer
-            }
+            };
             let room = state.subscriptions.len() < self.broker.limits.max_subscriptions;
             if !room && !state.subscriptions.contains_key(&filter) {
                 return Ok(Err(ReasonCode::QuotaExceeded));
@@ -106,12 +109,16 @@ impl Connection {
         TopicFilter::parse(ByteString::from(&**text)).map_err(|_| ReasonCode::TopicFilterInvalid)
     }
 
-    /// Sends the retained messages that match. The tree stays locked until all are queued, so that a newer
-    /// message of a topic cannot overtake the one found here.
-    fn send_retained(&self, filter: &TopicFilter, subscription: &Subscription, batch: &mut Batch) {
-        let broker = Arc::clone(&self.broker);
-        let retained = broker.retained.read();
-        let state = &mut *self.session.state.lock();
+    /// Queues the retained messages that match.
+    fn send_retained(
+        &self,
+        retained: &Retained,
+        state: &mut State,
+        filter: &TopicFilter,
+        subscription: &Subscription,
+        batch: &mut Batch,
+    ) {
+        let broker = &self.broker;
         let now = batch.now;
         retained.visit(filter.filter(), now, &mut |message| {
             if subscription.options.no_local && message.publisher == self.session.id {
@@ -127,6 +134,7 @@ impl Connection {
                 retain: true, // [MQTT-3.3.1-8]
                 identifiers: subscription.identifier.into_iter().collect(),
                 taps,
+                replayed: true,
             };
             self.session.deliver_retained(state, delivery, batch);
         });
@@ -134,7 +142,7 @@ impl Connection {
 
     /// UNSUBSCRIBE came.
     pub fn unsubscribe(&mut self, packet: Unsubscribe, batch: &mut Batch) {
-        let state = &mut *self.session.state.lock();
+        let Some(mut state) = self.session.lock_for(self.link_id) else { return };
         let mut reasons = Vec::with_capacity(packet.filters.len());
         let mut removed = Vec::new();
         for text in &packet.filters {
@@ -152,7 +160,17 @@ impl Connection {
             self.broker.router.unsubscribe(&removed, &self.session); // [MQTT-3.10.4-2]
         }
         let ack = UnsubAck { packet_id: packet.packet_id, properties: Properties::new(), reasons };
-        self.session.reply(state, Packet::UnsubAck(ack), batch); // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+        self.session.reply(&mut state, Packet::UnsubAck(ack), batch); // [MQTT-3.10.4-4] [MQTT-3.10.4-5]
+    }
+}
+
+/// The reason for SUBACK: that of the decider if SUBACK can carry it.
+fn refusal(reason: ReasonCode) -> ReasonCode {
+    use ReasonCode::*;
+    match reason {
+        UnspecifiedError | ImplementationSpecificError | TopicFilterInvalid | QuotaExceeded => reason,
+        SharedSubscriptionsNotSupported | WildcardSubscriptionsNotSupported => reason,
+        _ => NotAuthorized,
     }
 }
 
@@ -163,8 +181,18 @@ struct Made {
 }
 
 impl crate::Broker {
+    /// Adds an observer and returns the retained messages that match its filter: each message comes to it
+    /// either here or later, never twice.
+    pub fn add_tap_with_retained(&self, filter: &TopicFilter, tap: Tap, now: Millis) -> Vec<Arc<Message>> {
+        let retained = self.retained.read();
+        self.add_tap(filter, tap);
+        let mut found = Vec::new();
+        retained.visit(filter.filter(), now, &mut |message| found.push(Arc::clone(message)));
+        found
+    }
+
     /// The retained messages that match a filter, for readers inside the process.
-    pub fn retained(&self, filter: &TopicFilter, now: crate::Millis) -> Vec<Arc<Message>> {
+    pub fn retained(&self, filter: &TopicFilter, now: Millis) -> Vec<Arc<Message>> {
         let mut found = Vec::new();
         self.retained.read().visit(filter.filter(), now, &mut |message| found.push(Arc::clone(message)));
         found

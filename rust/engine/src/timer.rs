@@ -1,4 +1,4 @@
-//! What is to happen to sessions without a connection: their end and their delayed wills.
+//! When sessions without a connection are looked after: at their end, or for their delayed will.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -7,21 +7,20 @@ use std::sync::Arc;
 use crate::message::Millis;
 use crate::session::Session;
 
-/// What a timer is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// The Will Delay Interval has passed.
-    Will,
-    /// The Session Expiry Interval has passed.
-    SessionEnd,
-}
+/// With fewer timers than this nothing is searched for stale ones.
+const FEW: usize = 1024;
 
-/// A session's timer. It counts only while the session's epoch is the same, so nothing is ever cancelled.
+/// A session's timer. The session itself says what is due; a timer that it does not remember is stale.
 pub(crate) struct Timer {
     pub(crate) at: Millis,
-    pub(crate) due: Due,
     pub(crate) session: Arc<Session>,
-    pub(crate) epoch: u64,
+}
+
+impl Timer {
+    fn is_stale(&self) -> bool {
+        let state = self.session.state.lock();
+        state.ended || state.timer != Some(self.at)
+    }
 }
 
 impl PartialEq for Timer {
@@ -44,20 +43,34 @@ impl Ord for Timer {
     }
 }
 
-/// The timers, the next one first.
+/// The timers, the next one first. None is cancelled; a session has one at a time as long as its times only
+/// grow, and what became stale is dropped when it is half of all.
 #[derive(Default)]
-pub(crate) struct Timers(BinaryHeap<Reverse<Timer>>);
+pub(crate) struct Timers {
+    heap: BinaryHeap<Reverse<Timer>>,
+    /// How many there were after stale ones were dropped last.
+    kept: usize,
+}
 
 impl Timers {
     pub(crate) fn add(&mut self, timer: Timer) {
-        self.0.push(Reverse(timer));
+        self.heap.push(Reverse(timer));
     }
 
     /// The next timer that is due at `now`.
     pub(crate) fn pop(&mut self, now: Millis) -> Option<Timer> {
-        match self.0.peek() {
-            Some(Reverse(timer)) if timer.at <= now => self.0.pop().map(|Reverse(timer)| timer),
+        match self.heap.peek() {
+            Some(Reverse(timer)) if timer.at <= now => self.heap.pop().map(|Reverse(timer)| timer),
             _ => None,
+        }
+    }
+
+    /// Drops stale timers, if there may be many: a client that comes and goes with a long expiry would
+    /// leave one each time.
+    pub(crate) fn drop_stale(&mut self) {
+        if self.heap.len() > FEW && self.heap.len() > 2 * self.kept {
+            self.heap.retain(|Reverse(timer)| !timer.is_stale());
+            self.kept = self.heap.len();
         }
     }
 }

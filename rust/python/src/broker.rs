@@ -124,7 +124,7 @@ impl NativeBroker {
         py: Python<'_>,
         topic: String,
         payload: &Bound<'_, PyBytes>,
-        qos: u8,
+        qos: &Bound<'_, PyAny>,
         retain: bool,
         properties: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<bool> {
@@ -133,7 +133,8 @@ impl NativeBroker {
         if topic.split('/').nth(self.settings.limits.max_topic_levels).is_some() {
             return Err(PyValueError::new_err("the topic has more levels than limits.max_topic_levels"));
         }
-        let qos = QoS::from_value(qos).ok_or_else(|| PyValueError::new_err("qos must be 0, 1 or 2"))?;
+        let qos = qos.extract::<u8>().ok().and_then(QoS::from_value);
+        let qos = qos.ok_or_else(|| PyValueError::new_err("qos must be 0, 1 or 2"))?;
         let properties = properties.map(properties::from_dict).transpose()?.unwrap_or_default();
         let payload = Bytes::copy_from_slice(payload.as_bytes());
         if topic.len() + payload.len() + properties.body_len() + 16 > self.settings.limits.max_packet_size {
@@ -249,12 +250,12 @@ impl NativeBroker {
     /// and the number by which `unsubscribe` knows it.
     fn subscribe(&self, filter: &str, retained: bool, max_messages: usize) -> PyResult<(Inbox, u32)> {
         let inbox = Inbox::new(max_messages)?;
-        let (id, filter) = self.tap(TapKind::Routed, filter, Sink::Inbox(Arc::clone(&inbox.queue)))?;
-        if retained {
-            self.broker
-                .retained(&filter, self.clock.now())
-                .into_iter()
-                .for_each(|message| inbox.queue.push(message));
+        let filter = parse(filter)?;
+        let id = self.runtime.add_sink(Sink::Inbox(Arc::clone(&inbox.queue)));
+        let tap = Tap { id, kind: TapKind::Routed };
+        match retained {
+            true => inbox.queue.prepend(self.broker.add_tap_with_retained(&filter, tap, self.clock.now())),
+            false => self.broker.add_tap(&filter, tap),
         }
         Ok((inbox, id))
     }
@@ -284,7 +285,7 @@ impl NativeBroker {
         for (name, value) in self.broker.statistics.snapshot() {
             dict.set_item(name, value)?;
         }
-        let totals = self.broker.totals();
+        let totals = py.detach(|| self.broker.totals());
         dict.set_item("sessions", totals.sessions)?;
         dict.set_item("retained_messages", totals.retained)?;
         dict.set_item("retained_bytes", totals.retained_bytes)?;

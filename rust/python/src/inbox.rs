@@ -4,12 +4,12 @@ use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pyo3::prelude::*;
 
 use crate::hooks::queue::{Overflow, Queue, Weigh};
 use crate::message::Message;
+use crate::settings;
 
 /// A message that waits for the iterator.
 pub(crate) struct Waiting(pub(crate) Arc<hookmq_engine::Message>);
@@ -33,6 +33,12 @@ impl InboxQueue {
         if pushed.was_empty {
             self.ring();
         }
+    }
+
+    /// Puts messages in front of those that came meanwhile.
+    pub(crate) fn prepend(&self, messages: Vec<Arc<hookmq_engine::Message>>) {
+        self.queue.prepend(messages.into_iter().map(Waiting).collect());
+        self.ring();
     }
 
     fn ring(&self) {
@@ -64,11 +70,11 @@ impl Inbox {
     /// The next message; `None` when there is none within `timeout` seconds (for ever if it is `None`) or
     /// after `close()`.
     #[pyo3(signature = (timeout = None))]
-    fn take(&self, py: Python<'_>, timeout: Option<f64>) -> Option<Message> {
-        let timeout = timeout.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    fn take(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Message>> {
+        let timeout = timeout.map(settings::timeout).transpose()?;
         let mut taken = Vec::with_capacity(1);
         py.detach(|| self.queue.queue.take(&mut taken, 1, timeout));
-        taken.pop().map(|Waiting(message)| Message::received(message))
+        Ok(taken.pop().map(|Waiting(message)| Message::received(message)))
     }
 
     /// A file descriptor that becomes readable when messages come.

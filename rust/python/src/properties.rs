@@ -56,8 +56,12 @@ pub(crate) fn from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Properties> {
             PropertyId::UserProperty => {
                 // A mapping, or pairs, which may repeat a name.
                 let pairs: Vec<(String, String)> = match value.cast::<PyDict>() {
-                    Ok(mapping) => mapping.items().extract()?,
-                    Err(_) => value.extract()?,
+                    Ok(mapping) => mapping.items().extract().map_err(|_| {
+                        PyValueError::new_err("user_properties must have names and values of type str")
+                    })?,
+                    Err(_) => value.extract().map_err(|_| {
+                        PyValueError::new_err("user_properties must be a dict or a list of pairs of str")
+                    })?,
                 };
                 for (name, value) in pairs {
                     properties.push(*id, Value::Pair(name.into(), value.into()));
@@ -72,7 +76,14 @@ pub(crate) fn from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Properties> {
             PropertyId::PayloadFormatIndicator => {
                 properties.push(*id, Value::Number(u32::from(value.is_truthy()?)));
             }
-            PropertyId::MessageExpiryInterval => properties.push(*id, Value::Number(value.extract()?)),
+            PropertyId::MessageExpiryInterval => {
+                let seconds = value.extract().map_err(|_| {
+                    PyValueError::new_err(
+                        "message_expiry_interval must be whole seconds from 0 to 4294967295",
+                    )
+                })?;
+                properties.push(*id, Value::Number(seconds));
+            }
             PropertyId::ResponseTopic => {
                 let topic: String = value.extract()?;
                 hookmq_codec::topic::check_name(&topic)
@@ -81,6 +92,14 @@ pub(crate) fn from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Properties> {
             }
             _ => properties.push(*id, Value::Text(value.extract::<String>()?.into())),
         }
+    }
+    let has_null = |value: &Value| match value {
+        Value::Text(text) => text.contains('\0'),
+        Value::Pair(name, value) => name.contains('\0') || value.contains('\0'),
+        _ => false,
+    };
+    if properties.iter().any(|(_, value)| has_null(value)) {
+        return Err(PyValueError::new_err("a property's text must not contain the null character"));
     }
     let too_long = |value: &Value| match value {
         Value::Text(text) => text.len() > 65_535,

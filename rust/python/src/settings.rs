@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookmq_engine::Limits;
 use hookmq_server::Settings;
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -52,6 +52,15 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Settings> {
             max_retained_bytes: value(dict, "limits.max_retained_bytes")?,
         },
     })
+}
+
+/// A time-out that Python gives in seconds: infinity is for ever, less than nothing is nothing.
+pub(crate) fn timeout(seconds: f64) -> PyResult<Duration> {
+    match seconds {
+        _ if seconds.is_nan() => Err(PyValueError::new_err("the timeout is not a number")),
+        _ if seconds <= 0.0 => Ok(Duration::ZERO),
+        _ => Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)),
+    }
 }
 
 /// Reads one of the numbers the hook runtime needs.

@@ -7,7 +7,7 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hookmq_codec::{Decoder, Packet, ReasonCode};
+use hookmq_codec::{Decoder, Packet, ReasonCode, TopicFilter};
 use hookmq_engine::{Batch, Close, Connection, End, Event};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
@@ -22,6 +22,9 @@ use crate::worker::{READ_SIZE, Turn};
 
 /// From this size on, an incomplete packet keeps the buffer it is in; below, it is copied out of it.
 const KEEP_BUFFER: usize = 4096;
+
+/// After so many turns in a row a connection lets the others of its thread have theirs.
+const TURNS: u32 = 8;
 
 /// A deadline for connections without Keep Alive: far enough never to matter.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -69,13 +72,10 @@ fn end_connection(connection: Connection, end: &End, context: &Context, turn: &M
     context.broker.finish(&mut turn.batch);
 }
 
-/// A packet that cannot go on before somebody was asked about it.
-enum Question {
-    /// A PUBLISH and whether it may.
-    Publish(hookmq_codec::Publish, Later<crate::Verdict>),
-    /// A SUBSCRIBE and whether it may, filter by filter.
-    Subscribe(hookmq_codec::Subscribe, Vec<Answer>),
-}
+/// A packet that somebody has to be asked about before it goes on, with the answers in the order of its
+/// topics; and the wait for them.
+type Asked = (Packet, Vec<Result<(), ReasonCode>>);
+type Asking = Later<Asked>;
 
 /// What a turn came to.
 enum Outcome {
@@ -84,7 +84,7 @@ enum Outcome {
     /// The connection is over.
     Ended(End),
     /// Somebody has to be asked before it goes on.
-    Ask(Question),
+    Ask(Asking),
 }
 
 struct ClientTask {
@@ -97,7 +97,7 @@ struct ClientTask {
     /// Bytes of a packet that is not complete; empty, and without memory, most of the time.
     buffer: BytesMut,
     /// A packet that somebody was asked about, with the answers.
-    pending: Option<(Packet, Vec<bool>)>,
+    pending: Option<Asked>,
     last_packet: Instant,
 }
 
@@ -111,34 +111,47 @@ impl ClientTask {
         let deadline = sleep_until(self.last_packet + keep_alive);
         tokio::pin!(deadline);
         let mut blocked = self.connection.is_blocked();
+        let mut asking: Option<Asking> = None;
         // Packets may have come together with CONNECT.
         let mut unread = !self.buffer.is_empty();
+        let mut turns = 0u32;
         loop {
             if let Some((reason, farewell)) = socket.take_farewell() {
                 socket.write_last(&farewell);
                 return End::abnormal(reason, "the broker closed the connection");
             }
-            let congested = blocked && self.connection.is_congested();
+            let reads = asking.is_none() && !(blocked && self.connection.is_congested());
+            // Reading comes last but for the timer: a client that never pauses would keep the others from
+            // their turn.
             let outcome = tokio::select! {
                 biased;
-                outcome = std::future::poll_fn(|cx| self.poll_turn(cx, unread)), if !congested => outcome,
                 () = socket.attention.notified() => {
                     blocked = self.connection.is_blocked();
                     continue;
                 }
                 () = socket.writable(), if blocked => {
-                    blocked = false;
                     let turn = &mut *self.turn.lock();
                     turn.batch.begin(self.context.clock.now());
                     self.connection.unblock(&mut turn.batch);
                     self.context.broker.finish(&mut turn.batch);
+                    blocked = self.connection.is_blocked();
                     continue;
                 }
+                asked = answers(&mut asking), if asking.is_some() => {
+                    asking = None;
+                    self.pending = Some(asked);
+                    unread = true;
+                    continue;
+                }
+                outcome = std::future::poll_fn(|cx| self.poll_turn(cx, unread)), if reads => outcome,
                 () = &mut deadline => {
                     // Re-armed here instead of at every packet, which would cost each a timer.
                     let due = self.last_packet + keep_alive;
                     if due <= Instant::now() {
-                        let close = Close::new(ReasonCode::KeepAliveTimeout, "nothing came for 1.5 times the Keep Alive");
+                        let close = Close::new(
+                            ReasonCode::KeepAliveTimeout,
+                            "nothing came for 1.5 times the Keep Alive",
+                        );
                         self.refuse(&close);
                         return End::abnormal(close.reason, close.what);
                     }
@@ -155,10 +168,11 @@ impl ClientTask {
                     }
                     return end;
                 }
-                Outcome::Ask(question) => {
-                    self.pending = Some(ask(question).await);
-                    unread = true;
-                }
+                Outcome::Ask(question) => asking = Some(question),
+            }
+            turns = turns.wrapping_add(1);
+            if turns.is_multiple_of(TURNS) {
+                tokio::task::yield_now().await; // other connections of this thread
             }
         }
     }
@@ -185,7 +199,11 @@ impl ClientTask {
             }
         }
         turn.batch.begin(self.context.clock.now());
+        let before = self.buffer.len();
         let outcome = self.handle_all(&mut turn.batch);
+        if self.buffer.len() < before {
+            self.last_packet = Instant::now(); // [MQTT-3.1.2-22] only whole packets count
+        }
         self.put_back(turn);
         self.context.broker.finish(&mut turn.batch);
         Poll::Ready(outcome)
@@ -209,13 +227,17 @@ impl ClientTask {
     fn put_back(&mut self, turn: &mut Turn) {
         if turn.buffer.capacity() == 0 && self.buffer.len() < KEEP_BUFFER {
             let rest = BytesMut::from(&self.buffer[..]);
-            turn.buffer = std::mem::replace(&mut self.buffer, rest);
+            let used = std::mem::replace(&mut self.buffer, rest);
+            // One that grew with a large packet would make every read as large.
+            if used.capacity() <= 2 * READ_SIZE {
+                turn.buffer = used;
+            }
         }
     }
 
     fn handle_all(&mut self, batch: &mut Batch) -> Outcome {
-        if let Some((packet, answers)) = self.pending.take()
-            && let Err(close) = self.go_on(packet, &answers, batch)
+        if let Some(asked) = self.pending.take()
+            && let Err(close) = self.go_on(asked, batch)
         {
             return self.closed(&close, batch);
         }
@@ -225,7 +247,6 @@ impl ClientTask {
                 Ok(None) => return Outcome::Done,
                 Err(error) => return self.closed(&error.into(), batch),
             };
-            self.last_packet = Instant::now();
             match self.handle(packet, batch) {
                 Ok(None) => {}
                 Ok(Some(outcome)) => return outcome,
@@ -236,32 +257,30 @@ impl ClientTask {
 
     fn handle(&mut self, packet: Packet, batch: &mut Batch) -> Result<Option<Outcome>, Close> {
         let deciders = &self.context.deciders;
+        let client = self.connection.client();
         match packet {
             Packet::Publish(mut publish) => {
                 self.connection.resolve_alias(&mut publish)?;
-                let mut allowed = true;
+                let mut allowed = Ok(());
                 if deciders.authorizes() {
                     let client = self.connection.client();
                     let (qos, retain) = (publish.qos, publish.retain);
                     match deciders.authorize(client, Action::Publish, &publish.topic, qos, retain) {
-                        Answer::Now(verdict) => allowed = verdict.is_allow(),
-                        Answer::Later(answer) => {
-                            return Ok(Some(Outcome::Ask(Question::Publish(publish, answer))));
-                        }
+                        Answer::Now(verdict) => allowed = verdict.as_result(),
+                        later => return Ok(Some(ask(Packet::Publish(publish), vec![later]))),
                     }
                 }
                 self.connection.publish(publish, allowed, batch)?;
             }
             Packet::Subscribe(subscribe) if deciders.authorizes() => {
-                let client = self.connection.client();
-                let ask = |wanted: &hookmq_codec::SubscribeFilter| {
+                let answers = subscribe.filters.iter().map(|wanted| {
                     // A shared subscription is asked about as the filter it reads.
-                    let filter = hookmq_codec::TopicFilter::parse(wanted.filter.clone());
+                    let filter = TopicFilter::parse(wanted.filter.clone());
                     let filter = filter.as_ref().map_or(&*wanted.filter, |filter| filter.filter());
                     deciders.authorize(client, Action::Subscribe, filter, wanted.options.qos, false)
-                };
-                let answers = subscribe.filters.iter().map(ask).collect();
-                return Ok(Some(Outcome::Ask(Question::Subscribe(subscribe, answers))));
+                });
+                let answers = answers.collect();
+                return Ok(Some(ask(Packet::Subscribe(subscribe), answers)));
             }
             Packet::Subscribe(subscribe) => self.connection.subscribe(subscribe, &[], batch)?,
             Packet::Unsubscribe(unsubscribe) => self.connection.unsubscribe(unsubscribe, batch),
@@ -274,11 +293,14 @@ impl ClientTask {
     }
 
     /// Goes on with a packet that was asked about.
-    fn go_on(&mut self, packet: Packet, answers: &[bool], batch: &mut Batch) -> Result<(), Close> {
-        match packet {
-            Packet::Publish(publish) => self.connection.publish(publish, answers == [true], batch),
-            Packet::Subscribe(subscribe) => self.connection.subscribe(subscribe, answers, batch),
-            other => self.connection.handle(other, batch),
+    fn go_on(&mut self, asked: Asked, batch: &mut Batch) -> Result<(), Close> {
+        match asked {
+            (Packet::Publish(publish), answers) => {
+                let allowed = answers.first().copied().unwrap_or(Err(ReasonCode::NotAuthorized));
+                self.connection.publish(publish, allowed, batch)
+            }
+            (Packet::Subscribe(subscribe), answers) => self.connection.subscribe(subscribe, &answers, batch),
+            (other, _) => self.connection.handle(other, batch),
         }
     }
 
@@ -300,16 +322,21 @@ impl ClientTask {
     }
 }
 
-/// Waits for the answers to a question.
-async fn ask(question: Question) -> (Packet, Vec<bool>) {
-    match question {
-        Question::Publish(publish, answer) => (Packet::Publish(publish), vec![answer.await.is_allow()]),
-        Question::Subscribe(subscribe, answers) => {
-            let mut allowed = Vec::with_capacity(answers.len());
-            for answer in answers {
-                allowed.push(answer.wait().await.is_allow());
-            }
-            (Packet::Subscribe(subscribe), allowed)
+/// A wait for answers about a packet. All were asked for already, so that one time-out covers them.
+fn ask(packet: Packet, answers: Vec<Answer>) -> Outcome {
+    Outcome::Ask(Box::pin(async move {
+        let mut allowed = Vec::with_capacity(answers.len());
+        for answer in answers {
+            allowed.push(answer.wait().await.as_result());
         }
+        (packet, allowed)
+    }))
+}
+
+/// The answers, when they are there.
+async fn answers(asking: &mut Option<Asking>) -> Asked {
+    match asking {
+        Some(asking) => asking.await,
+        None => std::future::pending().await,
     }
 }

@@ -48,9 +48,12 @@ impl Verdict {
         Self::Deny { reason, text: None }
     }
 
-    /// Whether it may.
-    pub const fn is_allow(&self) -> bool {
-        matches!(self, Self::Allow)
+    /// Whether it may, or the reason why not.
+    pub const fn as_result(&self) -> Result<(), ReasonCode> {
+        match self {
+            Self::Allow => Ok(()),
+            Self::Deny { reason, .. } => Err(*reason),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hookmq_codec::{
-    ConnAck, Connect, DecodeError, Decoder, Packet, Properties, PropertyId, QoS, ReasonCode, Version,
+    ConnAck, Connect, DecodeError, Decoder, Packet, Properties, PropertyId, QoS, ReasonCode, Value, Version,
 };
 use hookmq_engine::{Client, Connection, Event};
 use parking_lot::Mutex;
@@ -21,6 +21,9 @@ use crate::worker::Turn;
 
 /// Random bytes of an assigned Client Identifier; nobody guesses it to take a session over.
 const ASSIGNED_ID_BYTES: usize = 12;
+
+/// The longest reason string, in bytes.
+const MAX_REASON: usize = 1024;
 
 /// How long a peer may go on sending to a connection that was refused.
 const DRAIN: Duration = Duration::from_millis(500);
@@ -38,6 +41,8 @@ struct Refusal {
     reason: ReasonCode,
     what: String,
     client_id: Arc<str>,
+    /// The largest packet the client takes, in bytes.
+    max_packet_size: usize,
 }
 
 /// Reads CONNECT, asks who decides, and lets the client in. `None` means that the connection is over.
@@ -59,6 +64,7 @@ pub(crate) async fn welcome(
                 reason: error.reason,
                 what: error.what.to_owned(),
                 client_id: "".into(),
+                max_packet_size: usize::MAX,
             };
             refuse(refusal, address, socket, context, turn);
             drain(reader, socket).await;
@@ -114,11 +120,14 @@ async fn admit(
     turn: &Mutex<Turn>,
 ) -> Result<Connection, Refusal> {
     let version = connect.version;
+    let max_packet_size =
+        connect.properties.number(PropertyId::MaximumPacketSize).map_or(usize::MAX, |bytes| bytes as usize);
     let refusal = |reason, what: &str, client_id: &str| Refusal {
         version,
         reason,
         what: what.to_owned(),
         client_id: client_id.into(),
+        max_packet_size,
     };
     let assigned = connect.client_id.is_empty();
     // [MQTT-3.1.3-8] of 3.1.1; 3.1 has no empty identifiers, 5.0 assigns one in any case
@@ -182,7 +191,13 @@ async fn may_leave_will(
         return false;
     }
     !context.deciders.authorizes()
-        || context.deciders.authorize(client, Action::Publish, topic, qos, retain).wait().await.is_allow()
+        || context
+            .deciders
+            .authorize(client, Action::Publish, topic, qos, retain)
+            .wait()
+            .await
+            .as_result()
+            .is_ok()
 }
 
 fn assigned_id() -> Option<Arc<str>> {
@@ -194,7 +209,7 @@ fn assigned_id() -> Option<Arc<str>> {
 
 /// Answers a CONNECT that is not taken, counts it and leaves a word in the log.
 fn refuse(refusal: Refusal, address: SocketAddr, socket: &Socket, context: &Context, turn: &Mutex<Turn>) {
-    let Refusal { version, reason, what, client_id } = refusal;
+    let Refusal { version, reason, what, client_id, max_packet_size } = refusal;
     let mut out = BytesMut::new();
     // Before 5.0 a malformed CONNECT gets no answer, for there is no return code that says so.
     let answered = version.is_v5()
@@ -209,18 +224,28 @@ fn refuse(refusal: Refusal, address: SocketAddr, socket: &Socket, context: &Cont
                 | ReasonCode::ServerBusy
         );
     if answered {
-        let mut properties = Properties::new();
+        let mut connack = ConnAck { session_present: false, reason, properties: Properties::new() }; // [MQTT-3.2.2-6]
         if version.is_v5() {
-            properties = properties.with_text(PropertyId::ReasonString, what.as_str());
+            connack.properties.push(PropertyId::ReasonString, Value::Text(shortened(&what).into()));
         }
-        let connack = ConnAck { session_present: false, reason, properties }; // [MQTT-3.2.2-6]
-        Packet::ConnAck(connack).encode(version, &mut out);
+        Packet::ConnAck(connack.clone()).encode(version, &mut out);
+        if out.len() > max_packet_size {
+            out.clear(); // [MQTT-3.2.2-19]
+            connack.properties = Properties::new();
+            Packet::ConnAck(connack).encode(version, &mut out);
+        }
     }
     socket.write_last(&out); // [MQTT-3.2.2-7] the connection is closed next
     let turn = &mut *turn.lock();
     turn.batch.counts().connects_refused += 1;
     turn.batch.note(Event::Notice { client_id, text: format!("refused {address}: {what} ({reason})") });
     context.broker.finish(&mut turn.batch);
+}
+
+/// A reason string of bearable length: deciders may put a client's own words into it.
+fn shortened(text: &str) -> &str {
+    let end = (0..=MAX_REASON.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// Ends a connection so that the peer can read the last bytes: says that nothing more comes, then discards

@@ -70,10 +70,14 @@ impl Server {
             count => count,
         };
         let context = Arc::new(Context { broker, deciders, settings, clock });
-        let workers: Vec<_> =
-            (0..count).map(|index| Worker::start(index, &context.broker)).collect::<io::Result<_>>()?;
+        let mut workers = Vec::with_capacity(count);
+        let started = (0..count).try_for_each(|index| {
+            workers.push(Worker::start(index, &context.broker)?);
+            Ok(())
+        });
+        let http = started.and_then(|()| web.map(|listener| serve_http(listener, pages)).transpose());
+        let http = http.inspect_err(|_: &io::Error| workers.iter().for_each(Worker::stop))?;
         let workers: Arc<[Worker]> = workers.into();
-        let http = web.map(|listener| serve_http(listener, pages)).transpose()?;
         let first = &workers[0];
         first.handle.spawn(listener::accept(mqtt, Arc::clone(&context), Arc::clone(&workers)));
         first.handle.spawn(tick(Arc::clone(&context), Arc::clone(&first.turn)));

@@ -13,6 +13,17 @@ use tokio::sync::Notify;
 /// Slices of one vectored write; Linux takes 1,024 at most, and this many fill a socket buffer.
 const SLICES: usize = 64;
 
+/// Where the stream of bytes to a client stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    /// Between two packets.
+    Whole,
+    /// Within a packet, so that nothing but its rest may follow.
+    Cut,
+    /// The last bytes were written.
+    Ended,
+}
+
 /// The writing half of a client's socket. Any thread writes to it without waiting; what does not fit is
 /// left to the task that owns the connection.
 pub(crate) struct Socket {
@@ -20,14 +31,18 @@ pub(crate) struct Socket {
     /// Tells the owner that there is something to do: bytes left, or an end.
     pub(crate) attention: Notify,
     farewell: Mutex<Option<(ReasonCode, Bytes)>>,
-    /// Held while bytes are written. Whether the last write left a packet cut in two, so that nothing but
-    /// its rest may follow.
-    cut: Mutex<bool>,
+    /// Held while bytes are written.
+    stream: Mutex<Stream>,
 }
 
 impl Socket {
     pub(crate) fn new(writer: OwnedWriteHalf) -> Self {
-        Self { writer, attention: Notify::new(), farewell: Mutex::new(None), cut: Mutex::new(false) }
+        Self {
+            writer,
+            attention: Notify::new(),
+            farewell: Mutex::new(None),
+            stream: Mutex::new(Stream::Whole),
+        }
     }
 
     /// Waits until the socket may take bytes again.
@@ -44,10 +59,11 @@ impl Socket {
     /// Writes bytes that need not arrive: the answer to a connection that is closed next.
     pub(crate) fn write_last(&self, bytes: &[u8]) {
         // The lock waits for a thread that writes packets at this moment.
-        let cut = self.cut.lock();
-        if !bytes.is_empty() && !*cut {
+        let mut stream = self.stream.lock();
+        if !bytes.is_empty() && *stream == Stream::Whole {
             let _ = self.writer.try_write(bytes);
         }
+        *stream = Stream::Ended;
     }
 
     /// Says that nothing more is sent. What the peer still sends can be read and discarded, so that the
@@ -75,9 +91,12 @@ impl Socket {
 
 impl Transport for Socket {
     fn write(&self, outbox: &mut Outbox) -> Written {
-        let mut cut = self.cut.lock();
+        let mut stream = self.stream.lock();
+        if *stream == Stream::Ended {
+            return Written::Broken; // nothing follows the last bytes [MQTT-3.14.4-1]
+        }
         let written = self.write_packets(outbox);
-        *cut = written != Written::All;
+        *stream = if written == Written::All { Stream::Whole } else { Stream::Cut };
         written
     }
 

@@ -19,7 +19,7 @@ fn a_batch_is_written_once_to_each_receiver() {
     for number in 0..200u8 {
         let publish =
             hookmq_codec::Publish { topic: "a/b".into(), payload: vec![number].into(), ..Default::default() };
-        publisher.connection.publish(publish, true, &mut world.batch).unwrap();
+        publisher.connection.publish(publish, Ok(()), &mut world.batch).unwrap();
     }
     assert_eq!(receiver.wire.writes.load(SeqCst), before, "nothing is written within a batch");
     world.broker.finish(&mut world.batch);

@@ -69,7 +69,7 @@ proptest! {
                 retain: true,
                 ..Publish::default()
             };
-            publisher.connection.publish(publish, true, &mut world.batch).unwrap();
+            publisher.connection.publish(publish, Ok(()), &mut world.batch).unwrap();
         }
         world.broker.finish(&mut world.batch);
         let parsed = TopicFilter::parse(filter.as_str().into()).unwrap();

@@ -119,7 +119,7 @@ impl World {
             ..Publish::default()
         };
         self.batch.begin(self.now);
-        peer.connection.publish(publish, true, &mut self.batch).unwrap();
+        peer.connection.publish(publish, Ok(()), &mut self.batch).unwrap();
         self.broker.finish(&mut self.batch);
     }
 

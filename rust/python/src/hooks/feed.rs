@@ -1,13 +1,12 @@
 //! Messages in batches for the history.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use super::queue::{Queue, Weigh};
-use crate::properties;
+use crate::{properties, settings};
 
 /// Rows handed over at a time.
 const ROWS: usize = 4096;
@@ -61,9 +60,9 @@ impl HistoryFeed {
 
     /// Waits until everything that was published before was written, at most `timeout` seconds. `False`
     /// if the time was over first.
-    fn barrier(&self, py: Python<'_>, timeout: f64) -> bool {
-        let timeout = Duration::try_from_secs_f64(timeout).unwrap_or_default();
-        py.detach(|| self.queue.wait_done(timeout))
+    fn barrier(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
+        let timeout = settings::timeout(timeout)?;
+        Ok(py.detach(|| self.queue.wait_done(timeout)))
     }
 
     /// Lets the loop end when what waits was written.

@@ -12,6 +12,7 @@ use super::hook::Hook;
 use super::queue::{Queue, Weigh};
 use crate::client::Client;
 use crate::message::Message;
+use crate::settings;
 
 /// Events taken from the queue at a time.
 const SLICE: usize = 256;
@@ -123,8 +124,8 @@ impl Lane {
 
     /// Waits until everything that happened before was told, at most `timeout` seconds. `False` if
     /// the time was over first.
-    fn wait(&self, py: Python<'_>, timeout: f64) -> bool {
-        let timeout = std::time::Duration::try_from_secs_f64(timeout).unwrap_or_default();
-        py.detach(|| self.queue.wait_done(timeout))
+    fn wait(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
+        let timeout = settings::timeout(timeout)?;
+        Ok(py.detach(|| self.queue.wait_done(timeout)))
     }
 }

@@ -29,6 +29,14 @@ struct State<T> {
     dropped: u64,
 }
 
+impl<T> State<T> {
+    /// Whether an item of this weight has no room. One that is alone always has.
+    fn is_full(&self, queue: &Queue<T>, weight: usize) -> bool {
+        !self.items.is_empty()
+            && (self.items.len() >= queue.max_items || self.bytes.saturating_add(weight) > queue.max_bytes)
+    }
+}
+
 /// A queue with a bound in items and in bytes. Taking waits, pushing never does.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
@@ -42,8 +50,9 @@ pub(crate) struct Queue<T> {
 pub(crate) struct Pushed<T> {
     /// Whether nothing waited before.
     pub(crate) was_empty: bool,
-    /// What was dropped for it, or instead of it.
-    pub(crate) dropped: Option<T>,
+    /// What was dropped for it, or instead of it. Dropped by the caller, when the lock is free: the end of
+    /// a Python object may run code.
+    pub(crate) dropped: Vec<T>,
 }
 
 impl<T: Weigh> Queue<T> {
@@ -58,24 +67,24 @@ impl<T: Weigh> Queue<T> {
         }
     }
 
-    /// Adds an item. The thread that takes is woken only if nothing waited: otherwise it is awake or
-    /// about to be.
+    /// Adds an item. A thread is woken only if nothing waited: otherwise one is awake or about to be.
     pub(crate) fn push(&self, item: T, overflow: Overflow) -> Pushed<T> {
         let mut state = self.state.lock();
         let was_empty = state.items.is_empty();
         let weight = item.weight();
-        let full = state.items.len() >= self.max_items
-            || state.bytes.saturating_add(weight) > self.max_bytes && !was_empty;
-        if state.closed || full && overflow == Overflow::DropNewest {
+        let mut dropped = Vec::new();
+        if state.closed || overflow == Overflow::DropNewest && state.is_full(self, weight) {
             state.dropped += 1;
-            return Pushed { was_empty: false, dropped: Some(item) };
+            dropped.push(item);
+            return Pushed { was_empty: false, dropped };
         }
-        let mut dropped = None;
-        if full && let Some(oldest) = state.items.pop_front() {
+        while state.is_full(self, weight)
+            && let Some(oldest) = state.items.pop_front()
+        {
             state.bytes -= oldest.weight();
             state.dropped += 1;
             state.done += 1;
-            dropped = Some(oldest);
+            dropped.push(oldest);
         }
         state.bytes += weight;
         state.pushed += 1;
@@ -87,10 +96,28 @@ impl<T: Weigh> Queue<T> {
         Pushed { was_empty, dropped }
     }
 
+    /// Puts items in front of all others, because they came first. Of those that do not fit the first ones
+    /// are dropped.
+    pub(crate) fn prepend(&self, items: Vec<T>) {
+        let mut state = self.state.lock();
+        for item in items.into_iter().rev() {
+            let weight = item.weight();
+            if state.is_full(self, weight) {
+                state.dropped += 1;
+                continue;
+            }
+            state.bytes += weight;
+            state.pushed += 1;
+            state.items.push_front(item);
+        }
+        drop(state);
+        self.filled.notify_one();
+    }
+
     /// Moves up to `max` items to `out`, waiting for the first until `timeout`, for ever without one.
     /// `false` when the queue is closed and empty, or the time is over.
     pub(crate) fn take(&self, out: &mut Vec<T>, max: usize, timeout: Option<Duration>) -> bool {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.state.lock();
         while state.items.is_empty() {
             if state.closed {
@@ -109,6 +136,10 @@ impl<T: Weigh> Queue<T> {
         let before = out.len();
         out.extend(state.items.drain(..count));
         state.bytes -= out[before..].iter().map(Weigh::weight).sum::<usize>();
+        if !state.items.is_empty() {
+            // Several threads may take: what is left is for another, whom no push will wake.
+            self.filled.notify_one();
+        }
         true
     }
 
@@ -120,12 +151,17 @@ impl<T: Weigh> Queue<T> {
 
     /// Waits until everything that was pushed before the call is done. `false` if the time is over first.
     pub(crate) fn wait_done(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now().checked_add(timeout);
         let mut state = self.state.lock();
         let target = state.pushed;
         while state.done < target {
-            if self.emptied.wait_until(&mut state, deadline).timed_out() {
-                return state.done >= target;
+            match deadline {
+                None => self.emptied.wait(&mut state),
+                Some(deadline) => {
+                    if self.emptied.wait_until(&mut state, deadline).timed_out() {
+                        return state.done >= target;
+                    }
+                }
             }
         }
         true
@@ -139,12 +175,16 @@ impl<T: Weigh> Queue<T> {
 
     /// Drops what waits.
     pub(crate) fn clear(&self) {
-        let mut state = self.state.lock();
-        let count = state.items.len() as u64;
-        state.done += count;
-        state.dropped += count;
-        state.items.clear();
-        state.bytes = 0;
+        let items = {
+            let mut state = self.state.lock();
+            let items = std::mem::take(&mut state.items);
+            state.done += items.len() as u64;
+            state.dropped += items.len() as u64;
+            state.bytes = 0;
+            items
+        };
+        drop(items); // with the lock free: the end of a Python object may run code
+        self.emptied.notify_all();
     }
 
     pub(crate) fn is_closed(&self) -> bool {

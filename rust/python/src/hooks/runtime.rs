@@ -61,7 +61,7 @@ impl Runtime {
             sinks: RwLock::default(),
             client_hooks: RwLock::default(),
             next_tap: AtomicU32::new(1),
-            notices: Arc::new(Queue::new(MAX_NOTICES, usize::MAX)),
+            notices: Arc::new(Queue::new(MAX_NOTICES, 16 << 20)),
             decisions: Arc::new(Queue::new(MAX_QUESTIONS, usize::MAX)),
             pages: Arc::new(Queue::new(MAX_QUESTIONS, 256 << 20)),
             authenticates: AtomicBool::new(false),
@@ -78,8 +78,7 @@ impl Runtime {
         id
     }
 
-    fn tell(&self, taps: &[TapId], message: &Arc<Message>, sent: Option<&Sent>) {
-        let sinks = self.sinks.read();
+    fn tell(sinks: &HashMap<TapId, Sink>, taps: &[TapId], message: &Arc<Message>, sent: Option<&Sent>) {
         for sink in taps.iter().filter_map(|tap| sinks.get(tap)) {
             match sink {
                 Sink::Hook(hook, lane) => {
@@ -102,9 +101,10 @@ impl Runtime {
     fn decide(&self, call: Call, answer: oneshot::Receiver<Verdict>) -> Answer {
         // The question is dropped if there is no room, and its sender with it: that denies.
         self.decisions.push(call, Overflow::DropNewest);
-        let limit = self.decision_timeout;
+        // The time runs from here on, also for answers that are awaited one after the other.
+        let answer = tokio::time::timeout(self.decision_timeout, answer);
         Answer::Later(Box::pin(async move {
-            match tokio::time::timeout(limit, answer).await {
+            match answer.await {
                 Ok(Ok(verdict)) => verdict,
                 Ok(Err(_)) => Verdict::deny(ReasonCode::NotAuthorized),
                 Err(_) => Verdict::Deny {
@@ -120,7 +120,7 @@ impl Runtime {
 fn push(hook: &Arc<Hook>, lane: &Queue<Work>, happening: Happening) {
     hook.counters.queued.fetch_add(1, Relaxed);
     let work = Work { hook: Arc::clone(hook), happening };
-    if let Some(lost) = lane.push(work, hook.overflow).dropped {
+    for lost in lane.push(work, hook.overflow).dropped {
         lost.hook.counters.queued.fetch_sub(1, Relaxed);
         lost.hook.counters.dropped.fetch_add(1, Relaxed);
     }
@@ -128,10 +128,11 @@ fn push(hook: &Arc<Hook>, lane: &Queue<Work>, happening: Happening) {
 
 impl Observer for Runtime {
     fn observe(&self, events: &mut Vec<Event>) {
+        let sinks = self.sinks.read();
         for event in events.drain(..) {
             match event {
-                Event::Published { message, taps } => self.tell(&taps, &message, None),
-                Event::Sent { message, sent, taps } => self.tell(&taps, &message, Some(&sent)),
+                Event::Published { message, taps } => Self::tell(&sinks, &taps, &message, None),
+                Event::Sent { message, sent, taps } => Self::tell(&sinks, &taps, &message, Some(&sent)),
                 Event::Connected { client } => {
                     self.tell_client(true, || Happening::Connected(Arc::clone(&client)));
                 }
