@@ -172,6 +172,23 @@ class Broker(Decorators):
         """
         if config.importing_app:
             return
+        # From the first moment on: nobody knows how soon a supervisor changes its mind.
+        with _ended_by_signals():
+            try:
+                self._start_or_exit()
+                _log_to_terminal(str(self.settings["log.level"]))
+                self._print_banner()
+                # In steps, because on some systems a wait without end cannot be interrupted.
+                while not self._stopped.wait(0.5):
+                    pass
+            except KeyboardInterrupt:
+                pass
+            finally:
+                self.stop()
+                with self._lifecycle:  # a stop that a hook asked for is over when this can be had
+                    pass
+
+    def _start_or_exit(self) -> None:
         try:
             self.start()
         except HookMQError as error:
@@ -179,19 +196,6 @@ class Broker(Decorators):
 
             print(render(error, colour=wants_colour(sys.stderr)), file=sys.stderr)
             raise SystemExit(error.exit_code) from None
-        _log_to_terminal(str(self.settings["log.level"]))
-        self._print_banner()
-        try:
-            with _signals(self._stopped):
-                # In steps, because on some systems a wait without end cannot be interrupted.
-                while not self._stopped.wait(0.5):
-                    pass
-        except KeyboardInterrupt:
-            pass
-        finally:
-            self.stop()
-            with self._lifecycle:  # a stop that a hook asked for is over when this can be had
-                pass
 
     async def serve(self) -> None:
         """Start, and serve until it is stopped or this task is cancelled.
@@ -620,23 +624,29 @@ def _bind_error(error: BindError) -> HookMQError:
 
 
 @contextlib.contextmanager
-def _signals(stopped: threading.Event) -> Iterator[None]:
-    """Let SIGTERM end the wait like Ctrl+C does, where signals can be had: in the main thread."""
+def _ended_by_signals() -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM raise ``KeyboardInterrupt``, in the main thread, where signals can be had.
+
+    Further ones change nothing: the stop goes on already, and takes no longer than its grace.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    ending = False
 
-    def on_terminate(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    def end(_number: int, _frame: FrameType | None) -> None:
+        nonlocal ending
+        if not ending:
+            ending = True
+            raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGTERM, on_terminate)
     # A shell starts background jobs with SIGINT ignored; a broker is to end by it all the same.
-    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
-        signal.signal(signal.SIGINT, interrupt)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _log_to_terminal(level: str) -> None:

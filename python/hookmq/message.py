@@ -2,8 +2,8 @@
 
 ``Message`` is an application message: ``topic``, ``payload`` (bytes), ``text``, ``json()``, ``qos``,
 ``retain``, ``client_id`` (the publisher's; in ``on_message_sent`` the receiver's), ``timestamp`` (Unix
-seconds), ``properties`` (MQTT 5, a dict) and CrystalMQ's keys ``msg["sender"]``, ``["topic"]``, ``["message"]``,
-``["unixtime"]``, ``["datetime"]``.
+seconds), ``properties`` (MQTT 5, a dict) and CrystalMQ's keys ``msg["sender"]``, ``["topic"]``,
+``["message"]``, ``["unixtime"]``, ``["datetime"]``.
 
 ``Client`` is who connects: ``client_id``, ``username``, ``password`` (in ``authenticate`` only), ``address``,
 ``port``, ``version``, ``clean_start``, ``keep_alive``, ``connected_at``.

@@ -21,6 +21,9 @@ _log = logging.getLogger("hookmq.history")
 IN_MEMORY_ROWS = 100_000
 """Messages that are kept without a data directory, unless ``history.max_rows`` is set."""
 
+LAST_WRITE = 1.0
+"""Seconds that what waits at the end has in any case."""
+
 BARRIER = 5.0
 """Seconds a query waits for what was published before it to be written."""
 
@@ -70,7 +73,8 @@ class Recorder:
     def close(self, grace: float) -> None:
         """Write what waits, for at most ``grace`` seconds, and close the database."""
         self._feed.close()
-        if not self._feed.barrier(grace):
+        # A hook that has used all the grace up takes nothing from the messages.
+        if not self._feed.barrier(max(grace, LAST_WRITE)):
             _log.warning("%d messages were not stored in time", len(self._feed))
         if self._store is not None:
             self._store.close()

@@ -15,6 +15,9 @@ __all__ = ["HookThreads", "interrupt"]
 INTERRUPTED = 1.0
 """Seconds a hook is given to end after it was interrupted."""
 
+SETTLING = 0.2
+"""Seconds every thread is given to end by itself, even when a hook has used all the grace up."""
+
 PARKING = 0.5
 """Seconds at the end of the process in which threads that would not end are brought to a halt."""
 
@@ -45,7 +48,7 @@ class HookThreads:
 
     def join(self, grace: float) -> list[str]:
         """Wait for all to end, interrupt those that do not, and return the names of those that stay."""
-        deadline = time.monotonic() + grace
+        deadline = time.monotonic() + max(grace, SETTLING)
         current = threading.current_thread()
         threads = [thread for thread in self._threads if thread is not current]
         for thread in threads:

@@ -326,3 +326,18 @@ def test_the_end_of_a_subscription_ends_the_job_that_reads_it(broker_factory):
     started = time.monotonic()
     broker.stop()
     assert time.monotonic() - started < 2
+
+
+def test_a_hook_that_hangs_takes_nothing_from_the_history(broker_factory, tmp_path):
+    broker = broker_factory({"hooks.stop_grace": 0.1}, data_dir=tmp_path)
+    gate = Gate()
+    broker.on_message_received(lambda msg: gate.wait())
+    with Device(broker) as device:
+        device.publish("a", "first")
+        assert gate.entered.wait(DEADLINE)
+        for number in range(20_000):
+            broker.publish("a", str(number))
+        broker.stop()
+    gate.opened.set()
+    broker.start()
+    assert broker.history("a").count() == 20_001

@@ -123,6 +123,8 @@ class HistoryStore:
             if self._database.name == "SQLite"
             else None
         )
+        # One removal at a time: two that count what is too much would both remove it.
+        self._pruning = threading.Lock()
         self._pruner: threading.Thread | None = None
         if max_age is not None or max_rows is not None:
             self._pruner = threading.Thread(target=self._keep_pruning, name="hookmq-history", daemon=True)
@@ -176,20 +178,11 @@ class HistoryStore:
             HookMQError: E601, when the database fails.
         """
         self._check_open()
-        removed = 0
         try:
-            if self.max_age is not None:
-                oldest = microseconds((time.time() if now is None else now) - self.max_age)
-                while count := self._remove_oldest(_PRUNE_ROWS, before=oldest):
-                    removed += count
-            if self.max_rows is not None:
-                excess = self._excess(self.max_rows)
-                while excess > 0 and (count := self._remove_oldest(min(excess, _PRUNE_ROWS))):
-                    excess -= count
-                    removed += count
+            with self._pruning:
+                return self._remove_old(now) + self._remove_surplus()
         except (SQLAlchemyError, sqlite3.Error) as error:
             raise self._database.unusable(error) from error
-        return removed
 
     def query(
         self,
@@ -331,6 +324,25 @@ class HistoryStore:
             else "the database cannot hold this message; the others it has"
         )
         self._losses.add(rows, reason, remedy, outage=outage)
+
+    def _remove_old(self, now: float | None) -> int:
+        """Removes what is older than `max_age`."""
+        if self.max_age is None:
+            return 0
+        oldest = microseconds((time.time() if now is None else now) - self.max_age)
+        removed = 0
+        while count := self._remove_oldest(_PRUNE_ROWS, before=oldest):
+            removed += count
+        return removed
+
+    def _remove_surplus(self) -> int:
+        """Removes the oldest beyond `max_rows`."""
+        if self.max_rows is None:
+            return 0
+        excess = surplus = self._excess(self.max_rows)
+        while excess > 0 and (count := self._remove_oldest(min(excess, _PRUNE_ROWS))):
+            excess -= count
+        return max(surplus - excess, 0)
 
     def _remove_oldest(self, rows: int, *, before: int | None = None) -> int:
         """Removes up to `rows` of the oldest messages; 0 when none are left or the store is being closed."""

@@ -25,8 +25,8 @@ class Response:
     The body decides the type unless one is given: text that begins with ``<`` is HTML, other text is plain,
     bytes are ``application/octet-stream``, a dict or a list is JSON.
 
-    Raises ``ValueError`` for a status that is not from 200 to 599, and for a header that cannot be sent or that
-    is not the page's to set, such as ``Content-Length``.
+    Raises ``ValueError`` for a status that is not from 200 to 599, and for a header that cannot be sent or
+    that is not the page's to set, such as ``Content-Length``.
 
     >>> Response({"level": 42}).content_type, Response("<p>hello").content_type
     ('application/json', 'text/html; charset=utf-8')

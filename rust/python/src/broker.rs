@@ -9,7 +9,7 @@ use hookmq_engine::{Message as EngineMessage, Tap, TapKind};
 use hookmq_server::server::StartError;
 use hookmq_server::{Clock, Server, Settings};
 use parking_lot::RwLock;
-use pyo3::exceptions::{PyException, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use pyo3::{PyErr, create_exception};
@@ -133,7 +133,11 @@ impl NativeBroker {
         if topic.split('/').nth(self.settings.limits.max_topic_levels).is_some() {
             return Err(PyValueError::new_err("the topic has more levels than limits.max_topic_levels"));
         }
-        let qos = qos.extract::<u8>().ok().and_then(QoS::from_value);
+        let qos = match qos.extract::<u8>() {
+            Ok(value) => QoS::from_value(value),
+            Err(error) if error.is_instance_of::<PyTypeError>(py) => return Err(error),
+            Err(_) => None,
+        };
         let qos = qos.ok_or_else(|| PyValueError::new_err("qos must be 0, 1 or 2"))?;
         let properties = properties.map(properties::from_dict).transpose()?.unwrap_or_default();
         let payload = Bytes::copy_from_slice(payload.as_bytes());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 /// A client: who it says it is and how it connects.
 #[pyclass(frozen, module = "hookmq")]
@@ -74,7 +74,8 @@ impl Client {
     }
 
     /// Never shows the password.
-    fn __repr__(&self) -> String {
-        format!("<Client {:?} MQTT {}>", self.client.id, self.client.version.name())
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let id = PyString::new(py, &self.client.id).repr()?;
+        Ok(format!("<Client {id} MQTT {}>", self.client.version.name()))
     }
 }

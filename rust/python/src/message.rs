@@ -6,7 +6,7 @@ use hookmq_engine::Sent;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString};
 
 use crate::properties;
 
@@ -134,18 +134,39 @@ impl Message {
         KEYS
     }
 
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        PyList::new(py, KEYS)?.try_iter()
+    }
+
     fn __len__(&self) -> usize {
         KEYS.len()
     }
 
-    fn __contains__(&self, key: &str) -> bool {
-        KEYS.contains(&key)
+    fn __contains__(&self, key: &Bound<'_, PyAny>) -> bool {
+        key.extract::<String>().is_ok_and(|key| KEYS.contains(&key.as_str()))
+    }
+
+    /// The value of a CrystalMQ key, or `default` for any other.
+    #[pyo3(signature = (key, default = None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        key: &str,
+        default: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match KEYS.contains(&key) {
+            true => self.__getitem__(py, key).map(Some),
+            false => Ok(default),
+        }
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let shown = &self.message.payload[..self.message.payload.len().min(40)];
         let more = if shown.len() < self.message.payload.len() { "…" } else { "" };
         let payload = PyBytes::new(py, shown).repr()?;
-        Ok(format!("<Message {} {payload}{more} qos={}>", self.topic(), self.qos()))
+        // A topic may hold line breaks and terminal codes; its repr does not.
+        let topic = PyString::new(py, self.topic()).repr()?.to_string();
+        let topic = &topic[1..topic.len() - 1];
+        Ok(format!("<Message {topic} {payload}{more} qos={}>", self.qos()))
     }
 }

@@ -57,10 +57,10 @@ pub(crate) fn from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Properties> {
                 // A mapping, or pairs, which may repeat a name.
                 let pairs: Vec<(String, String)> = match value.cast::<PyDict>() {
                     Ok(mapping) => mapping.items().extract().map_err(|_| {
-                        PyValueError::new_err("user_properties must have names and values of type str")
+                        PyTypeError::new_err("user_properties must have names and values of type str")
                     })?,
                     Err(_) => value.extract().map_err(|_| {
-                        PyValueError::new_err("user_properties must be a dict or a list of pairs of str")
+                        PyTypeError::new_err("user_properties must be a dict or a list of pairs of str")
                     })?,
                 };
                 for (name, value) in pairs {
