@@ -625,7 +625,8 @@ def _bind_error(error: BindError) -> HookMQError:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM raise ``KeyboardInterrupt``, in the main thread, where signals can be had.
+    """Let the first SIGINT or SIGTERM raise ``KeyboardInterrupt``, where signals can be had: in the main
+    thread.
 
     Further ones change nothing: the stop goes on already, and takes no longer than its grace.
     """

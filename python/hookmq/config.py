@@ -392,7 +392,7 @@ SETTINGS: tuple[Setting, ...] = (
         128,
         "Levels of a topic or a topic filter.",
         minimum=1,
-        maximum=32_768,
+        maximum=1_000,  # the trie is walked by recursion, as deep as a topic has levels
     ),
     Setting("limits.max_subscriptions", "int", 100_000, "Subscriptions of one session.", minimum=1),
     Setting(

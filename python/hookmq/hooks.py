@@ -34,8 +34,8 @@ __all__ = [
 class Deny(Exception):
     """Raised by a decider to say no, with words for the client and a reason code.
 
-    ``reason`` goes to the client as the reason string (MQTT 5). ``code`` is a reason code of MQTT 5 from 0x80
-    on; 0x87 is "not authorized", 0x86 "bad user name or password".
+    ``reason`` goes to a client that may not connect, as the reason string (MQTT 5). ``code`` is a reason
+    code of MQTT 5 from 0x80 on; 0x87 is "not authorized", 0x86 "bad user name or password".
 
     >>> str(Deny("come back tomorrow", code=0x88))
     'come back tomorrow'

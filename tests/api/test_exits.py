@@ -250,8 +250,8 @@ def busy_program(folder: Path, name: str, body: str) -> Path:
 def test_fifty_exits_without_a_stop(tmp_path, capsys):
     assert len(BUSY) == 10
     paths = [busy_program(tmp_path, name.replace("'", ""), body) for name, body in BUSY.items()]
-    with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda path: (path.stem, *ended(launch(path), 20)), paths * 5))
+    with ThreadPoolExecutor(5) as pool:
+        results = list(pool.map(lambda path: (path.stem, *ended(launch(path), 30)), paths * 5))
     bad = [result for result in results if result[1:3] != (0, "end\n") or "Fatal" in result[3]]
     with capsys.disabled():
         print(f"\n{len(results)} exits, {len(bad)} aborts")
@@ -266,7 +266,7 @@ def test_a_hook_that_will_not_end_does_not_abort_the_exit(tmp_path):
     )
     path = busy_program(tmp_path, "stubborn", body)
     with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: ended(launch(path), 20), range(4)))
+        results = list(pool.map(lambda _: ended(launch(path), 30), range(4)))
     assert {(code, output) for code, output, _ in results} == {(0, "end\n")}
     assert not any("Fatal" in errors for _, _, errors in results)
 
