@@ -522,7 +522,7 @@ class Broker(Decorators):
     def _start_threads(self, run: _Run) -> None:
         run.threads.start("hooks", run.observers.run)
         run.threads.start("log", functools.partial(run.native.log().run, self._callbacks.log))
-        if run.recorder is not None:
+        if run.recorder is not None and not run.recorder.in_memory:
             run.threads.start("history", run.recorder.run)
         if run.settings["http_port"] is not None:
             for index in range(int(str(run.settings["hooks.page_threads"]))):

@@ -31,8 +31,9 @@ BARRIER = 5.0
 class Recorder:
     """The history of one run.
 
-    With a data directory or a URL the database is opened at the start, so that an error shows there. In
-    memory it is opened when it is first needed: importing SQLAlchemy takes longer than starting the broker.
+    With a data directory or a URL the database is opened at the start, so that an error shows there, and
+    written to all the time. In memory the last messages stay where they are, native and cheap, until somebody
+    asks for them: who never does pays next to nothing, not even for importing SQLAlchemy.
     """
 
     def __init__(self, settings: Settings, native: NativeBroker) -> None:
@@ -42,7 +43,6 @@ class Recorder:
         self._max_rows = int(str(settings["history.max_rows"]))
         self._lock = threading.Lock()
         self._store: HistoryStore | None = None
-        self._lost = 0
         if self._url is None and directory is not None:
             from .storage import sqlite_url
 
@@ -55,11 +55,14 @@ class Recorder:
                 raise HookMQError("E601", help=help, url=self._url, reason=reason) from None
         if self._url is None and settings.origin("history.max_rows") == "default":
             self._max_rows = IN_MEMORY_ROWS
-        if self._url is not None:
+        self.in_memory = self._url is None
+        if not self.in_memory:
             self._open()
-        self._feed: HistoryFeed = native.history(
-            int(str(settings["history.queue_rows"])), int(str(settings["history.queue_bytes"]))
-        )
+        rows = self._max_rows if self.in_memory else int(str(settings["history.queue_rows"]))
+        # In memory the queue is the history: there the newest count.
+        size = int(str(settings["history.queue_bytes"]))
+        self._feed: HistoryFeed = native.history(rows, size, keep_newest=self.in_memory)
+        self._draining = threading.Lock()
 
     @property
     def store(self) -> HistoryStore:
@@ -74,7 +77,7 @@ class Recorder:
         """Write what waits, for at most ``grace`` seconds, and close the database."""
         self._feed.close()
         # A hook that has used all the grace up takes nothing from the messages.
-        if not self._feed.barrier(max(grace, LAST_WRITE)):
+        if not self.in_memory and not self._feed.barrier(max(grace, LAST_WRITE)):
             _log.warning("%d messages were not stored in time", len(self._feed))
         if self._store is not None:
             self._store.close()
@@ -91,9 +94,18 @@ class Recorder:
         return {
             "history_written": written.written_rows if written else 0,
             "history_failed": written.failed_rows if written else 0,
-            "history_dropped": self._feed.dropped,
+            "history_dropped": 0 if self.in_memory else self._feed.dropped,
             "history_queued": len(self._feed),
         }
+
+    def _catch_up(self) -> None:
+        """Have everything in the database that was published before."""
+        if not self.in_memory:
+            self._feed.barrier(BARRIER)
+            return
+        with self._draining:
+            if self._feed.drain(self._write) * 10 > self._max_rows:
+                self.store.prune()
 
     def _write(self, rows: list[tuple[Any, ...]]) -> None:
         self.store.write(rows)
@@ -107,6 +119,6 @@ class Recorder:
                     "sqlite://" if self._url is None else str(self._url),
                     max_age=self._max_age,
                     max_rows=self._max_rows,
-                    barrier=lambda: self._feed.barrier(BARRIER),
+                    barrier=self._catch_up,
                 )
             return self._store

@@ -111,7 +111,19 @@ def test_a_history_in_memory_ends_with_the_broker(broker):
 
 
 def test_the_limit_of_the_history(broker_factory):
+    """In memory, where nothing is written before somebody asks."""
     broker = broker_factory({"history.max_rows": 50})
+    for number in range(120):
+        broker.publish("a", str(number))
+    assert [row.text for row in broker.history()] == [str(number) for number in range(70, 120)]
+    for number in range(120, 150):
+        broker.publish("a", str(number))
+    assert [row.text for row in broker.history()] == [str(number) for number in range(100, 150)]
+    assert broker.statistics["history_dropped"] == 0  # old is not lost
+
+
+def test_the_limit_of_the_history_on_disk(broker_factory, tmp_path):
+    broker = broker_factory({"history.max_rows": 50}, data_dir=tmp_path)
     for number in range(120):
         broker.publish("a", str(number))
     assert broker.history().count() == 120

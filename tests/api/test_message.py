@@ -117,9 +117,9 @@ def test_properties(message):
 
 
 def test_repr(message):
-    assert repr(message("42")) == "<Message 'plant/flow' b'42' qos=1>"
-    assert repr(message(b"\xff" * 41, qos=2)) == "<Message 'plant/flow' " + repr(b"\xff" * 40) + "… qos=2>"
-    assert str(message("42")) == "<Message 'plant/flow' b'42' qos=1>"
+    assert repr(message("42")) == "<Message plant/flow b'42' qos=1>"
+    assert repr(message(b"\xff" * 41, qos=2)) == "<Message plant/flow " + repr(b"\xff" * 40) + "… qos=2>"
+    assert str(message("42")) == "<Message plant/flow b'42' qos=1>"
 
 
 def test_repr_stays_on_one_line(message):

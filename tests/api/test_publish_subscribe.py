@@ -175,6 +175,7 @@ def test_a_queue_that_is_full_refuses(broker_factory):
     device = Device(broker, "away", version=MQTTv311, clean=False)
     assert device.subscribe("a") == [1]
     device.close()
+    eventually(lambda: broker.statistics["clients_connected"] == 0)
     for number in range(3):
         broker.publish("a", str(number), qos=1)
     with pytest.raises(HookMQError) as caught:

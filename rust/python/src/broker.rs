@@ -271,10 +271,12 @@ impl NativeBroker {
         Ok(())
     }
 
-    /// A queue of every message that is published, for the history.
-    fn history(&self, max_rows: usize, max_bytes: usize) -> PyResult<HistoryFeed> {
+    /// A queue of every message that is published, for the history. When it is full the oldest go if
+    /// `keep_newest`, else those that come.
+    fn history(&self, max_rows: usize, max_bytes: usize, keep_newest: bool) -> PyResult<HistoryFeed> {
         let queue = Arc::new(Queue::new(max_rows, max_bytes));
-        self.tap(TapKind::Routed, "#", Sink::History(Arc::clone(&queue)))?;
+        let overflow = if keep_newest { Overflow::DropOldest } else { Overflow::DropNewest };
+        self.tap(TapKind::Routed, "#", Sink::History(Arc::clone(&queue), overflow))?;
         Ok(HistoryFeed { queue })
     }
 

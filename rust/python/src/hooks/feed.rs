@@ -1,6 +1,7 @@
 //! Messages in batches for the history.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
@@ -26,6 +27,33 @@ pub(crate) struct HistoryFeed {
     pub(crate) queue: Arc<Queue<Row>>,
 }
 
+impl HistoryFeed {
+    /// Hands the rows over as tuples, and counts them as done whatever came of it.
+    fn hand_over(&self, py: Python<'_>, slice: &mut Vec<Row>, write: &Py<PyAny>) -> PyResult<()> {
+        let count = slice.len();
+        let rows = PyList::empty(py);
+        for Row(message) in slice.drain(..) {
+            let expiry = message.remaining_expiry(message.received_at);
+            let properties = match message.properties.is_empty() && expiry.is_none() {
+                true => None,
+                false => Some(properties::to_dict(py, &message.properties, expiry)?),
+            };
+            rows.append((
+                message.received_at as f64 / 1000.0,
+                &*message.topic,
+                &*message.publisher,
+                PyBytes::new(py, &message.payload),
+                message.qos.value(),
+                message.retain,
+                properties,
+            ))?;
+        }
+        let written = write.call1(py, (rows,));
+        self.queue.done(count);
+        written.map(|_| ())
+    }
+}
+
 #[pymethods]
 impl HistoryFeed {
     /// Calls `write(rows)` with up to 4,096 tuples `(time, topic, client_id, payload, qos, retain,
@@ -33,29 +61,23 @@ impl HistoryFeed {
     fn run(&self, py: Python<'_>, write: Py<PyAny>) -> PyResult<()> {
         let mut slice = Vec::with_capacity(ROWS);
         while py.detach(|| self.queue.take(&mut slice, ROWS, None)) {
-            let count = slice.len();
-            let rows = PyList::empty(py);
-            for Row(message) in slice.drain(..) {
-                let expiry = message.remaining_expiry(message.received_at);
-                let properties = match message.properties.is_empty() && expiry.is_none() {
-                    true => None,
-                    false => Some(properties::to_dict(py, &message.properties, expiry)?),
-                };
-                rows.append((
-                    message.received_at as f64 / 1000.0,
-                    &*message.topic,
-                    &*message.publisher,
-                    PyBytes::new(py, &message.payload),
-                    message.qos.value(),
-                    message.retain,
-                    properties,
-                ))?;
-            }
-            let written = write.call1(py, (rows,));
-            self.queue.done(count);
-            written?;
+            self.hand_over(py, &mut slice, &write)?;
         }
         Ok(())
+    }
+
+    /// Calls `write(rows)` in the same way with what waits at this moment, and returns how many rows that was.
+    fn drain(&self, py: Python<'_>, write: Py<PyAny>) -> PyResult<usize> {
+        let waiting = self.queue.len();
+        let mut slice = Vec::with_capacity(ROWS.min(waiting));
+        let mut drained = 0;
+        while drained < waiting
+            && self.queue.take(&mut slice, ROWS.min(waiting - drained), Some(Duration::ZERO))
+        {
+            drained += slice.len();
+            self.hand_over(py, &mut slice, &write)?;
+        }
+        Ok(drained)
     }
 
     /// Waits until everything that was published before was written, at most `timeout` seconds. `False`
@@ -70,7 +92,7 @@ impl HistoryFeed {
         self.queue.close();
     }
 
-    /// Messages that were not stored because the database was too slow.
+    /// Messages that were dropped for want of room.
     #[getter]
     fn dropped(&self) -> u64 {
         self.queue.dropped()

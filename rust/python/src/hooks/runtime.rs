@@ -24,7 +24,7 @@ use crate::inbox::InboxQueue;
 pub(crate) enum Sink {
     Hook(Arc<Hook>, Arc<Queue<Work>>),
     Inbox(Arc<InboxQueue>),
-    History(Arc<Queue<Row>>),
+    History(Arc<Queue<Row>>, Overflow),
 }
 
 /// A hook that is told of clients.
@@ -85,8 +85,8 @@ impl Runtime {
                     push(hook, lane, Happening::Message(Arc::clone(message), sent.cloned()));
                 }
                 Sink::Inbox(inbox) => inbox.push(Arc::clone(message)),
-                Sink::History(queue) => {
-                    queue.push(Row(Arc::clone(message)), Overflow::DropNewest);
+                Sink::History(queue, overflow) => {
+                    queue.push(Row(Arc::clone(message)), *overflow);
                 }
             }
         }
