@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import logging
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import NoReturn
+from types import FrameType
+from typing import ClassVar, NoReturn
 
 __all__ = ["HookThreads", "interrupt"]
 
@@ -18,7 +21,10 @@ INTERRUPTED = 1.0
 SETTLING = 0.2
 """Seconds every thread is given to end by itself, even when a hook has used all the grace up."""
 
-PARKING = 0.5
+PATIENCE = 0.1
+"""Seconds to wait for a thread to be where it can be interrupted."""
+
+HALTING = 0.5
 """Seconds at the end of the process in which threads that would not end are brought to a halt."""
 
 # Threads that were interrupted, in case they go on.
@@ -65,17 +71,21 @@ class HookThreads:
 def interrupt(thread: threading.Thread) -> None:
     """Raise ``SystemExit`` in a thread as soon as it runs Python code: ends a loop, not a sleep."""
     _interrupted.add(thread)
-    _raise_in(thread, SystemExit)
+    deadline = time.monotonic() + PATIENCE
+    while thread.is_alive() and not _raise_in(thread, SystemExit) and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 class _Halt(SystemExit):
     """Brings the thread that it is raised in to a halt: it waits for ever where the exception is made."""
 
-    halted: list[int]
+    halted: ClassVar[set[int]] = set()
 
     def __init__(self) -> None:
-        self.halted.append(threading.get_ident())
-        _wait_for_ever()
+        # Caught and made later than it was raised, it may have come to where it must not.
+        if not _is_logging(sys._getframe(1)):
+            self.halted.add(threading.get_ident())
+            _wait_for_ever()
 
 
 def _wait_for_ever() -> NoReturn:
@@ -93,16 +103,49 @@ def _halt_what_goes_on() -> None:
     The interpreter ends a thread that comes back to it during its own end without regard to the native
     frames below, which aborts the process. A thread that waits does not come back.
     """
-    threads = [thread for thread in _interrupted if thread.is_alive()]
-    deadline = time.monotonic() + PARKING
-    _Halt.halted = []
-    for thread in threads:
-        _raise_in(thread, _Halt)
-    while len(_Halt.halted) < len(threads) and time.monotonic() < deadline:
+    for thread in list(_interrupted):
+        thread.join(HALTING / 5)  # it may be about to end
+    deadline = time.monotonic() + HALTING
+    while going := [one for one in list(_interrupted) if one.is_alive() and one.ident not in _Halt.halted]:
+        if time.monotonic() > deadline:
+            return
+        # Who writes to the log is halted there, by locks that only this thread still gets.
+        for handler in _log_handlers():
+            if handler.lock is not None:
+                handler.lock.acquire(timeout=0.01)
+        for thread in going:
+            _raise_in(thread, _Halt)
         time.sleep(0.01)
-        threads = [thread for thread in threads if thread.is_alive()]
 
 
-def _raise_in(thread: threading.Thread, error: type[SystemExit]) -> None:
-    if thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(error))
+def _log_handlers() -> list[logging.Handler]:
+    loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
+    handlers = [one for logger in loggers if isinstance(logger, logging.Logger) for one in logger.handlers]
+    return [*handlers, *([logging.lastResort] if logging.lastResort else [])]
+
+
+def _raise_in(thread: threading.Thread, error: type[SystemExit]) -> bool:
+    """Raise an error in a thread, but not while it writes to the log; say whether that was done.
+
+    An exception from outside may come between taking a lock and the ``try`` that gives it back, and the end
+    of the process waits for the log's locks.
+    """
+    if thread.ident is None:
+        return False
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(10)  # so that the thread does not go on between the look and the deed
+    try:
+        if _is_logging(sys._current_frames().get(thread.ident)):
+            return False
+        ident = ctypes.c_ulong(thread.ident)
+        return bool(ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(error)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def _is_logging(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == "logging":
+            return True
+        frame = frame.f_back
+    return False

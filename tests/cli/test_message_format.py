@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,8 +30,11 @@ BARE = ReceivedMessage("z/t", b"", retain=True, time_ns=MESSAGE.time_ns)
 
 
 @pytest.fixture(autouse=True)
-def tokyo(monkeypatch: pytest.MonkeyPatch) -> None:
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
     time.tzset()
 
 

@@ -77,8 +77,10 @@ impl Broker {
         result
     }
 
-    /// Ends a batch: every touched session is written out, counters are added, observers are told.
+    /// Ends a batch: observers are told, every touched session is written out, counters are added.
     pub fn finish(&self, batch: &mut Batch) {
+        // First of all, so that whoever got an acknowledgement finds that the observers were told.
+        self.hand_over(batch);
         // Writing may send more from a queue and so touch sessions again.
         while !batch.touched.is_empty() {
             batch.flush();

@@ -103,8 +103,8 @@ impl Broker {
     /// neither a buffer for each receiver nor an event for each copy.
     fn relieve(&self, batch: &mut Batch) {
         if batch.is_large() {
-            batch.flush();
             self.hand_over(batch);
+            batch.flush();
         }
     }
 }
