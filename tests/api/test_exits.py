@@ -58,15 +58,15 @@ def test_run_ends_by_a_signal(tmp_path, number):
 
 
 STOPS = {
-    "hook": "@broker.on_message_received\ndef end(msg): broker.stop(); print('called')\n",
-    "async hook": "@broker.on_message_received\nasync def end(msg): broker.stop(); print('called')\n",
-    "decider": "@broker.authorize\ndef end(client): broker.stop(); print('called'); return True\n",
-    "job": "@broker.schedule(every(1).seconds)\ndef end(): broker.stop(); print('called')\n",
-    "async job": "@broker.schedule(every(1).seconds)\nasync def end(): broker.stop(); print('called')\n",
-    "page": "@broker.route('/')\ndef end(): broker.stop(); print('called')\n",
-    "async page": "@broker.route('/')\nasync def end(): broker.stop(); print('called')\n",
+    "hook": "@broker.on_message_received\ndef end(msg): broker.stop(); sys.stdout.write('called\\n')\n",
+    "async hook": "@broker.on_message_received\nasync def end(msg): broker.stop(); sys.stdout.write('called\\n')\n",
+    "decider": "@broker.authorize\ndef end(client): broker.stop(); sys.stdout.write('called\\n'); return True\n",
+    "job": "@broker.schedule(every(1).seconds)\ndef end(): broker.stop(); sys.stdout.write('called\\n')\n",
+    "async job": "@broker.schedule(every(1).seconds)\nasync def end(): broker.stop(); sys.stdout.write('called\\n')\n",
+    "page": "@broker.route('/')\ndef end(): broker.stop(); sys.stdout.write('called\\n')\n",
+    "async page": "@broker.route('/')\nasync def end(): broker.stop(); sys.stdout.write('called\\n')\n",
     "thread": "def end():\n    while not broker.running: time.sleep(0.01)\n"
-    "    broker.stop(); print('called')\nthreading.Thread(target=end).start()\n",
+    "    broker.stop(); sys.stdout.write('called\\n')\nthreading.Thread(target=end).start()\n",
 }
 
 
@@ -80,7 +80,7 @@ def test_run_ends_by_stop_from_anywhere(tmp_path):
             "def trigger():\n    while not broker.running: time.sleep(0.01)\n"
             f"    kept.append({trigger}(broker))\nkept = []\n"
             + ("threading.Thread(target=trigger).start()\n" if name not in ("job", "thread") else "")
-            + "broker.run()\nprint('after', broker.running)",
+            + "broker.run()\nsys.stdout.write(f'after {broker.running}\\n')",
             f"{name.replace(' ', '_')}.py",
         )
         started = time.monotonic()
