@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import errno
 import functools
-import logging
 import os
 import platform
-import signal
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from types import FrameType, TracebackType
+from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import config
-from ._hookmq import BindError, Lane, NativeBroker
 from .aio import EventLoop
 from .callbacks import Callbacks
 from .decorators import Decorators
@@ -28,37 +24,20 @@ from .errors import HookMQError, render
 from .failures import FailureLog
 from .hooks import Hook, HookInfo
 from .message import encode_payload
+from .run import Run, left
 from .subscription import Subscription
-from .threads import HookThreads
+from .terminal import ended_by_signals, log_to_terminal
 from .web import RouteInfo, Routes
 
 if TYPE_CHECKING:
     import schedule
 
-    from .recorder import Recorder
     from .scheduler import JobInfo, Scheduler
     from .storage import History
 
 __all__ = ["Broker"]
 
-_log = logging.getLogger("hookmq")
-
 _UNSET: Any = object()
-
-
-class _Run:
-    """What exists from a start to its stop."""
-
-    def __init__(self, settings: config.Settings, native: NativeBroker, recorder: Recorder | None) -> None:
-        self.settings = settings
-        self.native = native
-        self.recorder = recorder
-        self.process = os.getpid()
-        self.threads = HookThreads()
-        self.observers: Lane = native.lane()
-        self.coroutines: Lane | None = None
-        self.deciding = False
-        self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
 
 
 class Broker(Decorators):
@@ -108,7 +87,7 @@ class Broker(Decorators):
         self._lifecycle = threading.RLock()
         self._stopped = threading.Event()
         self._stopped.set()
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._hooks: list[Hook] = []
         self._routes = Routes()
         self._failures = FailureLog()
@@ -134,16 +113,12 @@ class Broker(Decorators):
                 return self
             settings = self._resolve()
             config.require_authentication(settings, authenticated=bool(self._callbacks.authenticators))
-            native = NativeBroker(settings.native(), self._callbacks)
-            recorder = self._open_recorder(settings, native)
-            run = _Run(settings, native, recorder)
-            # Every hook has its place before the first client can come: nobody slips in unasked.
-            self._start_threads(run)
+            run = Run(settings, self._callbacks, self._event_loop)
             try:
-                native.start()
-            except BaseException as error:
-                self._end_run(run, time.monotonic() + float(str(settings["hooks.stop_grace"])))
-                raise _bind_error(error) if isinstance(error, BindError) else error from None
+                run.open(self._hooks)
+            except BaseException:
+                self._stop_loop(time.monotonic() + run.grace)
+                raise
             self._run = run
             self._stopped.clear()
             _running.add(self)
@@ -173,10 +148,10 @@ class Broker(Decorators):
         if config.importing_app:
             return
         # From the first moment on: nobody knows how soon a supervisor changes its mind.
-        with _ended_by_signals():
+        with ended_by_signals():
             try:
                 self._start_or_exit()
-                _log_to_terminal(str(self.settings["log.level"]))
+                log_to_terminal(str(self.settings["log.level"]))
                 self._print_banner()
                 # In steps, because on some systems a wait without end cannot be interrupted.
                 while not self._stopped.wait(0.5):
@@ -394,8 +369,7 @@ class Broker(Decorators):
         from when they are begun.
         """
         run = self._active()
-        lanes = [run.observers] if run.coroutines is None else [run.observers, run.coroutines]
-        return all(lane.wait(timeout) for lane in lanes)
+        return all(lane.wait(timeout) for lane in run.lanes)
 
     # Registering, for the decorators --------------------------------------------------------------------
 
@@ -407,11 +381,14 @@ class Broker(Decorators):
             if deciders is not None:
                 deciders.append(hook)
             if self._run is not None:
-                self._connect_hook(self._run, hook)
+                self._run.connect(hook)
             # Afterwards, so that there is no moment in which nobody decides.
             for other in replaced:
                 self._hooks.remove(other)
-                self._disconnect_hook(other)
+                if deciders is not None:
+                    deciders.remove(other)
+                if self._run is not None:
+                    self._run.disconnect(other)
 
     def _add_job(self, job: schedule.Job, function: Callable[..., Any], name: str | None) -> None:
         with self._lifecycle:
@@ -432,66 +409,9 @@ class Broker(Decorators):
         authenticates = hook.spec.name == "authenticate"
         return self._callbacks.authenticators if authenticates else self._callbacks.authorizers
 
-    def _connect_hook(self, run: _Run, hook: Hook) -> None:
-        """Give a hook its place in the native broker."""
-        if hook.spec.decides:
-            if not run.deciding:
-                run.deciding = True
-                for index in range(int(str(run.settings["hooks.decision_threads"]))):
-                    run.threads.start(f"decide-{index}", run.native.decisions().run)
-            self._tell_deciders(run)
-            return
-        lane, function = run.observers, hook.function
-        if hook.is_async:
-            function = self._later(hook)
-            if run.coroutines is None:
-                run.coroutines = run.native.lane()
-                run.threads.start("async-hooks", run.coroutines.run)
-            lane = run.coroutines
-        hook.handle = run.native.add_hook(
-            lane,
-            hook.spec.native,
-            function,
-            name=hook.name,
-            filter=hook.template.filter if hook.template else None,
-            # The key of an asynchronous call is taken from the first argument.
-            positional=len(hook.spec.arguments) if hook.is_async else hook.positional,
-            levels=list(hook.levels),
-            overflow=hook.overflow,
-        )
-
-    def _disconnect_hook(self, hook: Hook) -> None:
-        deciders = self._deciders(hook)
-        if deciders is not None:
-            deciders.remove(hook)
-            if self._run is not None:
-                self._tell_deciders(self._run)
-        elif self._run is not None and hook.handle is not None:
-            self._run.native.remove_hook(hook.handle)
-
-    def _tell_deciders(self, run: _Run) -> None:
-        run.native.decide(bool(self._callbacks.authenticators), bool(self._callbacks.authorizers))
-
-    def _later(self, hook: Hook) -> Callable[..., None]:
-        """Return a function that runs the coroutine function on the event loop, in order for each client."""
-        loop = self._event_loop()
-
-        async def run(*arguments: Any, **levels: str) -> None:
-            try:
-                await hook.function(*arguments[: hook.positional], **levels)
-            except BaseException:
-                hook.errors += 1
-                raise
-
-        def call(*arguments: Any, **levels: str) -> None:
-            key = f"{id(hook)} {arguments[0].client_id}"
-            loop.call(hook.name, key, functools.partial(run, *arguments, **levels))
-
-        return call
-
     # Inside ---------------------------------------------------------------------------------------------
 
-    def _active(self) -> _Run:
+    def _active(self) -> Run:
         if self._run is None:
             raise HookMQError("E503")
         self._check_process()
@@ -512,25 +432,7 @@ class Broker(Decorators):
                 self._loop = EventLoop(self._failures.failed)
             return self._loop
 
-    def _open_recorder(self, settings: config.Settings, native: NativeBroker) -> Recorder | None:
-        if not settings["history.enabled"]:
-            return None
-        from .recorder import Recorder
-
-        return Recorder(settings, native)
-
-    def _start_threads(self, run: _Run) -> None:
-        run.threads.start("hooks", run.observers.run)
-        run.threads.start("log", functools.partial(run.native.log().run, self._callbacks.log))
-        if run.recorder is not None and not run.recorder.in_memory:
-            run.threads.start("history", run.recorder.run)
-        if run.settings["http_port"] is not None:
-            for index in range(int(str(run.settings["hooks.page_threads"]))):
-                run.threads.start(f"page-{index}", run.native.pages().run)
-        for hook in self._hooks:
-            self._connect_hook(run, hook)
-
-    def _in_hook(self, run: _Run) -> bool:
+    def _in_hook(self, run: Run) -> bool:
         current = threading.current_thread()
         is_loop = self._loop is not None and current is self._loop.thread
         return is_loop or run.threads.has_current() or current.name.startswith("hookmq-job-")
@@ -540,39 +442,26 @@ class Broker(Decorators):
             run = self._run
             if run is None:
                 return
-            deadline = time.monotonic() + float(str(run.settings["hooks.stop_grace"]))
+            deadline = time.monotonic() + run.grace
             run.native.stop()
             for subscription in list(run.subscriptions):
                 subscription.close()
             if self._scheduler is not None:
-                self._scheduler.stop(_left(deadline))
+                self._scheduler.stop(left(deadline))
             # What happened before the stop is still told; what hooks publish meanwhile is still stored.
-            for lane in (run.observers, run.coroutines):
-                if lane is not None and not lane.wait(_left(deadline)):
-                    lane.clear()
-            self._end_run(run, deadline)
+            run.settle(deadline)
+            self._stop_loop(deadline)
+            run.end(deadline)
+            for hook in self._hooks:
+                hook.handle = None
             self._run = None
             _running.discard(self)
             self._stopped.set()
 
-    def _end_run(self, run: _Run, deadline: float) -> None:
-        """End the threads and forget the hooks of a run whose network is closed, or never opened."""
+    def _stop_loop(self, deadline: float) -> None:
         if self._loop is not None:
-            self._loop.stop(_left(deadline))
+            self._loop.stop(left(deadline))
             self._loop = None
-        if run.recorder is not None:
-            run.recorder.close(_left(deadline))
-        for lane in (run.observers, run.coroutines):
-            if lane is not None:
-                lane.close()
-        for pool in (run.native.decisions(), run.native.pages()):
-            pool.close()
-        run.native.log().close()
-        if stuck := run.threads.join(_left(deadline)):
-            _log.warning("a hook did not end: %s", ", ".join(stuck))
-        run.native.close()
-        for hook in self._hooks:
-            hook.handle = None
 
     def _print_banner(self) -> None:
         from . import __version__
@@ -606,52 +495,3 @@ _running: weakref.WeakSet[Broker] = weakref.WeakSet()
 def _stop_all() -> None:
     for broker in list(_running):
         broker.stop()
-
-
-def _left(deadline: float) -> float:
-    """Return the seconds until a deadline, 0 when it has passed."""
-    return max(0.0, deadline - time.monotonic())
-
-
-def _bind_error(error: BindError) -> HookMQError:
-    purpose, host, port, number, text = error.args
-    flag = "--port" if purpose == "mqtt" else "--http-port"
-    if number == errno.EADDRINUSE:
-        return HookMQError("E101", port=port, what=purpose, flag=flag)
-    if number in (errno.EACCES, errno.EPERM):
-        return HookMQError("E103", port=port, what=purpose, flag=flag)
-    return HookMQError("E102", host=host, reason=text)
-
-
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM raise ``KeyboardInterrupt``, where signals can be had: in the main
-    thread.
-
-    Further ones change nothing: the stop goes on already, and takes no longer than its grace.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ending = False
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        nonlocal ending
-        if not ending:
-            ending = True
-            raise KeyboardInterrupt
-
-    # A shell starts background jobs with SIGINT ignored; a broker is to end by it all the same.
-    previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _log_to_terminal(level: str) -> None:
-    """Show the log on stderr, unless the program set logging up for itself."""
-    if not logging.getLogger().handlers:
-        logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
-        _log.setLevel(level.upper())

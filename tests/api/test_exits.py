@@ -57,16 +57,19 @@ def test_run_ends_by_a_signal(tmp_path, number):
         assert set(pool.map(once, [0.0] * 9 + [0.3])) == {(0, "after\n", "")}
 
 
+# One write, so that what two threads write is not mixed.
+END = "broker.stop(); sys.stdout.write('called\\n')\n"
 STOPS = {
-    "hook": "@broker.on_message_received\ndef end(msg): broker.stop(); sys.stdout.write('called\\n')\n",
-    "async hook": "@broker.on_message_received\nasync def end(msg): broker.stop(); sys.stdout.write('called\\n')\n",
-    "decider": "@broker.authorize\ndef end(client): broker.stop(); sys.stdout.write('called\\n'); return True\n",
-    "job": "@broker.schedule(every(1).seconds)\ndef end(): broker.stop(); sys.stdout.write('called\\n')\n",
-    "async job": "@broker.schedule(every(1).seconds)\nasync def end(): broker.stop(); sys.stdout.write('called\\n')\n",
-    "page": "@broker.route('/')\ndef end(): broker.stop(); sys.stdout.write('called\\n')\n",
-    "async page": "@broker.route('/')\nasync def end(): broker.stop(); sys.stdout.write('called\\n')\n",
-    "thread": "def end():\n    while not broker.running: time.sleep(0.01)\n"
-    "    broker.stop(); sys.stdout.write('called\\n')\nthreading.Thread(target=end).start()\n",
+    "hook": "@broker.on_message_received\ndef end(msg): " + END,
+    "async hook": "@broker.on_message_received\nasync def end(msg): " + END,
+    "decider": "@broker.authorize\ndef end(client): " + END,
+    "job": "@broker.schedule(every(1).seconds)\ndef end(): " + END,
+    "async job": "@broker.schedule(every(1).seconds)\nasync def end(): " + END,
+    "page": "@broker.route('/')\ndef end(): " + END,
+    "async page": "@broker.route('/')\nasync def end(): " + END,
+    "thread": "def end():\n    while not broker.running: time.sleep(0.01)\n    "
+    + END
+    + "threading.Thread(target=end).start()\n",
 }
 
 
