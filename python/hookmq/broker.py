@@ -26,7 +26,7 @@ from .hooks import Hook, HookInfo
 from .message import encode_payload
 from .run import Run, left
 from .subscription import Subscription
-from .terminal import ended_by_signals, log_to_terminal
+from .terminal import SignalWatch, log_to_terminal
 from .web import RouteInfo, Routes
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Broker"]
 
 _UNSET: Any = object()
+
+_LOOK = 0.05
+"""Seconds from one look of ``run()`` to the next, whether it is to end."""
 
 
 class Broker(Decorators):
@@ -148,14 +151,14 @@ class Broker(Decorators):
         if config.importing_app:
             return
         # From the first moment on: nobody knows how soon a supervisor changes its mind.
-        with ended_by_signals():
+        with SignalWatch() as signals:
             try:
                 self._start_or_exit()
+                signals.raises = False
                 log_to_terminal(str(self.settings["log.level"]))
                 self._print_banner()
-                # In steps, because on some systems a wait without end cannot be interrupted.
-                while not self._stopped.wait(0.5):
-                    pass
+                while not (signals.received or self._stopped.is_set()):
+                    time.sleep(_LOOK)
             except KeyboardInterrupt:
                 pass
             finally:
@@ -376,10 +379,10 @@ class Broker(Decorators):
     def _add_hook(self, hook: Hook) -> None:
         with self._lifecycle:
             replaced = [other for other in self._hooks if hook.replaces(other)]
-            self._hooks.append(hook)
+            _insert(self._hooks, hook, replaced)
             deciders = self._deciders(hook)
             if deciders is not None:
-                deciders.append(hook)
+                _insert(deciders, hook, replaced)
             if self._run is not None:
                 self._run.connect(hook)
             # Afterwards, so that there is no moment in which nobody decides.
@@ -485,6 +488,11 @@ class Broker(Decorators):
         )
         write(info, sys.stdout)
         sys.stdout.flush()
+
+
+def _insert(hooks: list[Hook], hook: Hook, replaced: list[Hook]) -> None:
+    """Put a hook in the place of what it replaces, or at the end: deciders are asked in their order."""
+    hooks.insert(hooks.index(replaced[0]) if replaced else len(hooks), hook)
 
 
 # Brokers that run, so that none of their threads outlives the interpreter.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import inspect
 import logging
 import os
 import time
@@ -121,7 +122,9 @@ class Run:
 
         async def run(*arguments: Any, **levels: str) -> None:
             try:
-                await hook.function(*arguments[: hook.positional], **levels)
+                made = hook.function(*arguments[: hook.positional], **levels)
+                if inspect.isawaitable(made):  # a decorator around it may have awaited it already
+                    await made
             except BaseException:
                 hook.errors += 1
                 raise

@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Iterator
-from types import FrameType
+from types import FrameType, TracebackType
 
-__all__ = ["ended_by_signals", "log_to_terminal"]
+__all__ = ["SignalWatch", "log_to_terminal"]
 
 
-@contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM raise ``KeyboardInterrupt``. Only the main thread hears signals.
+class SignalWatch:
+    """Hears SIGINT and SIGTERM while it is entered; only the main thread can.
 
-    Further ones change nothing: the stop goes on already, and takes no longer than its grace.
+    The first one sets ``received``, and as long as ``raises`` is true raises ``KeyboardInterrupt`` as well, to
+    end what takes long. Nothing may be raised while a program waits on a lock: the exception can come between
+    taking the lock and remembering that it was taken, and then nobody releases it. Further signals change
+    nothing.
 
-    >>> with ended_by_signals():
-    ...     pass
+    >>> with SignalWatch() as signals:
+    ...     signals.received
+    False
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ending = False
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        nonlocal ending
-        if not ending:
-            ending = True
+    def __init__(self) -> None:
+        self.received = False
+        self.raises = True
+        self._previous: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> SignalWatch:
+        if threading.current_thread() is threading.main_thread():
+            # A shell starts background jobs with SIGINT ignored; a broker is to end by it all the same.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._previous[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        is_first, self.received = not self.received, True
+        if is_first and self.raises:
             raise KeyboardInterrupt
-
-    # A shell starts background jobs with SIGINT ignored; a broker is to end by it all the same.
-    previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def log_to_terminal(level: str) -> None:

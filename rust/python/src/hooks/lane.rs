@@ -1,7 +1,7 @@
 //! A thread that calls hooks which only observe.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use hookmq_codec::ReasonCode;
@@ -51,18 +51,20 @@ pub(crate) struct Lane {
     /// `(name, exception)` when a hook raised, `(name, count)` when events were dropped.
     failed: Py<PyAny>,
     dropped: Py<PyAny>,
+    /// What waits was dropped, also what the thread has taken already.
+    cleared: AtomicBool,
 }
 
 impl Lane {
     pub(crate) fn new(queue: Arc<Queue<Work>>, failed: Py<PyAny>, dropped: Py<PyAny>) -> Self {
-        Self { queue, failed, dropped }
+        Self { queue, failed, dropped, cleared: AtomicBool::new(false) }
     }
 
     fn call(&self, py: Python<'_>, work: Work) -> PyResult<()> {
         let Work { hook, happening } = work;
         let counters = &hook.counters;
         counters.queued.fetch_sub(1, Relaxed);
-        if hook.removed.load(Relaxed) {
+        if hook.removed.load(Relaxed) || self.cleared.load(Relaxed) {
             return Ok(());
         }
         counters.calls.fetch_add(1, Relaxed);
@@ -117,8 +119,9 @@ impl Lane {
         self.queue.close();
     }
 
-    /// Drops what waits.
+    /// Drops what waits, and what comes: for the end.
     fn clear(&self) {
+        self.cleared.store(true, Relaxed);
         self.queue.clear();
     }
 
