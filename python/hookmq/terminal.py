@@ -13,10 +13,10 @@ __all__ = ["SignalWatch", "log_to_terminal"]
 class SignalWatch:
     """Hears SIGINT and SIGTERM while it is entered; only the main thread can.
 
-    The first one sets ``received``, and as long as ``raises`` is true raises ``KeyboardInterrupt`` as well, to
-    end what takes long. Nothing may be raised while a program waits on a lock: the exception can come between
-    taking the lock and remembering that it was taken, and then nobody releases it. Further signals change
-    nothing.
+    The first one sets ``received``, and as long as ``raises`` is true raises ``KeyboardInterrupt`` as well,
+    to end what takes long. Nothing may be raised while a program waits on a lock: the exception can come
+    between taking the lock and remembering that it was taken, and then nobody releases it. Further signals
+    change nothing.
 
     >>> with SignalWatch() as signals:
     ...     signals.received
