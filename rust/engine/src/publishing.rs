@@ -123,7 +123,7 @@ fn deliver(
 }
 
 /// Whether every session that would have to keep the message has room for it. A group has room if one of its
-/// members has.
+/// members takes the message, now or later.
 fn has_room(route: &Route, qos: QoS, batch: &mut Batch) -> bool {
     let keeps = |granted: QoS| qos.min(granted) > QoS::AtMostOnce;
     for receiver in route.receivers.iter().filter(|receiver| keeps(receiver.grant.qos)) {
@@ -134,6 +134,9 @@ fn has_room(route: &Route, qos: QoS, batch: &mut Batch) -> bool {
     route.groups.iter().all(|group| {
         let mut members = group.members.iter();
         group.members.iter().all(|member| !keeps(member.subscription.options.qos))
-            || members.any(|member| member.session.has_room(batch))
+            || members.any(|member| {
+                let takes = member.session.is_connected() || keeps(member.subscription.options.qos);
+                takes && member.session.has_room(batch)
+            })
     })
 }

@@ -5,5 +5,6 @@
 
 mod delivery;
 mod matching;
+mod recovery;
 mod sessions;
 mod support;

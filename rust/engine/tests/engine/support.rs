@@ -123,14 +123,19 @@ impl World {
         self.broker.finish(&mut self.batch);
     }
 
+    /// Subscribes and takes the SUBACK off, with what came behind it.
     pub(crate) fn subscribe(&mut self, peer: &mut Peer, filter: &str, qos: QoS) {
+        self.subscribe_unread(peer, filter, qos);
+        assert!(matches!(peer.take().first(), Some(Packet::SubAck(_))));
+    }
+
+    pub(crate) fn subscribe_unread(&mut self, peer: &mut Peer, filter: &str, qos: QoS) {
         let options = SubscriptionOptions { qos, ..SubscriptionOptions::default() };
         let filters = vec![SubscribeFilter { filter: filter.into(), options }];
         self.batch.begin(self.now);
         let subscribe = Subscribe { packet_id: 1, filters, ..Subscribe::default() };
         peer.connection.subscribe(subscribe, &[], &mut self.batch).unwrap();
         self.broker.finish(&mut self.batch);
-        assert!(matches!(peer.take().first(), Some(Packet::SubAck(_))));
     }
 
     pub(crate) fn handle(&mut self, peer: &mut Peer, packet: Packet) {
