@@ -18,15 +18,11 @@ __all__ = [
     "VerdictReply",
     "__version__",
     "check_filter",
-    "check_topic",
-    "topic_matches",
 ]
 
 __version__: str
 
-def topic_matches(filter: str, topic: str) -> bool: ...
 def check_filter(filter: str) -> None: ...
-def check_topic(topic: str) -> None: ...
 
 class BindError(Exception): ...
 

@@ -116,11 +116,6 @@ impl TopicFilter {
         (self.share_prefix > 0).then(|| &self.full[SHARE.len()..self.share_prefix - 1])
     }
 
-    /// Whether it contains a wildcard.
-    pub fn has_wildcard(&self) -> bool {
-        self.filter().contains(['+', '#'])
-    }
-
     /// Whether a topic name matches.
     pub fn matches(&self, name: &str) -> bool {
         matches(self.filter(), name)

@@ -233,11 +233,6 @@ impl Connection {
         })
     }
 
-    /// Whether this connection is still the session's.
-    pub fn is_current(&self) -> bool {
-        self.session.state.lock().link.as_ref().is_some_and(|link| link.id == self.link_id)
-    }
-
     /// Whether more bytes wait for the client than it may leave unread; until then nothing is read
     /// from it, so that its own acknowledgements cannot grow without bound.
     pub fn is_congested(&self) -> bool {

@@ -190,11 +190,4 @@ impl crate::Broker {
         retained.visit(filter.filter(), now, &mut |message| found.push(Arc::clone(message)));
         found
     }
-
-    /// The retained messages that match a filter, for readers inside the process.
-    pub fn retained(&self, filter: &TopicFilter, now: Millis) -> Vec<Arc<Message>> {
-        let mut found = Vec::new();
-        self.retained.read().visit(filter.filter(), now, &mut |message| found.push(Arc::clone(message)));
-        found
-    }
 }

@@ -47,24 +47,11 @@ mod _hookmq {
     #[allow(non_upper_case_globals)]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
-    /// Whether the topic name matches the filter (`+`, `#`); both must be valid.
-    #[pyfunction]
-    fn topic_matches(filter: &str, topic: &str) -> bool {
-        hookmq_codec::topic::matches(filter, topic)
-    }
-
     /// Raises `ValueError` with the reason if the text is no topic filter.
     #[pyfunction]
     fn check_filter(filter: String) -> PyResult<()> {
         hookmq_codec::TopicFilter::parse(filter.into())
             .map(|_| ())
-            .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
-    }
-
-    /// Raises `ValueError` with the reason if the text is no topic name.
-    #[pyfunction]
-    fn check_topic(topic: &str) -> PyResult<()> {
-        hookmq_codec::topic::check_name(topic)
             .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::support::World;
 use hookmq_codec::{Publish, QoS, TopicFilter, Version, topic};
-use hookmq_engine::Limits;
+use hookmq_engine::{Limits, Tap, TapKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -73,8 +73,9 @@ proptest! {
         }
         world.broker.finish(&mut world.batch);
         let parsed = TopicFilter::parse(filter.as_str().into()).unwrap();
-        let mut got: Vec<String> =
-            world.broker.retained(&parsed, world.now).iter().map(|message| message.topic.to_string()).collect();
+        let tap = Tap { id: 1, kind: TapKind::Routed };
+        let found = world.broker.add_tap_with_retained(&parsed, tap, world.now);
+        let mut got: Vec<String> = found.iter().map(|message| message.topic.to_string()).collect();
         let mut expected: Vec<String> =
             names.iter().filter(|name| topic::matches(&filter, name)).cloned().collect();
         got.sort();
