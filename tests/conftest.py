@@ -12,6 +12,11 @@ import pytest
 from hookmq import Broker
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    for marker, version in (("mqtt5", "5.0"), ("mqtt311", "3.1.1")):
+        config.addinivalue_line("markers", f"{marker}(*ids): statements of MQTT {version} that it covers")
+
+
 @pytest.fixture(autouse=True)
 def _outside_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own settings out."""

@@ -53,9 +53,10 @@ class BannerHook:
 class BannerInfo:
     """What the banner tells.
 
-    ``mqtt`` are the addresses clients connect to, at least one; ``http`` is the address of the pages or
-    ``None``, ``pages`` the user's paths below it; ``storage`` is a text such as ``"hookmq-data/history.db
-    (SQLite, 0 messages)"``. With ``loopback_only`` the banner says how to open the broker to others.
+    ``mqtt`` are the addresses clients connect to; ``http`` is the address of the pages or ``None``,
+    ``websocket`` that of MQTT over WebSocket on the same port, ``pages`` the user's paths; ``storage`` is a
+    text such as ``"hookmq-data/history.db (SQLite, 0 messages)"``. With ``loopback_only`` the banner says how
+    to open the broker to others.
 
     >>> BannerInfo(version="0.1.0", python="3.12.4", platform="Linux", mqtt=("mqtt://[::1]:1883",)).hooks
     ()
@@ -66,6 +67,7 @@ class BannerInfo:
     platform: str
     mqtt: Sequence[str]
     http: str | None = None
+    websocket: str | None = None
     pages: Sequence[str] = ()
     storage: str | None = None
     hooks: Sequence[BannerHook] = ()
@@ -92,6 +94,8 @@ def render(info: BannerInfo, *, colour: bool) -> str:
         row("" if index else "MQTT", url, "" if index else _VERSIONS)
     if info.http is not None:
         row("Pages", "   ".join(filter(None, (info.http, "  ".join(info.pages)))))
+    if info.websocket is not None:
+        row("WebSocket", info.websocket)
     if info.storage is not None:
         row("Storage", info.storage)
     lines += _hook_lines(info.hooks, paint)

@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import contextlib
 import functools
+import logging
 import os
 import platform
 import sys
@@ -23,6 +24,7 @@ from .decorators import Decorators
 from .errors import HookMQError, render
 from .failures import FailureLog
 from .hooks import Hook, HookInfo
+from .listeners import ListenerInfo
 from .message import encode_payload
 from .run import Run, left
 from .subscription import Subscription
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Broker"]
 
+_log = logging.getLogger("hookmq")
+
 _UNSET: Any = object()
 
 _LOOK = 0.05
@@ -48,7 +52,7 @@ class Broker(Decorators):
 
     Args:
         host: address to listen on. ``127.0.0.1`` by default: only this machine can connect.
-        port: MQTT port, 1883 by default; 0 takes a free one, see :attr:`port`.
+        port: MQTT port, 1883 by default; 0 takes a free one, see :attr:`port`; ``None`` serves no plain MQTT.
         http_port: port of the pages, 8080 by default; 0 takes a free one, ``None`` serves none.
         data_dir: directory for what outlives the process; in memory without one.
         config: a TOML file; ``hookmq.toml`` in the working directory is read by itself.
@@ -71,7 +75,7 @@ class Broker(Decorators):
         self,
         *,
         host: str = _UNSET,
-        port: int = _UNSET,
+        port: int | None = _UNSET,
         http_port: int | None = _UNSET,
         data_dir: str | os.PathLike[str] | None = _UNSET,
         config: str | os.PathLike[str] | None = _UNSET,
@@ -115,7 +119,8 @@ class Broker(Decorators):
                 self._check_process()
                 return self
             settings = self._resolve()
-            config.require_authentication(settings, authenticated=bool(self._callbacks.authenticators))
+            asks = bool(self._callbacks.authenticators or self._callbacks.exchanges.hooks)
+            config.require_authentication(settings, authenticated=asks)
             run = Run(settings, self._callbacks, self._event_loop)
             try:
                 run.open(self._hooks)
@@ -158,6 +163,8 @@ class Broker(Decorators):
                 log_to_terminal(str(self.settings["log.level"]))
                 self._print_banner()
                 while not (signals.received or self._stopped.is_set()):
+                    if signals.take_reload():
+                        self._reload_on_signal()
                     time.sleep(_LOOK)
             except KeyboardInterrupt:
                 pass
@@ -165,6 +172,13 @@ class Broker(Decorators):
                 self.stop()
                 with self._lifecycle:  # a stop that a hook asked for is over when this can be had
                     pass
+
+    def _reload_on_signal(self) -> None:
+        try:
+            self.reload()
+            _log.info("certificates, users and access rules were read again")
+        except HookMQError as error:
+            _log.error("%s", error)
 
     def _start_or_exit(self) -> None:
         try:
@@ -233,9 +247,32 @@ class Broker(Decorators):
 
     @property
     def port(self) -> int:
-        """The MQTT port; with ``port=0`` the one that was free. Raises E503 while it does not run then."""
+        """The MQTT port; with ``port=0`` the one that was free. Raises E503 while it does not run then.
+
+        Without a plain MQTT port (``port=None``) it is the first one there is; 0 if there is none at all.
+        """
         configured = self.settings["port"]
-        return self._active().native.port if self.running or configured == 0 else int(str(configured))
+        if self.running or configured in (0, None):
+            return next((port for _, port in self._active().native.listeners if port), 0)
+        return int(str(configured))
+
+    @property
+    def listeners(self) -> list[ListenerInfo]:
+        """Where MQTT is served, with the ports that were free: the plain port, TLS, then the others."""
+        run = self._active()
+        bound = zip(run.settings.listeners, run.native.listeners, strict=True)
+        return [ListenerInfo(url, listener.scheme, port) for listener, (url, port) in bound]
+
+    def reload(self) -> None:
+        """Read certificates, keys, revocation lists, users and access rules again, dropping no connection.
+
+        It happens by itself when a file changes, and when the process gets SIGHUP while :meth:`run` runs.
+
+        Raises:
+            HookMQError: E305 for a file that cannot be used; until it can, it lets nobody in. E503 when the
+                broker does not run.
+        """
+        self._active().reload()
 
     @property
     def http_port(self) -> int | None:
@@ -407,10 +444,12 @@ class Broker(Decorators):
         self._routes.add(path, function, methods)
 
     def _deciders(self, hook: Hook) -> list[Hook] | None:
-        if not hook.spec.decides:
-            return None
-        authenticates = hook.spec.name == "authenticate"
-        return self._callbacks.authenticators if authenticates else self._callbacks.authorizers
+        deciders = {
+            "authenticate": self._callbacks.authenticators,
+            "authorize": self._callbacks.authorizers,
+            "enhanced_authenticate": self._callbacks.exchanges.hooks,
+        }
+        return deciders.get(hook.spec.name)
 
     # Inside ---------------------------------------------------------------------------------------------
 
@@ -466,12 +505,20 @@ class Broker(Decorators):
             self._loop.stop(left(deadline))
             self._loop = None
 
+    def _hosts(self) -> list[str]:
+        settings = self._active().settings
+        doors = [*settings.listeners, settings.http]
+        return [door.host for door in doors if door is not None and door.host is not None]
+
     def _print_banner(self) -> None:
         from . import __version__
         from .banner import BannerHook, BannerInfo, write
 
         run = self._active()
         host = self.host if ":" not in self.host else f"[{self.host}]"
+        scheme = "https" if self.settings["tls.http"] else "http"
+        http = None if self.http_port is None else f"{scheme}://{host}:{self.http_port}/"
+        path = self.settings["websocket.path"]
         hooks = [BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in self.hooks] + [
             BannerHook(job.name, job.description, job.where, scheduled=True) for job in self.jobs
         ]
@@ -479,12 +526,13 @@ class Broker(Decorators):
             version=__version__,
             python=platform.python_version(),
             platform=f"{platform.system()} {platform.machine()}",
-            mqtt=[f"mqtt://{host}:{self.port}"],
-            http=None if self.http_port is None else f"http://{host}:{self.http_port}/",
+            mqtt=[listener.url for listener in self.listeners],
+            http=http,
+            websocket=None if http is None else f"{http[:-1].replace('http', 'ws', 1)}{path}",
             pages=[route.path for route in self.routes],
             storage=None if run.recorder is None else run.recorder.describe(),
             hooks=hooks,
-            loopback_only=config.is_loopback(self.host),
+            loopback_only=all(config.is_loopback(host) for host in self._hosts()),
         )
         write(info, sys.stdout)
         sys.stdout.flush()

@@ -7,8 +7,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from ._hookmq import Client, PageReply, VerdictReply
+from ._hookmq import Client, PageReply, StepReply, VerdictReply
 from .aio import EventLoop
+from .exchanges import NOT_AUTHORIZED, Exchanges, denial
 from .failures import FailureLog
 from .hooks import Deny, Hook
 from .web import Request, Response, Routes
@@ -18,11 +19,7 @@ __all__ = ["Callbacks"]
 
 _clients_log = logging.getLogger("hookmq.clients")
 
-NOT_AUTHORIZED = 0x87
 BAD_USER_NAME_OR_PASSWORD = 0x86
-
-MAX_WORDS = 1000
-"""Characters of a denial's words that go to the client: it may take only small packets."""
 
 
 class Callbacks:
@@ -35,6 +32,7 @@ class Callbacks:
     def __init__(self, routes: Routes, loop: Callable[[], EventLoop], failures: FailureLog) -> None:
         self.authenticators: list[Hook] = []
         self.authorizers: list[Hook] = []
+        self.exchanges = Exchanges(loop, failures)
         self._routes = routes
         self._loop = loop
         self._failures = failures
@@ -51,21 +49,41 @@ class Callbacks:
         """Log a notice about a client."""
         _clients_log.info("%s %s", repr(client_id) if client_id else "a client", text)
 
-    def authenticate(self, client: Client, reply: VerdictReply) -> None:
-        """Ask the ``authenticate`` hooks in their order until one has an opinion."""
-        self._ask(list(self.authenticators), (client,), reply, first=True)
+    def authenticate(self, client: Client, vouched: bool, reply: VerdictReply) -> None:
+        """Ask the ``authenticate`` hooks in their order until one has an opinion.
+
+        With no opinion from anyone a client may in if somebody else has ``vouched`` for it.
+        """
+        self._ask(list(self.authenticators), (client,), reply, first=True, allowed=vouched)
+
+    def step(self, exchange: int, method: str, client: Client, data: bytes, reply: StepReply) -> None:
+        """Give a client's data to the hook of its authentication method."""
+        self.exchanges.step(exchange, method, client, data, reply)
+
+    def forget(self, exchange: int) -> None:
+        """Forget an enhanced authentication that is over."""
+        self.exchanges.forget(exchange)
 
     def authorize(
         self, client: Client, action: str, topic: str, qos: int, retain: bool, reply: VerdictReply
     ) -> None:
         """Ask the ``authorize`` hooks until one denies."""
-        self._ask(list(self.authorizers), (client, action, topic, qos, retain), reply, first=False)
+        arguments = (client, action, topic, qos, retain)
+        self._ask(list(self.authorizers), arguments, reply, first=False, allowed=True)
 
     def _ask(
-        self, hooks: Sequence[Hook], arguments: tuple[Any, ...], reply: VerdictReply, *, first: bool
+        self,
+        hooks: Sequence[Hook],
+        arguments: tuple[Any, ...],
+        reply: VerdictReply,
+        *,
+        first: bool,
+        allowed: bool,
     ) -> None:
-        """Ask hooks one after the other; the first opinion counts if ``first``, else the first denial."""
-        allowed = not first
+        """Ask hooks one after the other; the first opinion counts if ``first``, else the first denial.
+
+        ``allowed`` is the answer if nobody has an opinion.
+        """
         for index, hook in enumerate(hooks):
             hook.calls += 1
             try:
@@ -73,7 +91,9 @@ class Callbacks:
             except BaseException as error:
                 return self._deny(hook, error, reply)
             if isinstance(opinion, Coroutine):
-                return self._go_on_later(hooks, index, opinion, arguments, reply, first=first)
+                return self._go_on_later(
+                    hooks, index, opinion, arguments, reply, first=first, allowed=allowed
+                )
             verdict = self._verdict(hook, opinion, reply)
             if verdict is False:
                 return None
@@ -90,6 +110,7 @@ class Callbacks:
         reply: VerdictReply,
         *,
         first: bool,
+        allowed: bool,
     ) -> None:
         """Let a coroutine give the opinion, and ask the hooks behind it when it has."""
         hook = hooks[index]
@@ -103,10 +124,7 @@ class Callbacks:
                 return None
             if verdict is True and first:
                 return reply(True)
-            rest = hooks[index + 1 :]
-            if not rest and first:
-                return reply(False, NOT_AUTHORIZED, "nobody vouches for this client")
-            return self._ask(rest, arguments, reply, first=first)
+            return self._ask(hooks[index + 1 :], arguments, reply, first=first, allowed=allowed)
 
         self._loop().ask(lambda: opinion).add_done_callback(answered)
 
@@ -124,10 +142,7 @@ class Callbacks:
 
     def _deny(self, hook: Hook, error: BaseException, reply: VerdictReply) -> None:
         if isinstance(error, Deny):
-            code = (
-                error.code if isinstance(error.code, int) and 0x80 <= error.code <= 0xFF else NOT_AUTHORIZED
-            )
-            text = _words(error)
+            code, text = denial(error)
             try:
                 return reply(False, code, text)
             except ValueError:  # no reason code has this value
@@ -176,12 +191,6 @@ class Callbacks:
             self._failures.failed(name, error)
             response = Response("the page failed; the broker's log says why\n", status=500)
         reply(response.status, response.header_pairs(), response.body)
-
-
-def _words(error: Deny) -> str:
-    """Return a denial's words as MQTT can carry them."""
-    text = str(error).encode(errors="replace").decode().replace("\0", "")
-    return text[:MAX_WORDS]
 
 
 def _denial_code(hook: Hook) -> int:

@@ -21,6 +21,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .errors import HookMQError
+from .keys import SETTINGS
+from .listeners import ListenerSettings, http_settings, listener_settings
 from .setting import Setting, Value
 
 __all__ = [
@@ -47,10 +49,6 @@ importing_app: bool = False
 """True while the command line imports the user's app: ``Broker.run()`` and ``.start()`` then return at
 once, so a script whose last line is ``broker.run()`` can be run either way."""
 
-KIB, MIB, GIB = 1024, 1024**2, 1024**3
-MINUTE, HOUR, DAY = 60, 3600, 86_400
-_MAX_U32 = 2**32 - 1
-
 
 class Settings(Mapping[str, Value]):
     """The values that won, by dotted key, and where each came from.
@@ -66,6 +64,10 @@ class Settings(Mapping[str, Value]):
         self._values = dict(values)
         self.file = file
         """The configuration file that was read, or ``None``."""
+        self.listeners: tuple[ListenerSettings, ...] = listener_settings(self, self.origin)
+        """Where MQTT is served: the plain port, the TLS port, and further listeners, in this order."""
+        self.http: ListenerSettings | None = http_settings(self, self.origin)
+        """Where pages are served, and how their WebSocket clients come in; ``None`` serves no HTTP."""
 
     def __getitem__(self, key: str) -> Value:
         return self._values[key][0]
@@ -88,9 +90,18 @@ class Settings(Mapping[str, Value]):
         """
         return self._values[key][1]
 
-    def native(self) -> dict[str, Value]:
+    def native(self) -> dict[str, object]:
         """Return every key and value as plain Python values, for the native module."""
-        return {key: value for key, (value, _) in self._values.items()}
+        values: dict[str, object] = {key: value for key, (value, _) in self._values.items()}
+        values["listeners"] = [listener.native() for listener in self.listeners]
+        values["http"] = None if self.http is None else self.http.native()
+        values["websocket.origins"] = list(self.texts("websocket.origins"))
+        return values
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return the value of a key that holds several texts."""
+        value = self[key]
+        return value if isinstance(value, tuple) else ()
 
 
 def resolve(
@@ -170,9 +181,11 @@ def require_authentication(settings: Settings, *, authenticated: bool) -> None:
 
     >>> require_authentication(resolve(arguments={}, environ={}), authenticated=False)
     """
-    host = str(settings["host"])
-    if not authenticated and not settings["allow_anonymous"] and not is_loopback(host):
-        raise HookMQError("E302", host=host)
+    doors = settings.listeners if settings.http is None else (*settings.listeners, settings.http)
+    for listener in doors:
+        asks = authenticated or listener.authenticates or listener.allow_anonymous
+        if not asks and listener.host is not None and not is_loopback(listener.host):
+            raise HookMQError("E302", host=listener.host)
 
 
 # Where values come from ------------------------------------------------------------------------------------
@@ -317,137 +330,6 @@ def _unknown_key(key: str, *, where: str, as_variable: bool = False) -> HookMQEr
         suggestion = _BY_KEY[close[0]].variable if as_variable else close[0]
     return HookMQError("E301", where=where, key=key, suggestion=suggestion)
 
-
-# The keys --------------------------------------------------------------------------------------------------
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "host", "str", "127.0.0.1", "Address to listen on; `0.0.0.0` or `::` for every interface.", flag=True
-    ),
-    Setting("port", "port", 1883, "MQTT port; 0 picks a free one.", flag=True),
-    Setting(
-        "http_port", "port-or-off", 8080, 'HTTP port; 0 picks a free one, `"off"` serves no HTTP.', flag=True
-    ),
-    Setting(
-        "data_dir", "path", None, "Directory of everything that is kept; none keeps it in memory.", flag=True
-    ),
-    Setting("allow_anonymous", "bool", False, "Listen on an open address without authentication.", flag=True),
-    Setting("workers", "int", 0, "Network threads; 0 is one per processor core.", maximum=1024),
-    # limits
-    Setting(
-        "limits.connect_timeout",
-        "duration",
-        10.0,
-        "Time a new connection has to send CONNECT.",
-        minimum=0.001,
-    ),
-    Setting(
-        "limits.max_packet_size",
-        "size",
-        16 * MIB,
-        "Largest packet accepted from a client.",
-        minimum=64,
-        maximum=268_435_460,  # MQTT 5.0, 2.1.4: remaining length of 268,435,455, and a header of 5 bytes
-    ),
-    Setting(
-        "limits.max_connect_size",
-        "size",
-        64 * KIB,
-        "Largest packet accepted before the client is admitted.",
-        minimum=64,
-        maximum=268_435_460,
-    ),
-    Setting("limits.max_clients", "int", 100_000, "Connections open at the same time.", minimum=1),
-    Setting(
-        "limits.max_inflight",
-        "int",
-        1000,
-        "Messages sent to one client and not yet acknowledged.",
-        minimum=1,
-        maximum=65_535,
-    ),
-    Setting(
-        "limits.receive_maximum",
-        "int",
-        1000,
-        "Messages one client may send before they are acknowledged.",
-        minimum=1,
-        maximum=65_535,
-    ),
-    Setting("limits.max_queued_messages", "int", 100_000, "Messages waiting for one client.", minimum=1),
-    Setting("limits.max_queued_bytes", "size", 64 * MIB, "Bytes waiting for one client.", minimum=1),
-    Setting(
-        "limits.max_outbox_bytes", "size", 16 * MIB, "Bytes on their way to one connected client.", minimum=1
-    ),
-    Setting(
-        "limits.topic_alias_maximum",
-        "int",
-        64,
-        "Topic aliases one MQTT 5.0 connection may use.",
-        maximum=65_535,
-    ),
-    Setting(
-        "limits.max_topic_levels",
-        "int",
-        128,
-        "Levels of a topic or a topic filter.",
-        minimum=1,
-        maximum=1_000,  # the trie is walked by recursion, as deep as a topic has levels
-    ),
-    Setting("limits.max_subscriptions", "int", 100_000, "Subscriptions of one session.", minimum=1),
-    Setting(
-        "limits.max_session_expiry",
-        "duration",
-        float(_MAX_U32),
-        "Longest time a session outlives its connection; 4294967295 is for ever.",
-        maximum=_MAX_U32,
-    ),
-    Setting("limits.max_retained_messages", "int", 1_000_000, "Retained messages in all."),
-    Setting("limits.max_retained_bytes", "size", GIB, "Bytes of retained messages in all."),
-    Setting(
-        "limits.default_keep_alive",
-        "duration",
-        0.0,
-        "Keep alive of a client that asks for none; 0 leaves it without.",
-        maximum=65_535,
-    ),
-    # hooks
-    Setting("hooks.queue_events", "int", 100_000, "Events waiting for one hook.", minimum=1),
-    Setting("hooks.queue_bytes", "size", 64 * MIB, "Bytes waiting for one hook.", minimum=1),
-    Setting(
-        "hooks.decision_timeout",
-        "duration",
-        5.0,
-        "Time a hook has to decide; later than that is a refusal.",
-        minimum=0.001,
-    ),
-    Setting("hooks.decision_threads", "int", 4, "Threads for hooks that decide.", minimum=1, maximum=1024),
-    Setting("hooks.page_threads", "int", 4, "Threads for pages (`@broker.route`).", minimum=1, maximum=1024),
-    Setting("hooks.page_timeout", "duration", 30.0, "Time a page has to answer.", minimum=0.001),
-    Setting("hooks.stop_grace", "duration", 5.0, "Time hooks have to finish when the broker stops."),
-    # history
-    Setting("history.enabled", "bool", True, "Keep a history of messages."),
-    Setting(
-        "history.url",
-        "str",
-        None,
-        "SQLAlchemy URL of the history; none is SQLite in `data_dir`, or in memory.",
-    ),
-    Setting("history.max_age", "duration", 30.0 * DAY, "Age at which a message is forgotten.", minimum=1),
-    Setting("history.max_rows", "int", 10_000_000, "Messages kept; the oldest go first.", minimum=1),
-    Setting("history.queue_rows", "int", 200_000, "Messages waiting to be written.", minimum=1),
-    Setting("history.queue_bytes", "size", 128 * MIB, "Bytes waiting to be written.", minimum=1),
-    # log
-    Setting(
-        "log.level",
-        "str",
-        "info",
-        "Least severe message that is logged: debug, info, warning or error.",
-        flag=True,
-        choices=("debug", "info", "warning", "error"),
-    ),
-)
-"""Every key there is, in the order of the documentation."""
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _BY_VARIABLE = {setting.variable: setting for setting in SETTINGS}

@@ -208,6 +208,38 @@ class Decorators:
 
         return decorate
 
+    def enhanced_authenticate(self, method: str, /, *, name: str | None = None) -> Callable[[F], F]:
+        """Lead the enhanced authentication of clients that name this method (MQTT 5).
+
+        Args:
+            method: the Authentication Method, such as ``"K8S-SAT"``.
+            name: the hook's name, the function's own by default.
+
+        The function is given the :class:`~hookmq.Client` and the data of its first message. It returns
+        ``True``, ``None`` or ``bytes`` (last data for the client) to let it in, ``False`` to refuse it, or
+        raises :class:`~hookmq.Deny`. A method of several steps is a generator: it yields challenges, and
+        each ``yield`` gives the client's answer. What it raises refuses, and so does a step that takes
+        longer than ``hooks.decision_timeout``. ``SCRAM-SHA-256`` needs no hook: the users file knows it.
+
+        ```python
+        @broker.enhanced_authenticate("ECHO")
+        def echo(client, data):
+            answer = yield b"say it again"
+            return answer == data
+        ```
+        """
+
+        if callable(method):
+            raise bare("enhanced_authenticate", method, '@broker.enhanced_authenticate("METHOD")')
+
+        def decorate(function: F) -> F:
+            hook = Hook.of(HOOKS["enhanced_authenticate"], function, None, "drop_oldest", name)
+            hook.method = method
+            self._add_hook(hook)
+            return function
+
+        return decorate
+
     def route(self, path: str, /, *, methods: tuple[str, ...] | None = None) -> Callable[[F], F]:
         """Serve what the function returns under a path of the HTTP port.
 

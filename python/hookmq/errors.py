@@ -99,6 +99,13 @@ _CATALOGUE = (
     ),
     ErrorSpec("E303", "{where}  `{key}` is {value}; expected {expected}", None, 3),
     ErrorSpec("E304", "{where}  {reason}", None, 3),
+    ErrorSpec(
+        "E305",
+        "{where}  {reason}",
+        "until it can be read, it lets nobody in; correct it, or name another file in the configuration",
+        3,
+    ),
+    ErrorSpec("E306", "{where}  {what} needs `{key}`", "add `{key}` beside it", 3),
     # E4xx: another broker, or an authority, said no
     ErrorSpec(
         "E401",
@@ -152,6 +159,31 @@ _CATALOGUE = (
     ),
     # E7xx: files and streams of the command line
     ErrorSpec("E701", "cannot read `{path}`: {reason}", None, 1),
+    ErrorSpec(
+        "E702",
+        "no {what} is named",
+        "set `{key}` in hookmq.toml, or name one:   {command}",
+        1,
+    ),
+    ErrorSpec("E703", "cannot write `{path}`: {reason}", None, 1),
+    ErrorSpec(
+        "E704",
+        "there is no terminal to ask for the password",
+        "give it on standard input:   {command}",
+        1,
+    ),
+    ErrorSpec("E705", "the password cannot be used: {reason}", None, 1),
+    ErrorSpec("E706", "`{name}` cannot be added: {reason}", None, 1),
+    ErrorSpec(
+        "E707",
+        "there is no user `{name}` in {path}",
+        "the users there are:   hookmq users ls --file {path}",
+        1,
+    ),
+    ErrorSpec(
+        "E708", "`{path}` is there already", "choose another file, or replace this one with --replace", 1
+    ),
+    ErrorSpec("E709", "that cannot be asked: {reason}", None, 1),
 )
 
 ERRORS: Mapping[str, ErrorSpec] = MappingProxyType({spec.code: spec for spec in _CATALOGUE})

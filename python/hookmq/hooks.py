@@ -94,6 +94,15 @@ _SPECS = (
         decides=True,
     ),
     HookSpec(
+        "enhanced_authenticate",
+        "A client of MQTT 5 wants to connect, or proves again who it is, by the authentication method that "
+        "the hook names. A generator yields challenges and is given the answers; True, None or bytes at its "
+        "end let the client in, False refuses it, and so do an error and a time-out.",
+        ("client", "data"),
+        "enhanced_authenticate",
+        decides=True,
+    ),
+    HookSpec(
         "authorize",
         "A client wants to publish to a topic, or to subscribe to a filter. True and None allow it if nobody "
         "says False; an error or a time-out denies it.",
@@ -178,6 +187,8 @@ class Hook:
     handle: HookHandle | None = field(default=None, repr=False)
     calls: int = 0
     errors: int = 0
+    method: str | None = None
+    """The authentication method it is for."""
 
     @classmethod
     def of(
@@ -221,7 +232,7 @@ class Hook:
 
     def replaces(self, other: Hook) -> bool:
         """Say whether this is the same hook once more: the same function, or one that was defined again."""
-        if (self.spec, self.name) != (other.spec, other.name):
+        if (self.spec, self.name, self.method) != (other.spec, other.name, other.method):
             return False
         if same_function(self.function, other.function):
             return self.template == other.template

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._hookmq import BindError, Lane, NativeBroker
+from ._hookmq import BindError, FileError, Lane, NativeBroker
 from .aio import EventLoop
 from .callbacks import Callbacks
 from .config import Settings
@@ -63,7 +63,16 @@ class Run:
             self.native.start()
         except BaseException as error:
             self.end(time.monotonic() + self.grace)
-            raise _bind_error(error) if isinstance(error, BindError) else error from None
+            if isinstance(error, BindError):
+                raise _bind_error(error) from None
+            raise _file_error(error) if isinstance(error, FileError) else error from None
+
+    def reload(self) -> None:
+        """Read certificates, users and access rules again. Raises E305 for a file that cannot be used."""
+        try:
+            self.native.reload()
+        except FileError as error:
+            raise _file_error(error) from None
 
     @property
     def grace(self) -> float:
@@ -102,7 +111,10 @@ class Run:
 
     def tell_deciders(self) -> None:
         """Tell the native broker whether anyone wants to be asked."""
-        self.native.decide(bool(self._callbacks.authenticators), bool(self._callbacks.authorizers))
+        callbacks = self._callbacks
+        self.native.decide(
+            bool(callbacks.authenticators), bool(callbacks.authorizers), list(callbacks.exchanges.methods)
+        )
 
     def _start_deciding(self) -> None:
         if not self._deciding:
@@ -184,9 +196,21 @@ def left(deadline: float) -> float:
 
 def _bind_error(error: BindError) -> HookMQError:
     purpose, host, port, number, text = error.args
-    flag = "--port" if purpose == "mqtt" else "--http-port"
+    if purpose == "unix":
+        return HookMQError("E102", host=host, reason=text, help="")
+    # The ports that have a flag of their own; further listeners are in the configuration.
+    flag = {"mqtt": "--port", "http": "--http-port", "https": "--http-port"}.get(purpose)
     if number == errno.EADDRINUSE:
         return HookMQError("E101", port=port, what=purpose, flag=flag)
     if number in (errno.EACCES, errno.EPERM):
         return HookMQError("E103", port=port, what=purpose, flag=flag)
     return HookMQError("E102", host=host, reason=text)
+
+
+def _file_error(error: FileError) -> HookMQError:
+    path, reason = error.args
+    where = os.fspath(path)
+    line, _, rest = reason.removeprefix("line ").partition(": ")
+    if reason.startswith("line ") and line.isdigit():
+        where, reason = f"{where}:{line}", rest
+    return HookMQError("E305", where=where, reason=reason)

@@ -18,16 +18,30 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from .errors import HookMQError
 
 __all__ = ["Kind", "Setting", "Value"]
 
-Value = int | float | bool | str | None
+Value = int | float | bool | str | tuple[Any, ...] | None
 """What a key can hold once it has been read."""
 
-Kind = Literal["str", "int", "float", "bool", "port", "port-or-off", "path", "size", "duration"]
+Kind = Literal[
+    "str",
+    "int",
+    "float",
+    "bool",
+    "port",
+    "port-or-off",
+    "path",
+    "file",
+    "size",
+    "duration",
+    "texts",
+    "table",
+    "listeners",
+]
 """The types a key can have."""
 
 _SHORT_VARIABLES = frozenset({"host", "port", "http_port", "data_dir"})
@@ -101,6 +115,14 @@ class Setting:
                 return f'a port number from 0 to {_MAX_PORT} (0 picks a free one), or "off"'
             case "path":
                 return "the path of a directory"
+            case "file":
+                return "the path of a file"
+            case "texts":
+                return 'a list of texts, such as ["a", "b"] or "a, b"'
+            case "table":
+                return "a table of tables, such as { name = { … } }"
+            case "listeners":
+                return "a list of URLs or of tables with a `url`"
             case "str":
                 return "one of " + ", ".join(self.choices) if self.choices else "a text"
             case "size":
@@ -122,6 +144,8 @@ class Setting:
         match self.default:
             case None:
                 return "none"
+            case tuple():
+                return "[]"
             case bool():
                 return str(self.default).lower()
             case str():
@@ -178,8 +202,14 @@ class Setting:
                 return _parse_float(given, _PLAIN)
             case "duration":
                 return _parse_float(given, _TIME_UNITS)
-            case "path" | "str":
+            case "path" | "file" | "str":
                 return _parse_text(given)
+            case "texts":
+                return _parse_texts(given)
+            case "table":
+                return _parse_table(given)
+            case "listeners":
+                return _parse_listeners(given)
 
 
 # How each type is read: the value, or TypeError or ValueError.
@@ -239,6 +269,38 @@ def _parse_text(given: object) -> str:
     if not isinstance(text, str) or not text:
         raise ValueError
     return text
+
+
+def _parse_texts(given: object) -> tuple[str, ...]:
+    if isinstance(given, str):
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+    if not isinstance(given, list | tuple) or not all(isinstance(one, str) and one for one in given):
+        raise TypeError
+    return tuple(given)
+
+
+def _parse_table(given: object) -> tuple[tuple[str, dict[str, object]], ...]:
+    if not isinstance(given, Mapping):
+        raise TypeError
+    if not all(isinstance(name, str) and isinstance(entry, Mapping) for name, entry in given.items()):
+        raise TypeError
+    return tuple((name, dict(entry)) for name, entry in given.items())
+
+
+def _parse_listeners(given: object) -> tuple[dict[str, object], ...]:
+    if isinstance(given, str):
+        given = [part.strip() for part in given.split(",") if part.strip()]
+    if not isinstance(given, list | tuple):
+        raise TypeError
+    entries: list[dict[str, object]] = []
+    for entry in given:
+        if isinstance(entry, str):
+            entries.append({"url": entry})
+        elif isinstance(entry, Mapping):
+            entries.append(dict(entry))
+        else:
+            raise TypeError
+    return tuple(entries)
 
 
 def _number(value: float) -> str:

@@ -16,7 +16,7 @@ class SignalWatch:
     The first one sets ``received``, and as long as ``raises`` is true raises ``KeyboardInterrupt`` as well,
     to end what takes long. Nothing may be raised while a program waits on a lock: the exception can come
     between taking the lock and remembering that it was taken, and then nobody releases it. Further signals
-    change nothing.
+    change nothing. SIGHUP asks for a reload, see :meth:`take_reload`.
 
     >>> with SignalWatch() as signals:
     ...     signals.received
@@ -26,6 +26,7 @@ class SignalWatch:
     def __init__(self) -> None:
         self.received = False
         self.raises = True
+        self._reload = False
         self._previous: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> SignalWatch:
@@ -33,7 +34,13 @@ class SignalWatch:
             # A shell starts background jobs with SIGINT ignored; a broker is to end by it all the same.
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._previous[number] = signal.signal(number, self._hear)
+            self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._hear_reload)
         return self
+
+    def take_reload(self) -> bool:
+        """Say whether SIGHUP came since this was asked last."""
+        asked, self._reload = self._reload, False
+        return asked
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -45,6 +52,9 @@ class SignalWatch:
         is_first, self.received = not self.received, True
         if is_first and self.raises:
             raise KeyboardInterrupt
+
+    def _hear_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._reload = True
 
 
 def log_to_terminal(level: str) -> None:

@@ -142,6 +142,42 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
         {"path": "m.bin", "reason": "no such file or directory"},
         "error[E701]: cannot read `m.bin`: no such file or directory",
     ),
+    "E702": (
+        {"what": "users file", "key": "access.users_file", "command": "hookmq users ls --file FILE"},
+        "error[E702]: no users file is named\n"
+        "  help: set `access.users_file` in hookmq.toml, or name one:   hookmq users ls --file FILE",
+    ),
+    "E703": (
+        {"path": "users", "reason": "permission denied"},
+        "error[E703]: cannot write `users`: permission denied",
+    ),
+    "E704": (
+        {"command": "hookmq users add pump --password-stdin"},
+        "error[E704]: there is no terminal to ask for the password\n"
+        "  help: give it on standard input:   hookmq users add pump --password-stdin",
+    ),
+    "E705": (
+        {"reason": "it is empty"},
+        "error[E705]: the password cannot be used: it is empty",
+    ),
+    "E706": (
+        {"name": "a:b", "reason": "the name contains a colon"},
+        "error[E706]: `a:b` cannot be added: the name contains a colon",
+    ),
+    "E707": (
+        {"name": "pump", "path": "users"},
+        "error[E707]: there is no user `pump` in users\n"
+        "  help: the users there are:   hookmq users ls --file users",
+    ),
+    "E708": (
+        {"path": "acl"},
+        "error[E708]: `acl` is there already\n"
+        "  help: choose another file, or replace this one with --replace",
+    ),
+    "E709": (
+        {"reason": "the topic has a wildcard"},
+        "error[E709]: that cannot be asked: the topic has a wildcard",
+    ),
 }
 
 

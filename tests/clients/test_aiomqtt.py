@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
-from aiomqtt import Client, Message, ProtocolVersion, Will
+from aiomqtt import Client, Message, MqttCodeError, ProtocolVersion, Will
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -151,5 +151,76 @@ def test_version_5_properties(client, root):
             (message,) = await receive(subscriber, 1)
             for name in ("ContentType", "ResponseTopic", "CorrelationData", "UserProperty"):
                 assert getattr(message.properties, name) == getattr(given, name)
+
+    run(conversation())
+
+
+@pytest.mark.parametrize("version", [V5], indirect=True)
+def test_request_and_response(client, root):
+    request = Properties(PacketTypes.PUBLISH)
+    request.ResponseTopic, request.CorrelationData = f"{root}/answer", b"7"
+
+    async def conversation() -> None:
+        async with client("q") as asks, client("a") as answers:
+            await asks.subscribe(f"{root}/answer", qos=1)
+            await answers.subscribe(f"{root}/ask", qos=1)
+            await asks.publish(f"{root}/ask", b"1+1", qos=1, properties=request)
+            (asked,) = await receive(answers, 1)
+            response = Properties(PacketTypes.PUBLISH)
+            response.CorrelationData = asked.properties.CorrelationData
+            await answers.publish(asked.properties.ResponseTopic, b"2", qos=1, properties=response)
+            (answer,) = await receive(asks, 1)
+            assert (answer.payload, answer.properties.CorrelationData) == (b"2", b"7")
+
+    run(conversation())
+
+
+def test_wildcards(client, root):
+    async def conversation() -> None:
+        async with client("s") as one:
+            await one.subscribe([(f"{root}/+/level", 1), (f"{root}/all/#", 1)])
+            for topic in ("7/level", "7/8/level", "8/level", "all", "all/of/it", "level", "all/end"):
+                await one.publish(f"{root}/{topic}", qos=1)
+            got = [message.topic.value for message in await receive(one, 5)]
+            wanted = ("7/level", "8/level", "all", "all/of/it", "all/end")
+            assert got == [f"{root}/{topic}" for topic in wanted]
+
+    run(conversation())
+
+
+def test_unsubscribing(client, root):
+    async def conversation() -> None:
+        async with client("s") as one:
+            await one.subscribe([(f"{root}/a", 1), (f"{root}/b", 1)])
+            await one.unsubscribe(f"{root}/a")
+            await one.publish(f"{root}/a", b"a", qos=1)
+            await one.publish(f"{root}/b", b"b", qos=1)
+            assert [message.payload for message in await receive(one, 1)] == [b"b"]
+
+    run(conversation())
+
+
+def test_a_shared_subscription(client, root):
+    async def conversation() -> None:
+        async with client("1") as one, client("2") as two, client("p") as publisher:
+            for member in (one, two):
+                await member.subscribe(f"$share/group/{root}", qos=1)
+            for number in range(20):
+                await publisher.publish(root, b"%d" % number, qos=1)
+            got = await receive(one, 10) + await receive(two, 10)
+            assert sorted(int(message.payload) for message in got) == list(range(20))
+
+    run(conversation())
+
+
+def test_logging_in(guarded, version, root):
+    async def conversation() -> None:
+        host, port = guarded
+        async with Client(host, port, protocol=version, username="tank", password="secret"):
+            pass
+        with pytest.raises(MqttCodeError) as refused:
+            async with Client(host, port, protocol=version, username="tank", password="wrong"):
+                pass
+        assert refused.value.rc == 0x86  # paho translates the return codes of 3.1.1
 
     run(conversation())

@@ -177,9 +177,46 @@ def test_version_5_properties(subscribe, publish, root):
     assert subscriber.finish() == ["text/plain|a/b|id7|k:v|x"]
 
 
-@pytest.mark.parametrize("version", ["5"], indirect=True)
 def test_a_shared_subscription(subscribe, publish, root):
     one, two = (subscribe("-t", f"$share/g/{root}", "-q", "1", "-C", "2") for _ in range(2))
     for number in range(4):
         publish("-t", root, "-m", str(number), "-q", "1")
     assert sorted(one.finish() + two.finish()) == ["0", "1", "2", "3"]
+
+
+def test_logging_in(guarded, version, root):
+    host, port = guarded
+    command = [
+        "mosquitto_pub",
+        "-h",
+        host,
+        "-p",
+        str(port),
+        "-V",
+        version,
+        "-t",
+        root,
+        "-m",
+        "x",
+        "-u",
+        "tank",
+    ]
+    codes = [
+        subprocess.run([*command, "-P", word], capture_output=True, timeout=DEADLINE).returncode
+        for word in ("secret", "wrong")
+    ]
+    assert codes == [0, 0x86 if version == "5" else 4]
+
+
+@pytest.mark.parametrize("version", ["311", "5"], indirect=True)
+@pytest.mark.parametrize("way", ["mqtts", "unix"])
+def test_a_transport(doors, root, version, tmp_path, way):
+    path = tmp_path / "payload"
+    path.write_text("x" * (1 << 20))
+    where = ["-V", version, "-t", root, "-q", "2"]
+    where += ["--unix", str(doors.unix)] if way == "unix" else ["-h", "127.0.0.1", "-p", str(doors.mqtts)]
+    where += ["--cafile", str(doors.authority)] if way == "mqtts" else []
+    subscriber = Program(["mosquitto_sub", "-d", "-W", "10", *where, "-C", "1", "-F", "%l"])
+    subscriber.wait_for("Subscribed (")
+    assert Program(["mosquitto_pub", *where, "-f", str(path)]).finish() == []
+    assert subscriber.finish() == [str(1 << 20)]

@@ -19,6 +19,10 @@ DEADLINE = 5.0
 create: Any = Client
 
 
+class Refused(Exception):
+    """The broker did not let the client in; its argument is the reason code, as MQTT 5 counts."""
+
+
 class Paho:
     """A paho client whose callbacks become values to wait for."""
 
@@ -31,6 +35,9 @@ class Paho:
         keep = settings.pop("keep", False)
         clean = {} if version == MQTTv5 else {"clean_session": not keep}
         self.client = create(CallbackAPIVersion.VERSION2, client_id=name, protocol=version, **clean)
+        login = settings.pop("login", None)
+        if login:
+            self.client.username_pw_set(*login)
         will = settings.pop("will", None)
         if will:
             self.client.will_set(*will)
@@ -47,7 +54,9 @@ class Paho:
         self.client.connect(*address, keepalive=30, **wishes)
         self.client.loop_start()
         self.session_present, code = self.connected.get(timeout=DEADLINE)
-        assert not code.is_failure, code
+        if code.is_failure:
+            self.client.loop_stop()
+            raise Refused(code.value)
 
     def subscribe(self, topic: str, qos: int = 0) -> None:
         self.client.subscribe(topic, qos)
@@ -170,6 +179,51 @@ def test_version_5_properties(paho, root):
     for name in ("PayloadFormatIndicator", "ContentType", "ResponseTopic", "CorrelationData", "UserProperty"):
         assert getattr(got, name) == getattr(given, name)
     assert got.MessageExpiryInterval in (99, 100)
+
+
+@pytest.mark.parametrize("version", [MQTTv5], indirect=True)
+def test_request_and_response(paho, root):
+    asks, answers = paho("q"), paho("a")
+    asks.subscribe(f"{root}/answer", 1)
+    answers.subscribe(f"{root}/ask", 1)
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.ResponseTopic, properties.CorrelationData = f"{root}/answer", b"7"
+    asks.publish(f"{root}/ask", b"1+1", 1, properties=properties)
+    request = answers.receive().properties
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.CorrelationData = request.CorrelationData
+    answers.publish(request.ResponseTopic, b"2", 1, properties=properties)
+    answer = asks.receive()
+    assert (answer.payload, answer.properties.CorrelationData) == (b"2", b"7")
+
+
+def test_wildcards(paho, root):
+    client = paho("s")
+    client.subscribe(f"{root}/+/level", 1)
+    client.subscribe(f"{root}/all/#", 1)
+    for topic in ("7/level", "7/8/level", "8/level", "all", "all/of/it", "level", "all/end"):
+        client.publish(f"{root}/{topic}", b"", 1)
+    wanted = ("7/level", "8/level", "all", "all/of/it", "all/end")
+    assert [client.receive().topic for _ in wanted] == [f"{root}/{topic}" for topic in wanted]
+
+
+def test_a_shared_subscription(paho, root):
+    members = [paho("1"), paho("2")]
+    for member in members:
+        member.subscribe(f"$share/group/{root}", 1)
+    publisher = paho("p")
+    for number in range(20):
+        publisher.publish(root, b"%d" % number, 1)
+    got = [int(member.receive().payload) for member in members for _ in range(10)]
+    assert sorted(got) == list(range(20))
+
+
+def test_logging_in(guarded, root, version):
+    Paho(guarded, version, root, login=("tank", "secret")).disconnect()
+    for login in (("tank", "wrong"), ("tank", ""), ("other", "secret"), None):
+        with pytest.raises(Refused) as refused:
+            Paho(guarded, version, root, login=login)
+        assert refused.value.args == (0x86,)
 
 
 def test_unsubscribing(paho, root):

@@ -12,10 +12,12 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 
 from .packets import V5, V31, V311, Connect
+from .websocket import WebSocket
 from .wire import Wire
 
 TARGET = os.environ.get("HOOKMQ_TEST_TARGET", "")
@@ -96,3 +98,45 @@ def connect(dial: Callable[..., Wire], root: str) -> Callable[..., Wire]:
         return wire
 
     return connect
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, broker_factory) -> tuple[Any, int]:
+    """A broker and the port on which it speaks WebSocket."""
+    if getattr(request, "param", "HTTP port") == "HTTP port":
+        broker = broker_factory(http_port=0)
+        return broker, broker.http_port
+    broker = broker_factory(listeners=["ws://127.0.0.1:0"])
+    (listener,) = [each for each in broker.listeners if each.kind == "ws"]
+    return broker, urlsplit(listener.url).port
+
+
+@pytest.fixture
+def dialled() -> Iterator[list[WebSocket]]:
+    wires: list[WebSocket] = []
+    yield wires
+    for wire in wires:
+        wire.close()
+
+
+@pytest.fixture
+def dial_websocket(place, dialled) -> Callable[..., WebSocket]:
+    """`dial_websocket(version=V5)` opens a TCP connection and sends nothing."""
+
+    def dial_websocket(version: int = V5, *, port: int = 0) -> WebSocket:
+        dialled.append(WebSocket("127.0.0.1", port or place[1], version=version))
+        return dialled[-1]
+
+    return dial_websocket
+
+
+@pytest.fixture
+def connect_websocket(dial_websocket, root) -> Callable[..., WebSocket]:
+    """`connect_websocket("alice", version=V5, **fields of Connect)` gives a connected client."""
+
+    def connect_websocket(name: str = "ws", *, version: int = V5, **fields: Any) -> WebSocket:
+        wire = dial_websocket(version).open()
+        wire.connect(Connect(root + name, **fields))
+        return wire
+
+    return connect_websocket

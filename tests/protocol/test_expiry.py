@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from .packets import V5, V311, Pubcomp, Publish, Pubrec, Pubrel
 
 SESSION = {"clean": False, "properties": {"session_expiry_interval": 60}}
@@ -19,7 +21,8 @@ def expiring(seconds: int) -> dict:
     return {"properties": {"message_expiry_interval": seconds}}
 
 
-# [MQTT-3.3.2-6]: passed on at once, nothing is taken off.
+# Passed on at once, nothing is taken off.
+@pytest.mark.mqtt5("3.3.2-6")
 def test_a_message_that_does_not_wait(connect, root):
     subscriber = connect()
     subscriber.subscribe(root, qos=1)
@@ -35,7 +38,8 @@ def test_no_interval_is_made_up(connect, root):
     assert lifetime(subscriber.read()) is None
 
 
-# [MQTT-3.3.2-5] [MQTT-3.3.2-6]: queued for an absent client: expired, counted down, untouched; in 3.1.1 too.
+# Queued for an absent client: expired, counted down, untouched; in 3.1.1 too.
+@pytest.mark.mqtt5("3.3.2-5", "3.3.2-6")
 def test_messages_in_a_queue(connect, root):
     for name, version in (("new", V5), ("old", V311)):
         fields = SESSION if version == V5 else {"clean": False}
@@ -58,7 +62,7 @@ def test_messages_in_a_queue(connect, root):
     assert [message.payload for message in old] == [b"long", b"for ever", b"largest"]
 
 
-# [MQTT-3.3.2-5] [MQTT-3.3.2-6] for retained messages.
+@pytest.mark.mqtt5("3.3.2-5", "3.3.2-6")
 def test_retained_messages(connect, root):
     publisher, early, late = connect(), connect(), connect()
     publisher.publish(f"{root}/short", b"short", 1, retain=True, **expiring(1))
@@ -74,7 +78,8 @@ def test_retained_messages(connect, root):
     assert got[b"long"] in range(90, 100)
 
 
-# [MQTT-3.3.2-5]: also in the queue of a client that is here but must acknowledge first.
+# Also in the queue of a client that is here but must acknowledge first.
+@pytest.mark.mqtt5("3.3.2-5", "3.3.2-6")
 def test_messages_behind_a_full_window(connect, root):
     subscriber, publisher = connect(properties={"receive_maximum": 1}), connect()
     subscriber.subscribe(root, qos=1)
@@ -90,7 +95,8 @@ def test_messages_behind_a_full_window(connect, root):
     assert lifetime(message) in range(90, 100)
 
 
-# [MQTT-4.3.3-7] [MQTT-4.4.0-1]: once sent it does not expire any more.
+# Once sent it does not expire any more.
+@pytest.mark.mqtt5("4.3.3-7", "4.4.0-1")
 def test_a_message_on_its_way_does_not_expire(connect, root):
     subscriber, publisher = connect("a", **SESSION), connect()
     subscriber.subscribe(root, qos=2)
@@ -109,7 +115,8 @@ def test_a_message_on_its_way_does_not_expire(connect, root):
     subscriber.expect_nothing()
 
 
-# [MQTT-4.3.3-13]: the publisher's half of QoS 2 goes on when the message has expired meanwhile.
+# The publisher's half of QoS 2 goes on when the message has expired meanwhile.
+@pytest.mark.mqtt5("4.3.3-13")
 def test_the_handshake_outlives_the_message(connect, root):
     wire = connect("a", **SESSION)
     wire.subscribe(root, qos=2)

@@ -26,7 +26,8 @@ def seconds_until_closed(wires: list[Wire], begun: float, *, longest: float = 4.
     return [ends[place] for place in range(len(wires))]
 
 
-# [MQTT-3.12.4-1]
+@pytest.mark.mqtt5("3.12.4-1")
+@pytest.mark.mqtt311("3.12.4-1")
 def test_a_ping_is_answered(connect, version):
     wire = connect(version=version)
     wire.ping()
@@ -36,9 +37,10 @@ def test_a_ping_is_answered(connect, version):
     wire.ping()
 
 
-# [MQTT-3.1.2-22] [MQTT-3.2.2-22] (5.0) [MQTT-3.1.2-24] (3.1.1): closed after one and a half times the
-# interval, with the will; version 5 is told why (0x8D). What the client receives is no reason to stay; an
-# interval of 0 is.
+# Closed after one and a half times the interval, with the will; version 5 is told why (0x8D). What the client
+# receives is no reason to stay; an interval of 0 is.
+@pytest.mark.mqtt5("3.1.2-22", "3.2.2-22")
+@pytest.mark.mqtt311("3.1.2-24")
 def test_silent_clients_are_closed(connect, root):
     watcher, endless = connect(keep_alive=0), connect(keep_alive=0)
     watcher.subscribe(f"{root}/will/+")
@@ -65,7 +67,9 @@ def test_silent_clients_are_closed(connect, root):
     endless.ping()
 
 
-# [MQTT-3.1.2-22]: any packet counts, and a client that sends in time stays.
+# Any packet counts, and a client that sends in time stays.
+@pytest.mark.mqtt5("3.1.2-22")
+@pytest.mark.mqtt311("3.1.2-24")
 def test_active_clients_stay(connect, root):
     pinging, publishing = connect(keep_alive=1), connect(version=V311, keep_alive=1)
     for _ in range(5):
@@ -87,7 +91,8 @@ def test_no_server_keep_alive(connect, keep_alive):
     wire.ping()
 
 
-# [MQTT-3.2.2-21]: configured, it is announced to clients that promise nothing, and used.
+# Configured, it is announced to clients that promise nothing, and used.
+@pytest.mark.mqtt5("3.1.2-21", "3.2.2-21")
 @pytest.mark.settings
 def test_a_server_keep_alive(broker_factory, connect):
     broker = broker_factory({"limits.default_keep_alive": 1})

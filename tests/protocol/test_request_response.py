@@ -15,7 +15,7 @@ EVERYTHING = {
 }
 
 
-# [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20]
+@pytest.mark.mqtt5("3.3.2-4", "3.3.2-15", "3.3.2-16", "3.3.2-17", "3.3.2-18", "3.3.2-20")
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_all_properties_pass_through(connect, root, qos):
     subscriber = connect()
@@ -25,6 +25,7 @@ def test_all_properties_pass_through(connect, root, qos):
 
 
 # The same for each alone: no property depends on another.
+@pytest.mark.mqtt5("3.3.2-4", "3.3.2-15", "3.3.2-16", "3.3.2-17", "3.3.2-20")
 @pytest.mark.parametrize("name", [*EVERYTHING, "no property"])
 def test_each_property_passes_alone(connect, root, name):
     subscriber = connect()
@@ -34,7 +35,8 @@ def test_each_property_passes_alone(connect, root, name):
     subscriber.expect_message(root, b"x", properties=given)
 
 
-# [MQTT-3.3.2-4] [MQTT-3.3.2-16] [MQTT-3.3.2-20]: empty and zero values are values.
+# Empty and zero values are values.
+@pytest.mark.mqtt5("3.3.2-4", "3.3.2-16", "3.3.2-17", "3.3.2-18", "3.3.2-20")
 @pytest.mark.parametrize(
     "given",
     [
@@ -57,6 +59,7 @@ def test_unusual_values_pass_through(connect, root, given):
 
 
 # Nothing is lost while a message waits, nor when it is sent again.
+@pytest.mark.mqtt5("3.3.2-4", "3.3.2-15", "3.3.2-16", "3.3.2-17", "3.3.2-18", "3.3.2-20")
 def test_properties_wait_with_the_message(connect, root):
     session = {"clean": False, "properties": {"session_expiry_interval": 60}}
     subscriber = connect("a", **session)
@@ -101,7 +104,7 @@ def test_a_request_and_its_response(connect, root):
         requester.expect_message(f"{root}/answer/{number}", b"%d" % (number + 1), qos=1, properties=answer)
 
 
-# [MQTT-3.1.2-28]
+@pytest.mark.mqtt5("3.1.2-28")
 @pytest.mark.parametrize("asked", [{}, {"request_response_information": 0}], ids=["absent", "zero"])
 def test_no_response_information_unless_asked(connect, asked):
     assert "response_information" not in connect(properties=asked).connack.properties

@@ -8,7 +8,8 @@ from .packets import V5, V311, Puback, Publish
 from .wire import subscription
 
 
-# [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-8] (3.1.1) [MQTT-3.3.1-9] (5.0) [MQTT-3.8.4-8]
+@pytest.mark.mqtt5("3.3.1-5", "3.3.1-9", "3.8.4-8")
+@pytest.mark.mqtt311("3.3.1-5", "3.3.1-6", "3.3.1-8", "3.8.4-6")
 @pytest.mark.parametrize("granted", [0, 1, 2])
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_a_new_subscription_receives_the_retained_message(connect, root, version, qos, granted):
@@ -19,7 +20,8 @@ def test_a_new_subscription_receives_the_retained_message(connect, root, version
     subscriber.expect_nothing()
 
 
-# [MQTT-3.3.1-9] (3.1.1) [MQTT-3.3.1-12] (5.0)
+@pytest.mark.mqtt5("3.3.1-12")
+@pytest.mark.mqtt311("3.3.1-9")
 def test_an_existing_subscription_receives_it_as_an_ordinary_message(connect, root, version):
     subscriber, publisher = connect(version=version), connect(version=version)
     subscriber.subscribe(root)
@@ -28,7 +30,9 @@ def test_an_existing_subscription_receives_it_as_an_ordinary_message(connect, ro
     subscriber.expect_nothing()
 
 
-# [MQTT-3.3.1-5] [MQTT-3.3.1-7] (3.1.1): the last one of a topic is the one kept, whatever their qualities.
+# The last one of a topic is the one kept, whatever their qualities.
+@pytest.mark.mqtt5("3.3.1-5")
+@pytest.mark.mqtt311("3.3.1-5", "3.3.1-6", "3.3.1-7")
 def test_a_later_retained_message_replaces_the_earlier_one(connect, root, version):
     publisher = connect(version=version)
     for payload, qos in ((b"1", 0), (b"2", 2), (b"3", 1), (b"4", 0)):
@@ -39,7 +43,8 @@ def test_a_later_retained_message_replaces_the_earlier_one(connect, root, versio
         subscriber.expect_nothing()
 
 
-# [MQTT-3.3.1-8] (5.0) [MQTT-3.3.1-12] (3.1.1)
+@pytest.mark.mqtt5("3.3.1-8")
+@pytest.mark.mqtt311("3.3.1-12")
 @pytest.mark.parametrize("payload", [b"passing", b""])
 def test_ordinary_messages_leave_it_alone(connect, root, version, payload):
     publisher, subscriber = connect(version=version), connect(version=version)
@@ -51,7 +56,8 @@ def test_ordinary_messages_leave_it_alone(connect, root, version, payload):
     subscriber.expect_nothing()
 
 
-# [MQTT-3.3.1-6] [MQTT-3.3.1-7] (5.0) [MQTT-3.3.1-10] [MQTT-3.3.1-11] (3.1.1)
+@pytest.mark.mqtt5("3.3.1-6", "3.3.1-7")
+@pytest.mark.mqtt311("3.3.1-10", "3.3.1-11")
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_an_empty_message_deletes_it(connect, root, version, qos):
     publisher, present, later = connect(version=version), connect(version=version), connect(version=version)
@@ -64,7 +70,9 @@ def test_an_empty_message_deletes_it(connect, root, version, qos):
     later.expect_nothing()
 
 
-# [MQTT-3.3.1-6]: deleting what is not there is nothing special.
+# Deleting what is not there is nothing special.
+@pytest.mark.mqtt5("3.3.1-6")
+@pytest.mark.mqtt311("3.3.1-10")
 def test_deleting_nothing(connect, root, version):
     publisher, subscriber = connect(version=version), connect(version=version)
     subscriber.subscribe(root)
@@ -72,7 +80,9 @@ def test_deleting_nothing(connect, root, version):
     subscriber.expect_message(root, b"")
 
 
-# [MQTT-3.3.1-9]: each retained message that the filter matches, and no other.
+# Each retained message that the filter matches, and no other.
+@pytest.mark.mqtt5("3.3.1-9", "3.3.2-3")
+@pytest.mark.mqtt311("3.3.1-6", "3.3.2-3")
 @pytest.mark.parametrize(
     ("suffix", "expected"),
     [
@@ -99,9 +109,11 @@ def test_wildcards_find_retained_messages(connect, root, version, suffix, expect
     assert all(message.retain and message.qos == 1 for message in found)
 
 
-# [MQTT-4.7.2-1]: also retained messages below $ stay hidden from leading wildcards.
-def test_leading_wildcards_do_not_find_dollar_topics(connect, root):
-    publisher, subscriber = connect(), connect()
+# Also retained messages below $ stay hidden from leading wildcards.
+@pytest.mark.mqtt5("4.7.2-1")
+@pytest.mark.mqtt311("4.7.2-1")
+def test_leading_wildcards_do_not_find_dollar_topics(connect, root, version):
+    publisher, subscriber = connect(), connect(version=version)
     publisher.publish(f"${root}/x", b"hidden", retain=True)
     publisher.publish(f"{root}/x", b"seen", retain=True)
     subscriber.subscribe("#", f"+/{'x'}")
@@ -112,7 +124,9 @@ def test_leading_wildcards_do_not_find_dollar_topics(connect, root):
     publisher.publish(f"${root}/x", b"", retain=True)
 
 
-# [MQTT-3.8.4-3] (3.1.1) [MQTT-3.8.4-4] (5.0): subscribing again asks for the retained messages again.
+# Subscribing again asks for the retained messages again.
+@pytest.mark.mqtt5("3.8.4-4")
+@pytest.mark.mqtt311("3.8.4-3")
 def test_subscribing_again_sends_it_again(connect, root, version):
     connect(version=version).publish(root, b"kept", 1, retain=True)
     subscriber = connect(version=version)
@@ -122,7 +136,9 @@ def test_subscribing_again_sends_it_again(connect, root, version):
     subscriber.expect_nothing()
 
 
-# [MQTT-3.8.4-5] (5.0) [MQTT-3.8.4-4] (3.1.1): each filter of a packet is a subscription of its own.
+# Each filter of a packet is a subscription of its own.
+@pytest.mark.mqtt5("3.8.4-5")
+@pytest.mark.mqtt311("3.8.4-4")
 def test_each_filter_asks_for_its_retained_messages(connect, root, version):
     publisher, subscriber = connect(), connect(version=version)
     for name in ("a", "b"):
@@ -143,7 +159,7 @@ def test_it_outlives_its_publisher(connect, root, version, goodbye):
     subscriber.expect_message(root, b"kept", retain=True)
 
 
-# [MQTT-3.3.2-4] [MQTT-3.3.2-15] [MQTT-3.3.2-16] [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20]
+@pytest.mark.mqtt5("3.3.2-4", "3.3.2-15", "3.3.2-16", "3.3.2-17", "3.3.2-18", "3.3.2-20")
 def test_its_properties_are_kept(connect, root):
     given = {
         "payload_format_indicator": 1,
@@ -158,7 +174,8 @@ def test_its_properties_are_kept(connect, root):
     subscriber.expect_message(root, b"kept", qos=1, retain=True, properties=given)
 
 
-# [MQTT-3.3.1-5]: a message that came by a topic alias is kept under its topic.
+# A message that came by a topic alias is kept under its topic.
+@pytest.mark.mqtt5("3.3.1-5")
 def test_a_topic_alias_is_resolved_before_it_is_kept(connect, root):
     publisher, subscriber = connect(), connect()
     publisher.publish(root, b"1", properties={"topic_alias": 3})
@@ -167,15 +184,18 @@ def test_a_topic_alias_is_resolved_before_it_is_kept(connect, root):
     subscriber.expect_message(root, b"2", retain=True)
 
 
-# The DUP flag of the publisher is not kept [MQTT-3.3.1-3].
-def test_the_dup_flag_is_not_kept(connect, root):
-    publisher, subscriber = connect(), connect()
+# The DUP flag of the publisher is not kept.
+@pytest.mark.mqtt5("3.3.1-3")
+@pytest.mark.mqtt311("3.3.1-3")
+def test_the_dup_flag_is_not_kept(connect, root, version):
+    publisher, subscriber = connect(version=version), connect(version=version)
     publisher.publish(root, b"kept", 1, retain=True, dup=True)
     subscriber.subscribe(root, qos=1)
     subscriber.expect_message(root, b"kept", qos=1, retain=True, dup=False)
 
 
-# [MQTT-4.4.0-1]: a retained message on its way is sent again like any other, still marked as retained.
+# A retained message on its way is sent again like any other, still marked as retained.
+@pytest.mark.mqtt311("4.4.0-1", "3.3.1-8")
 def test_an_unacknowledged_retained_message_is_sent_again(connect, root):
     kept = {"clean": False, "version": V311}
     connect().publish(root, b"kept", 1, retain=True)
@@ -231,8 +251,9 @@ def test_too_many_retained_messages(broker_factory, connect, root):
     assert publisher.publish(f"{root}/3", b"3", 1, retain=True) == 0
 
 
-# [MQTT-3.3.1-12] [MQTT-3.3.1-9]: Retain As Published speaks of forwarding; what a new subscription brings is
-# marked as retained in either case.
+# Retain As Published speaks of forwarding; what a new subscription brings is marked as retained in either
+# case.
+@pytest.mark.mqtt5("3.3.1-9")
 @pytest.mark.parametrize("as_published", [True, False])
 def test_retain_as_published_does_not_change_it(connect, root, as_published):
     connect(version=V5).publish(root, b"kept", retain=True)

@@ -24,13 +24,15 @@ def leave(wire: Wire, *, goodbye: bool) -> None:
     wire.close()
 
 
-# [MQTT-3.1.2-6] (5.0) [MQTT-3.1.2-4] (3.1.1) [MQTT-3.2.2-3]
+@pytest.mark.mqtt5("3.1.2-6", "3.1.4-4", "3.2.2-3")
+@pytest.mark.mqtt311("3.1.2-4", "3.1.4-3", "3.2.2-3")
 @MODERN
 def test_a_session_that_is_not_there_is_new(connect, version):
     assert not connect(**keep(version)).connack.session_present
 
 
-# [MQTT-3.1.2-5] [MQTT-3.2.2-3] (5.0) [MQTT-3.1.2-4] [MQTT-3.2.2-2] (3.1.1) [MQTT-3.1.2-23]
+@pytest.mark.mqtt5("3.1.2-5", "3.1.2-23", "3.1.4-4", "3.2.2-3")
+@pytest.mark.mqtt311("3.1.2-4", "3.1.4-3", "3.2.2-2", "4.1.0-1")
 @pytest.mark.parametrize("goodbye", [True, False])
 @MODERN
 def test_a_session_is_resumed(connect, root, version, goodbye):
@@ -54,7 +56,8 @@ def test_version_31_sessions_are_resumed_without_saying_so(connect, root):
     wire.expect_message(root, b"x", qos=1)
 
 
-# [MQTT-3.1.2-4] [MQTT-3.2.2-2] (5.0) [MQTT-3.1.2-6] [MQTT-3.2.2-1] (3.1.1)
+@pytest.mark.mqtt5("3.1.2-4", "3.1.4-4", "3.2.2-2")
+@pytest.mark.mqtt311("3.1.2-6", "3.1.4-3", "3.2.2-1")
 def test_a_clean_start_discards_the_session(connect, root, version):
     wire = connect("a", **keep(version))
     wire.subscribe(root, qos=1)
@@ -67,7 +70,9 @@ def test_a_clean_start_discards_the_session(connect, root, version):
     wire.disconnect()
 
 
-# [MQTT-3.1.2-4]: what was in flight is gone as well.
+# What was in flight is gone as well.
+@pytest.mark.mqtt5("3.1.2-4", "3.1.4-4")
+@pytest.mark.mqtt311("3.1.2-6", "3.1.4-3")
 def test_a_clean_start_discards_messages_in_flight(connect, root, version):
     wire = connect("a", **keep(version))
     wire.subscribe(root, qos=2)
@@ -79,7 +84,9 @@ def test_a_clean_start_discards_messages_in_flight(connect, root, version):
     wire.expect_nothing()
 
 
-# [MQTT-3.1.2-6] (3.1.1) [MQTT-4.1.0-2] (5.0, without an expiry interval): ends with the connection.
+# 5.0 without an expiry interval: ends with the connection.
+@pytest.mark.mqtt5("4.1.0-2")
+@pytest.mark.mqtt311("3.1.2-6")
 @pytest.mark.parametrize("goodbye", [True, False])
 @MODERN
 def test_a_session_ends_with_its_connection(connect, root, version, goodbye):
@@ -100,7 +107,8 @@ def test_a_clean_start_can_begin_a_lasting_session(connect, root):
     assert connect("a", **keep(V5)).connack.session_present
 
 
-# [MQTT-3.1.2-5] (3.1.1) [MQTT-4.5.0-1] (both) [MQTT-4.6.0-5]
+@pytest.mark.mqtt5("3.1.2-23", "4.5.0-1", "4.6.0-5")
+@pytest.mark.mqtt311("3.1.2-4", "3.1.2-5", "4.5.0-1", "4.6.0-6")
 @pytest.mark.parametrize("goodbye", [True, False])
 def test_messages_wait_for_an_absent_client(connect, root, version, goodbye):
     wire, publisher = connect("a", **keep(version)), connect()
@@ -118,6 +126,8 @@ def test_messages_wait_for_an_absent_client(connect, root, version, goodbye):
 
 
 # The queue survives visits in which the client acknowledges only part of it.
+@pytest.mark.mqtt5("3.1.2-5", "4.4.0-1")
+@pytest.mark.mqtt311("3.1.2-4", "4.4.0-1")
 def test_a_queue_is_read_in_several_visits(connect, root, version):
     wire, publisher = connect("a", **keep(version)), connect()
     wire.subscribe(root, qos=1)
@@ -135,7 +145,8 @@ def test_a_queue_is_read_in_several_visits(connect, root, version):
     connect("a", **keep(version)).expect_nothing()
 
 
-# [MQTT-3.1.2-23]: subscriptions come back with their options and identifiers.
+# Subscriptions come back with their options and identifiers.
+@pytest.mark.mqtt5("3.1.2-5", "3.1.2-23")
 def test_subscription_options_are_kept(connect, root):
     wire = connect("a", **keep(V5))
     wire.subscribe(subscription(f"{root}/own", 1, no_local=True), subscription_identifier=7)
@@ -167,7 +178,8 @@ def test_a_session_is_resumed_in_another_version(connect, root, before, after):
     assert not message.dup
 
 
-# [MQTT-4.1.0-2] [MQTT-3.1.2-23]: there for a moment, gone after its time.
+# There for a moment, gone after its time.
+@pytest.mark.mqtt5("3.1.2-23", "4.1.0-2")
 @pytest.mark.parametrize("goodbye", [True, False])
 def test_a_session_expires(connect, root, goodbye):
     wire = connect("a", **keep(V5, 1))
@@ -183,7 +195,8 @@ def test_a_session_expires(connect, root, goodbye):
     wire.expect_nothing()
 
 
-# [MQTT-4.1.0-1]: the interval runs from the end of the connection, and starts anew with each.
+# The interval runs from the end of the connection, and starts anew with each.
+@pytest.mark.mqtt5("4.1.0-1")
 def test_a_session_does_not_expire_while_connected(connect, root):
     wire = connect("a", **keep(V5, 1))
     time.sleep(1.3)
@@ -195,7 +208,31 @@ def test_a_session_does_not_expire_while_connected(connect, root):
     wire.ping()
 
 
+# The session of a client that is connected does not end before its connection, however old it is.
+@pytest.mark.mqtt5("4.1.0-1")
+@pytest.mark.mqtt311("4.1.0-1", "4.1.0-2")
+@pytest.mark.settings
+@pytest.mark.parametrize("clean", [True, False])
+@MODERN
+def test_a_session_lasts_as_long_as_its_connection(broker_factory, connect, root, version, clean):
+    broker = broker_factory({"limits.max_session_expiry": 1})
+    wire = connect("a", to=broker, **{**keep(version, 1), "clean": clean})
+    wire.subscribe(root, qos=1)
+    connect(to=broker).publish(root, b"1", 1)
+    first = wire.expect(Publish(root, b"1", 1))
+    wire.expect_nothing(1.4)
+    connect(to=broker).publish(root, b"2", 1)
+    wire.expect_message(root, b"2", qos=1)
+    if not clean:
+        wire.close()
+        wire = connect("a", to=broker, **keep(version, 1))
+        assert wire.connack.session_present
+        again = wire.expect(Publish(root, b"1", 1, dup=True))
+        assert again.id == first.id
+
+
 # Section 3.1.2.11.2: 0xFFFFFFFF is for ever; the largest other value is no overflow.
+@pytest.mark.mqtt5("3.1.2-23")
 @pytest.mark.parametrize("expiry", [0xFFFFFFFF, 0xFFFFFFFE, 0x80000000])
 def test_a_session_that_never_expires(connect, root, expiry):
     wire = connect("a", **keep(V5, expiry))
@@ -210,6 +247,7 @@ def test_a_session_that_never_expires(connect, root, expiry):
 
 
 # Section 3.14.2.2.2: DISCONNECT can shorten, lengthen or end the life of the session.
+@pytest.mark.mqtt5("3.1.2-23", "4.1.0-2")
 @pytest.mark.parametrize(
     ("first", "last", "wait", "present"),
     [
@@ -271,7 +309,9 @@ def test_the_limit_holds_for_every_session(broker_factory, connect):
         assert not connect(name, to=broker, **keep(version)).connack.session_present
 
 
-# [MQTT-3.1.4-3] (5.0) [MQTT-3.1.4-2] (3.1.1): whoever holds the identifier goes, told so in version 5.
+# Whoever holds the identifier goes, told so in version 5.
+@pytest.mark.mqtt5("3.1.4-3", "3.14.2-1", "3.14.2-2", "3.14.4-1", "3.14.4-2")
+@pytest.mark.mqtt311("3.1.4-2")
 @pytest.mark.parametrize("newcomer", [V31, V311, V5])
 def test_a_takeover_closes_the_old_connection(connect, version, newcomer):
     old = connect("a", version=version)
@@ -280,7 +320,9 @@ def test_a_takeover_closes_the_old_connection(connect, version, newcomer):
     new.ping()
 
 
-# [MQTT-3.1.2-5]: the new connection goes on with the session, and with what was in flight.
+# The new connection goes on with the session, and with what was in flight.
+@pytest.mark.mqtt5("3.1.2-5", "3.1.4-3")
+@pytest.mark.mqtt311("3.1.2-4", "3.1.4-2")
 def test_a_takeover_goes_on_with_the_session(connect, root, version):
     old, publisher = connect("a", **keep(version)), connect()
     old.subscribe(root, qos=1)
@@ -294,7 +336,9 @@ def test_a_takeover_goes_on_with_the_session(connect, root, version):
     new.expect(Publish(root, b"2", 1))
 
 
-# [MQTT-3.1.2-6] (3.1.1); 5.0 section 3.1.4: a session without expiry interval ends on the takeover.
+# 5.0 section 3.1.4: a session without expiry interval ends on the takeover.
+@pytest.mark.mqtt5("4.1.0-2")
+@pytest.mark.mqtt311("3.1.2-6")
 @MODERN
 def test_a_takeover_of_a_session_that_ends_with_its_connection(connect, root, version):
     old = connect("a", version=version, clean=True)
@@ -305,7 +349,9 @@ def test_a_takeover_of_a_session_that_ends_with_its_connection(connect, root, ve
     new.expect_nothing()
 
 
-# [MQTT-3.1.4-3]: after a rush of takeovers one connection is left, and it works.
+# After a rush of takeovers one connection is left, and it works.
+@pytest.mark.mqtt5("3.1.4-3")
+@pytest.mark.mqtt311("3.1.4-2")
 def test_many_takeovers(connect, root, version):
     wires = [connect("a", **keep(version)) for _ in range(20)]
     for wire in wires[:-1]:

@@ -55,7 +55,8 @@ def test_a_group_is_its_name_and_its_filter(connect, root):
     two.expect_message(f"{root}/x", b"x")
 
 
-# [MQTT-4.7.1-1] [MQTT-4.7.1-2]: the filter inside matches like any other.
+# The filter inside matches like any other.
+@pytest.mark.mqtt5("4.7.1-1", "4.7.1-2")
 @pytest.mark.parametrize("suffix", ["#", "+/b", "a/+", "a/b"])
 def test_wildcards_in_a_shared_filter(connect, root, suffix):
     wire, publisher = connect(), connect()
@@ -66,7 +67,7 @@ def test_wildcards_in_a_shared_filter(connect, root, suffix):
     wire.expect_nothing()
 
 
-# [MQTT-4.8.2-3]
+@pytest.mark.mqtt5("4.8.2-3")
 @pytest.mark.parametrize("granted", [0, 1, 2])
 def test_the_granted_quality_holds(connect, root, granted):
     wire = connect()
@@ -86,7 +87,8 @@ def test_no_retained_messages_for_a_new_member(connect, root, handling):
     wire.expect_message(root, b"new", retain=False)
 
 
-# [MQTT-4.8.2-1] [MQTT-4.8.2-2]: the choice: refused like any invalid filter, and the connection stays.
+# The choice: refused like any invalid filter, and the connection stays.
+@pytest.mark.mqtt5("4.8.2-1", "4.8.2-2")
 @pytest.mark.choice
 @pytest.mark.parametrize(
     "name", ["$share/", "$share/g", "$share/g/", "$share//a", "$share/g+/a", "$share/#/a", "$share/g/a#"]
@@ -98,7 +100,7 @@ def test_invalid_shared_filters(connect, root, version, name):
     wire.expect(Suback(1, [0x8F if version == V5 else 0x80, 0]))
 
 
-# [MQTT-3.3.4-3]
+@pytest.mark.mqtt5("3.3.4-3")
 def test_subscription_identifiers(connect, root):
     wire = connect()
     wire.subscribe(f"$share/group/{root}", subscription_identifier=42)
@@ -106,7 +108,19 @@ def test_subscription_identifiers(connect, root):
     wire.expect_message(root, b"x", properties={"subscription_identifier": [42]})
 
 
-# [MQTT-3.3.1-13] for members.
+# A shared and an ordinary subscription of the same client bring a copy each, with their own identifiers.
+@pytest.mark.mqtt5("3.3.4-3", "3.3.4-5")
+def test_each_copy_has_the_identifier_of_its_subscription(connect, root):
+    wire = connect()
+    wire.subscribe(f"$share/group/{root}", subscription_identifier=1)
+    wire.subscribe(f"{root}/#", subscription_identifier=2)
+    connect().publish(root, b"x")
+    copies = wire.drain()
+    assert [copy.payload for copy in copies] == [b"x", b"x"]
+    assert sorted(dict(copy.properties)["subscription_identifier"] for copy in copies) == [[1], [2]]
+
+
+@pytest.mark.mqtt5("3.3.1-13")
 def test_retain_as_published(connect, root):
     wire = connect()
     wire.subscribe(subscription(f"$share/group/{root}", retain_as_published=True))
@@ -114,7 +128,8 @@ def test_retain_as_published(connect, root):
     wire.expect_message(root, b"x", retain=True)
 
 
-# [MQTT-3.10.4-1] [MQTT-3.10.4-2]: the plain filter does not name the shared subscription.
+# The plain filter does not name the shared subscription.
+@pytest.mark.mqtt5("3.10.4-1", "3.10.4-2")
 def test_unsubscribing_a_member(connect, root):
     one, two, publisher = connect(), connect(), connect()
     for wire in (one, two):
@@ -141,7 +156,8 @@ def test_present_members_come_first(connect, root):
     connect("away", **SESSION).expect_nothing()
 
 
-# [MQTT-4.5.0-1]: with everybody away the messages wait in the sessions, each in one.
+# With everybody away the messages wait in the sessions, each in one.
+@pytest.mark.mqtt5("4.5.0-1")
 def test_messages_wait_for_absent_members(connect, root):
     for name in ("one", "two"):
         wire = connect(name, **SESSION)
@@ -169,7 +185,8 @@ def test_the_group_goes_on_without_a_member(connect, root, goodbye):
     assert payloads(two) == [b"%d" % number for number in range(6)]
 
 
-# [MQTT-4.8.2-4]: the member that has begun to receive a QoS 2 message finishes it when it comes back.
+# The member that has begun to receive a QoS 2 message finishes it when it comes back.
+@pytest.mark.mqtt5("4.8.2-4")
 def test_a_qos_2_message_waits_for_its_member(connect, root):
     one = connect("one", **SESSION)
     one.subscribe(f"$share/group/{root}", qos=2)
@@ -185,7 +202,8 @@ def test_a_qos_2_message_waits_for_its_member(connect, root):
     two.expect_nothing()
 
 
-# [MQTT-4.8.2-5]: if its session ends instead, nobody else gets the QoS 2 message.
+# If its session ends instead, nobody else gets the QoS 2 message.
+@pytest.mark.mqtt5("4.8.2-5")
 @pytest.mark.parametrize("received", [True, False])
 def test_a_qos_2_message_ends_with_the_session(connect, root, received):
     one = connect("one", **SESSION)
@@ -202,7 +220,7 @@ def test_a_qos_2_message_ends_with_the_session(connect, root, received):
     two.expect_nothing()
 
 
-# [MQTT-4.8.2-6]
+@pytest.mark.mqtt5("4.8.2-6", "4.4.0-2")
 @pytest.mark.parametrize("qos", [1, 2])
 def test_a_refused_message_is_nobody_elses(connect, root, qos):
     one, two = connect("one", **SESSION), connect("two", **SESSION)

@@ -19,7 +19,7 @@ def resolve(messages: list[Publish], known: dict[int, str], highest: int) -> lis
     out = []
     for message in messages:
         number: Any = dict(message.properties).get("topic_alias")
-        assert number is None or 1 <= number <= highest, "alias above the client's maximum [MQTT-3.3.2-11]"
+        assert number is None or 1 <= number <= highest, "alias above the client's maximum"
         if message.topic and number:
             known[number] = str(message.topic)
         assert message.topic or number in known, "an alias that the server has not defined"
@@ -55,7 +55,8 @@ def test_a_client_uses_aliases(connect, root, qos):
         subscriber.expect_message(f"{root}/{name}", payload, qos=qos)
 
 
-# [MQTT-3.3.2-12]: every value up to the announced maximum.
+# Every value up to the announced maximum.
+@pytest.mark.mqtt5("3.3.2-12")
 def test_every_alias_up_to_the_maximum(connect, root):
     subscriber, publisher = connect(), connect()
     subscriber.subscribe(f"{root}/#")
@@ -69,7 +70,8 @@ def test_every_alias_up_to_the_maximum(connect, root):
     assert [message.topic for message in subscriber.drain()] == expected
 
 
-# [MQTT-3.3.2-8] [MQTT-3.3.2-9], section 3.3.2.3.4: 0x94 for a wrong value, 0x82 for an unknown one.
+# Section 3.3.2.3.4: 0x94 for a wrong value, 0x82 for an unknown one.
+@pytest.mark.mqtt5("3.3.2-8", "3.3.2-9", "3.2.2-17")
 @pytest.mark.parametrize(
     ("topic", "number", "code"),
     [
@@ -92,13 +94,14 @@ def test_invalid_aliases(connect, root, topic, number, code):
 
 
 # Section 3.3.2.1: neither topic nor alias.
+@pytest.mark.mqtt5("4.7.3-1")
 def test_no_topic_and_no_alias(connect):
     publisher = connect()
     publisher.send(Publish("", b"x"))
     publisher.expect_closed(Disconnect(0x82))
 
 
-# [MQTT-3.3.2-7]
+@pytest.mark.mqtt5("3.3.2-7")
 def test_aliases_end_with_the_connection(connect, root):
     session = {"clean": False, "properties": {"session_expiry_interval": 60}}
     publisher = connect("a", **session)
@@ -110,7 +113,8 @@ def test_aliases_end_with_the_connection(connect, root):
     publisher.expect_closed(Disconnect(0x82))
 
 
-# [MQTT-3.2.2-18]: none announced, none accepted.
+# None announced, none accepted.
+@pytest.mark.mqtt5("3.2.2-18")
 @pytest.mark.settings
 def test_a_server_without_aliases(broker_factory, connect, root):
     broker = broker_factory({"limits.topic_alias_maximum": 0})
@@ -127,7 +131,8 @@ def publish_rounds(publisher: Wire, topics: list[str], *, rounds: int = 4) -> li
     return sent
 
 
-# [MQTT-3.1.2-26] [MQTT-3.3.2-11]; the choice: this server uses the aliases that it is given.
+# The choice: this server uses the aliases that it is given.
+@pytest.mark.mqtt5("3.1.2-26", "3.3.2-8", "3.3.2-11")
 @pytest.mark.parametrize("highest", [1, 2, 100])
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.choice
@@ -140,7 +145,7 @@ def test_the_server_uses_aliases(connect, root, highest, qos):
     assert [message for message in messages if not message.topic], "no message came with an alias alone"
 
 
-# [MQTT-3.1.2-27]
+@pytest.mark.mqtt5("3.1.2-27")
 @pytest.mark.parametrize("announced", [{}, {"topic_alias_maximum": 0}], ids=["absent", "zero"])
 def test_no_aliases_for_a_client_that_wants_none(connect, root, announced):
     subscriber, publisher = connect(properties=announced), connect()
@@ -160,7 +165,8 @@ def test_the_publishers_alias_is_not_passed_on(connect, root):
     assert resolve(subscriber.drain(), {}, 2) == [(f"{root}/a", b"x")] * 2
 
 
-# [MQTT-3.3.2-7] [MQTT-4.4.0-1]: what is sent again names its topic anew, also for a smaller maximum.
+# What is sent again names its topic anew, also for a smaller maximum.
+@pytest.mark.mqtt5("3.3.2-7", "4.4.0-1")
 @pytest.mark.parametrize("then", [10, 1, 0])
 def test_repeated_messages_define_their_aliases_anew(connect, root, then):
     session = {"session_expiry_interval": 60}
@@ -176,7 +182,7 @@ def test_repeated_messages_define_their_aliases_anew(connect, root, then):
     assert resolve(subscriber.drain(), {}, then) == sent
 
 
-# [MQTT-3.1.2-26] for messages that waited.
+@pytest.mark.mqtt5("3.1.2-26", "3.3.2-11")
 def test_queued_messages_and_aliases(connect, root):
     session = {"clean": False, "properties": {"session_expiry_interval": 60, "topic_alias_maximum": 3}}
     subscriber = connect("a", **session)

@@ -86,7 +86,7 @@ def test_name_and_level_belong_together(dial, root, name, level):
     wire.expect_closed(Connack(1))
 
 
-# [MQTT-3.1.3-1]: a will, with every field of the CONNECT present.
+# A will, with every field of the CONNECT present.
 def test_a_full_connect(connect, dial, root):
     watcher = connect(version=V31)
     watcher.subscribe(f"{root}/will", qos=2)

@@ -17,7 +17,8 @@ def watcher(connect, root):
     return wire
 
 
-# [MQTT-3.1.2-8] [MQTT-3.1.2-7] [MQTT-3.1.2-12] (5.0) [MQTT-3.1.2-9] [MQTT-3.1.2-14] (3.1.1)
+@pytest.mark.mqtt5("3.1.2-7", "3.1.2-8", "3.1.2-9", "3.1.2-12")
+@pytest.mark.mqtt311("3.1.2-8", "3.1.2-9", "3.1.2-14")
 @pytest.mark.parametrize("qos", [0, 1, 2])
 @pytest.mark.parametrize("reset", [False, True], ids=["FIN", "RST"])
 def test_a_lost_connection_publishes_the_will(connect, watcher, root, version, qos, reset):
@@ -31,20 +32,22 @@ def test_a_lost_connection_publishes_the_will(connect, watcher, root, version, q
     watcher.expect_nothing()
 
 
-# [MQTT-3.1.2-10] [MQTT-3.14.4-3] (both)
+@pytest.mark.mqtt5("3.1.2-8", "3.1.2-10", "3.14.4-3")
+@pytest.mark.mqtt311("3.1.2-8", "3.1.2-10", "3.14.4-3")
 def test_a_normal_disconnect_deletes_the_will(connect, watcher, root, version):
     client = connect(version=version, will=Will(f"{root}/will", b"gone"))
     client.disconnect()
     watcher.expect_nothing(0.1)
 
 
-# [MQTT-3.1.2-12] (3.1.1)
+@pytest.mark.mqtt311("3.1.2-12")
 def test_no_will_no_message(connect, watcher, version):
     connect(version=version).close()
     watcher.expect_nothing(0.1)
 
 
-# [MQTT-3.14.4-3]: only reason 0x00 deletes the will; 0x04 asks for it, and so does any other.
+# Only reason 0x00 deletes the will; 0x04 asks for it, and so does any other.
+@pytest.mark.mqtt5("3.1.2-8", "3.14.4-3")
 @pytest.mark.parametrize("code", [0x04, 0x80, 0x81, 0x83, 0x97])
 def test_a_disconnect_with_another_reason_publishes_the_will(connect, watcher, root, code):
     client = connect(will=Will(f"{root}/will", b"gone", 1))
@@ -52,7 +55,9 @@ def test_a_disconnect_with_another_reason_publishes_the_will(connect, watcher, r
     watcher.expect_message(f"{root}/will", b"gone", qos=1)
 
 
-# [MQTT-3.1.2-8]: the server closes the connection because of an error.
+# The server closes the connection because of an error.
+@pytest.mark.mqtt5("3.1.2-8")
+@pytest.mark.mqtt311("3.1.2-8")
 @pytest.mark.parametrize("version", [V31, V311, V5])
 def test_a_protocol_error_publishes_the_will(connect, watcher, root, version):
     client = connect(version=version, will=Will(f"{root}/will", b"gone"))
@@ -61,7 +66,8 @@ def test_a_protocol_error_publishes_the_will(connect, watcher, root, version):
     watcher.expect_message(f"{root}/will", b"gone")
 
 
-# [MQTT-3.1.2-15] (5.0) [MQTT-3.1.2-17] (3.1.1)
+@pytest.mark.mqtt5("3.1.2-15")
+@pytest.mark.mqtt311("3.1.2-17")
 def test_a_retained_will(connect, watcher, root, version):
     connect(version=version, will=Will(f"{root}/will", b"gone", 1, retain=True)).close()
     watcher.expect_message(f"{root}/will", b"gone", qos=1, retain=False)
@@ -70,7 +76,8 @@ def test_a_retained_will(connect, watcher, root, version):
     later.expect_message(f"{root}/will", b"gone", qos=1, retain=True)
 
 
-# [MQTT-3.1.2-14] (5.0) [MQTT-3.1.2-16] (3.1.1)
+@pytest.mark.mqtt5("3.1.2-14")
+@pytest.mark.mqtt311("3.1.2-16")
 def test_a_will_is_not_retained_unless_asked(connect, watcher, root, version):
     connect(version=version, will=Will(f"{root}/will", b"gone", 1)).close()
     watcher.expect_message(f"{root}/will", b"gone", qos=1)
@@ -79,7 +86,9 @@ def test_a_will_is_not_retained_unless_asked(connect, watcher, root, version):
     later.expect_nothing()
 
 
-# [MQTT-3.3.1-6] for wills: an empty retained will deletes the retained message.
+# An empty retained will deletes the retained message.
+@pytest.mark.mqtt5("3.1.2-15", "3.3.1-6", "3.3.1-7")
+@pytest.mark.mqtt311("3.1.2-17", "3.3.1-10", "3.3.1-11")
 def test_an_empty_retained_will_deletes(connect, watcher, root, version):
     connect().publish(f"{root}/will", b"online", 1, retain=True)
     watcher.expect_message(f"{root}/will", b"online", qos=1)
@@ -90,7 +99,8 @@ def test_an_empty_retained_will_deletes(connect, watcher, root, version):
     later.expect_nothing()
 
 
-# [MQTT-3.1.3-10], and the other properties of the message; the delay is not one of them.
+# All properties of the message are passed on; the delay is not one of them.
+@pytest.mark.mqtt5("3.1.2-9", "3.1.3-10")
 def test_will_properties(connect, watcher, root):
     given = {
         "payload_format_indicator": 1,
@@ -114,7 +124,8 @@ def test_will_expiry_counts_from_its_publication(connect, watcher, root):
     assert message.properties["message_expiry_interval"] in (99, 100)  # type: ignore[call-overload]
 
 
-# [MQTT-3.1.2-10]: once published it is gone from the session.
+# Once published it is gone from the session.
+@pytest.mark.mqtt5("3.1.2-10")
 def test_a_will_is_published_once(connect, watcher, root):
     session = {"clean": False, "properties": {"session_expiry_interval": 60}}
     connect("client", will=Will(f"{root}/will", b"gone"), **session).close()
@@ -123,7 +134,9 @@ def test_a_will_is_published_once(connect, watcher, root):
     watcher.expect_nothing(0.1)
 
 
-# [MQTT-3.1.2-7]: each CONNECT brings its own will.
+# Each CONNECT brings its own will.
+@pytest.mark.mqtt5("3.1.2-7", "3.1.2-10")
+@pytest.mark.mqtt311("3.1.2-8", "3.1.2-10")
 def test_the_last_will_counts(connect, watcher, root, version):
     client = connect("client", version=version, will=Will(f"{root}/old", b"old"))
     client.disconnect()
@@ -132,7 +145,9 @@ def test_the_last_will_counts(connect, watcher, root, version):
     watcher.expect_nothing()
 
 
-# [MQTT-3.1.2-8] [MQTT-3.1.4-3]: the choice in every version: the old connection ended, its will is said.
+# The choice in every version: the old connection ended, its will is said.
+@pytest.mark.mqtt5("3.1.2-8")
+@pytest.mark.mqtt311("3.1.2-8")
 def test_a_takeover_publishes_the_will(connect, watcher, root, version):
     old = connect("client", version=version, will=Will(f"{root}/old", b"old"))
     new = connect("client", version=version, will=Will(f"{root}/new", b"new"))
@@ -143,11 +158,12 @@ def test_a_takeover_publishes_the_will(connect, watcher, root, version):
 
 
 # Section 3.1.4 of 5.0: whether a takeover says the will depends on its delay and on the end of the session.
+@pytest.mark.mqtt5("3.1.2-8", "3.1.3-9")
 @pytest.mark.parametrize(
     ("delay", "expiry", "clean", "published"),
     [
         (0, 60, False, True),  # no delay
-        (60, 60, False, False),  # [MQTT-3.1.3-9]: the session goes on before the delay has passed
+        (60, 60, False, False),  # the session goes on before the delay has passed
         (60, 60, True, True),  # the session ends, and with it the delay
         (60, 0, False, True),  # so it does without an expiry interval
     ],
@@ -162,7 +178,8 @@ def test_a_takeover_and_the_delay(connect, watcher, root, delay, expiry, clean, 
     watcher.expect_nothing(0.1)
 
 
-# [MQTT-3.1.2-8] [MQTT-3.1.3-9]: one client comes back in time, the other does not.
+# One client comes back in time, the other does not.
+@pytest.mark.mqtt5("3.1.2-8", "3.1.3-9")
 def test_the_delay(connect, watcher, root):
     session = {"clean": False, "properties": {"session_expiry_interval": 60}}
     for name in ("absent", "back"):
@@ -176,7 +193,8 @@ def test_the_delay(connect, watcher, root):
     watcher.expect_nothing(0.4)
 
 
-# [MQTT-3.1.2-8]: the session ends before the delay does: at once, or after its expiry interval.
+# The session ends before the delay does: at once, or after its expiry interval.
+@pytest.mark.mqtt5("3.1.2-8")
 @pytest.mark.parametrize(("expiry", "earliest"), [(0, 0.0), (1, 0.8)])
 def test_the_end_of_the_session_ends_the_delay(connect, watcher, root, expiry, earliest):
     will = Will(f"{root}/will", b"gone", 1, properties={"will_delay_interval": 60})
@@ -186,14 +204,16 @@ def test_the_end_of_the_session_ends_the_delay(connect, watcher, root, expiry, e
     assert time.monotonic() - begun >= earliest
 
 
-# [MQTT-3.1.2-8] with a DISCONNECT that ends the session.
+# With a DISCONNECT that ends the session.
+@pytest.mark.mqtt5("3.1.2-8")
 def test_a_disconnect_that_ends_the_session_ends_the_delay(connect, watcher, root):
     will = Will(f"{root}/will", b"gone", 1, properties={"will_delay_interval": 60})
     connect(will=will, properties={"session_expiry_interval": 60}).disconnect(0x04, session_expiry_interval=0)
     watcher.expect_message(f"{root}/will", b"gone", qos=1)
 
 
-# [MQTT-3.1.2-4] [MQTT-3.1.2-8]: Clean Start ends the old session while its will waits.
+# Clean Start ends the old session while its will waits.
+@pytest.mark.mqtt5("3.1.2-4", "3.1.2-8")
 def test_a_clean_start_ends_the_delay(connect, watcher, root):
     will = Will(f"{root}/will", b"gone", 1, properties={"will_delay_interval": 60})
     connect("client", will=will, properties={"session_expiry_interval": 60}).close()
@@ -202,7 +222,8 @@ def test_a_clean_start_ends_the_delay(connect, watcher, root):
     watcher.expect_message(f"{root}/will", b"gone", qos=1)
 
 
-# [MQTT-3.14.4-3]: a normal DISCONNECT deletes a delayed will too.
+# A normal DISCONNECT deletes a delayed will too.
+@pytest.mark.mqtt5("3.1.2-10", "3.14.4-3")
 def test_a_normal_disconnect_deletes_a_delayed_will(connect, watcher, root):
     will = Will(f"{root}/will", b"gone", 1, properties={"will_delay_interval": 0})
     connect(will=will, properties={"session_expiry_interval": 60}).disconnect()
@@ -211,7 +232,8 @@ def test_a_normal_disconnect_deletes_a_delayed_will(connect, watcher, root):
     watcher.expect_nothing(1.3)
 
 
-# A rejected CONNECT leaves no will behind (3.1.1 section 3.1.2.5: only if the connect request is accepted).
+# A rejected CONNECT leaves no will behind (3.1.1 section 3.1.2.5).
+@pytest.mark.mqtt311("3.1.2-8")
 def test_a_rejected_connect_has_no_will(dial, watcher, root):
     wire = dial(V311)
     wire.send(
@@ -224,7 +246,8 @@ def test_a_rejected_connect_has_no_will(dial, watcher, root):
     watcher.expect_nothing(0.05)
 
 
-# [MQTT-3.1.2-5] (3.1.1) [MQTT-4.5.0-1]: a will reaches sessions that are away.
+# A will reaches sessions that are away.
+@pytest.mark.mqtt311("3.1.2-5", "4.5.0-1")
 def test_a_will_is_queued_for_absent_sessions(connect, root):
     session = {"clean": False, "version": V311}
     away = connect("away", **session)

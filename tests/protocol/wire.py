@@ -94,7 +94,10 @@ class Wire:
     def send(self, *packets: Packet | bytes) -> None:
         """Everything in one write."""
         self._socket.settimeout(self.deadline)
-        self._socket.sendall(b"".join(p if isinstance(p, bytes) else p.encode(self.version) for p in packets))
+        self._write(b"".join(p if isinstance(p, bytes) else p.encode(self.version) for p in packets))
+
+    def _write(self, data: bytes) -> None:
+        self._socket.sendall(data)
 
     def next_id(self) -> int:
         self._ids += 1
@@ -114,6 +117,8 @@ class Wire:
             length |= (digit & 0x7F) << 7 * size
             size += 1
             if digit < 0x80:
+                if size > 1 and not digit:
+                    raise ServerError("a Remaining Length longer than needed [MQTT-1.5.5-1]")
                 break
             if size == 4:
                 raise ServerError("a Remaining Length of more than four bytes")
@@ -129,7 +134,7 @@ class Wire:
             # One short wait even when the time is over, so that what has arrived already is always seen.
             self._socket.settimeout(max(end - time.monotonic(), 0.001))
             try:
-                chunk = self._socket.recv(1 << 20)
+                chunk = self._chunk()
             except TimeoutError:
                 raise Late(
                     f"nothing more before the deadline; so far {bytes(self._received[:40])!r}"
@@ -140,6 +145,16 @@ class Wire:
                 raise Closed(f"the server closed the connection; unread {bytes(self._received[:40])!r}")
             self._received += chunk
         return bytes(self._received[start : start + count])
+
+    def _chunk(self) -> bytes:
+        """What has arrived, or nothing if it was the end."""
+        return self._socket.recv(1 << 20)
+
+    def expect_bytes(self, expected: bytes) -> None:
+        """The next bytes, for what a packet's fields do not tell."""
+        got = self._bytes(0, len(expected), time.monotonic() + self.deadline)
+        assert got == expected, f"expected {expected!r}, got {bytes(self._received)!r}"
+        del self._received[: len(expected)]
 
     def expect(self, expected: P, timeout: float | None = None) -> P:
         """The next packet, which must equal the expected one in every field."""

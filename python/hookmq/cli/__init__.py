@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 from hookmq.errors import HookMQError, render
 
-from . import check, dev, publish, run, subscribe, version
+from . import acl, check, dev, publish, run, subscribe, users, version
 from .usage import EXIT_USAGE, UsageError
 
 __all__ = ["main"]
@@ -75,7 +75,7 @@ def _dispatch(arguments: list[str]) -> int:
         parser.print_help()
         return EXIT_USAGE
     mains: dict[str, Callable[[argparse.Namespace], int]] = {
-        module.NAME: module.main for module in (run, dev, check, version)
+        module.NAME: module.main for module in (run, dev, check, users, acl, version)
     }
     return mains[options.command](options)
 
@@ -94,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
-    version.configure(_add(commands, version.NAME, version.SUMMARY))
+    for command in (users, acl, version):
+        command.configure(_add(commands, command.NAME, command.SUMMARY))
     return parser
 
 

@@ -20,7 +20,7 @@ DATA_DIR = "hookmq-data"
 # Flag, its value's name, its key in the configuration, its meaning. A value of None: the flag takes none.
 _FLAGS = (
     ("--host", "HOST", "host", "address to listen on (127.0.0.1)"),
-    ("--port", "PORT", "port", "MQTT port, 0 picks a free one (1883)"),
+    ("--port", "PORT", "port", "MQTT port, 0 picks a free one, off serves none (1883)"),
     ("--http-port", "PORT", "http_port", "HTTP port, 0 picks a free one, off serves none (8080)"),
     ("--data-dir", "DIRECTORY", "data_dir", f"where data is kept ({DATA_DIR})"),
     ("--config", "FILE", "config", "configuration file (hookmq.toml, if it is there)"),

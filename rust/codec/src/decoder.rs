@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 
 use crate::frame::FixedHeader;
+use crate::wire::Reader;
 use crate::{Connect, DecodeError, Packet, PacketType, Version};
 
 /// Cuts a byte stream into packets. It keeps no bytes itself: what is not a whole packet yet stays in the
@@ -11,12 +12,19 @@ use crate::{Connect, DecodeError, Packet, PacketType, Version};
 pub struct Decoder {
     version: Version,
     max_packet_size: usize,
+    max_user_property_bytes: usize,
 }
 
 impl Decoder {
     /// A decoder for a stream of this version that refuses packets of more than `max_packet_size` bytes.
     pub const fn new(version: Version, max_packet_size: usize) -> Self {
-        Self { version, max_packet_size }
+        Self { version, max_packet_size, max_user_property_bytes: usize::MAX }
+    }
+
+    /// Refuses packets with more bytes of User Properties.
+    #[must_use]
+    pub const fn with_user_properties(self, max_user_property_bytes: usize) -> Self {
+        Self { max_user_property_bytes, ..self }
     }
 
     /// The version in which packets are read; a CONNECT sets it, even one that is refused.
@@ -45,6 +53,7 @@ impl Decoder {
         if header.packet_type == PacketType::Connect {
             self.version = Connect::version_hint(&body);
         }
-        Packet::decode(header, body, self.version).map(Some)
+        let reader = Reader::within(body, self.max_user_property_bytes);
+        Packet::read(header, reader, self.version).map(Some)
     }
 }

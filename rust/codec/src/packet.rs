@@ -120,11 +120,15 @@ impl Packet {
     /// Reads the packet behind `header`. `body` holds exactly the bytes of Remaining Length; strings and
     /// payloads share its memory. CONNECT says its version itself, for all others it is `version`.
     pub fn decode(header: FixedHeader, body: Bytes, version: Version) -> Result<Self, DecodeError> {
+        Self::read(header, Reader::new(body), version)
+    }
+
+    /// The same from a reader, which may have bounds.
+    pub fn read(header: FixedHeader, mut reader: Reader, version: Version) -> Result<Self, DecodeError> {
         let kind = header.packet_type;
         if kind == PacketType::Publish {
-            return Publish::decode(header.flags, Reader::new(body), version).map(Self::Publish);
+            return Publish::decode(header.flags, reader, version).map(Self::Publish);
         }
-        let mut reader = Reader::new(body);
         let packet = match kind {
             PacketType::Connect => Self::Connect(Box::new(Connect::decode(&mut reader)?)),
             PacketType::ConnAck => Self::ConnAck(ConnAck::decode(&mut reader, version)?),

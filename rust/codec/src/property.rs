@@ -136,6 +136,9 @@ pub enum Value {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties(Vec<(PropertyId, Value)>);
 
+const TOO_MANY: DecodeError =
+    DecodeError::new(ReasonCode::QuotaExceeded, "too many bytes of User Properties");
+
 impl Properties {
     /// No properties.
     pub const fn new() -> Self {
@@ -148,7 +151,9 @@ impl Properties {
         if length == 0 {
             return Ok(Self::new());
         }
-        let mut reader = Reader::new(reader.take(length)?);
+        let bytes = reader.take(length)?;
+        let outer = reader;
+        let mut reader = Reader::within(bytes, outer.user_property_bytes);
         let mut properties = Self::new();
         let mut seen = 0u64; // one bit per identifier, all are below 64
         while !reader.is_empty() {
@@ -162,8 +167,14 @@ impl Properties {
                 return Err(DecodeError::protocol("property occurs more than once"));
             }
             seen |= bit;
+            let before = reader.remaining();
             properties.0.push((id, Self::decode_value(id, &mut reader)?));
+            if id == PropertyId::UserProperty {
+                let left = reader.user_property_bytes.checked_sub(before - reader.remaining());
+                reader.user_property_bytes = left.ok_or(TOO_MANY)?;
+            }
         }
+        outer.user_property_bytes = reader.user_property_bytes;
         Ok(properties)
     }
 

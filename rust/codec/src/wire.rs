@@ -57,6 +57,8 @@ pub fn put_binary(out: &mut BytesMut, data: &[u8]) {
 #[derive(Debug)]
 pub struct Reader {
     bytes: Bytes,
+    /// Bytes of User Properties that are still taken.
+    pub(crate) user_property_bytes: usize,
 }
 
 const TRUNCATED: DecodeError = DecodeError::malformed("packet ends too early");
@@ -64,7 +66,13 @@ const TRUNCATED: DecodeError = DecodeError::malformed("packet ends too early");
 impl Reader {
     /// A reader of `bytes`.
     pub fn new(bytes: Bytes) -> Self {
-        Self { bytes }
+        Self::within(bytes, usize::MAX)
+    }
+
+    /// A reader of `bytes` that refuses packets with more than `user_property_bytes` of User Properties: each
+    /// takes many times its bytes on the wire in memory.
+    pub fn within(bytes: Bytes, user_property_bytes: usize) -> Self {
+        Self { bytes, user_property_bytes }
     }
 
     /// Bytes that were not read yet.

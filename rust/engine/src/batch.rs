@@ -89,6 +89,13 @@ impl Batch {
         }
     }
 
+    /// Counts a PUBLISH that was handed to a connection.
+    pub(crate) fn count_sent(&mut self, payload: usize) {
+        self.counts.packets_sent += 1;
+        self.counts.messages_sent += 1;
+        self.counts.bytes_sent += payload as u64;
+    }
+
     /// Tells observers that a message was sent.
     pub(crate) fn sent(&mut self, message: Arc<Message>, taps: Arc<[TapId]>, sent: Sent) {
         self.events.push(Event::Sent { message, sent, taps });

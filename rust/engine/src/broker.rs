@@ -8,14 +8,17 @@ use hashbrown::HashMap;
 use hookmq_codec::{ConnAck, Connect, Properties, PropertyId, ReasonCode, TopicFilter, Version};
 use parking_lot::{Mutex, RwLock};
 
+use crate::acl::Right;
 use crate::batch::Batch;
 use crate::client::Client;
 use crate::connection::{Close, Connection, End};
 use crate::hook::{Event, Observer, Tap, TapId};
+use crate::jail::Jail;
 use crate::limits::Limits;
 use crate::link::{Aliases, Link};
 use crate::message::{Message, Millis};
 use crate::outbox::Outbox;
+use crate::presence::Presence;
 use crate::retained::Retained;
 use crate::router::Router;
 use crate::session::{PendingWill, Session, State, expires_at};
@@ -24,7 +27,7 @@ use crate::timer::{Timer, Timers};
 use crate::transport::Transport;
 
 /// A will that is to be published now, and whose it is.
-type DueWill = (PendingWill, Arc<str>);
+type DueWill = (PendingWill, Arc<Client>);
 
 /// The broker. Threads share one behind an [`Arc`].
 pub struct Broker {
@@ -33,6 +36,9 @@ pub struct Broker {
     pub(crate) retained: RwLock<Retained>,
     pub(crate) sessions: Mutex<HashMap<Arc<str>, Arc<Session>>>,
     timers: Mutex<Timers>,
+    /// Who came back too often, and who is connected; nothing else is locked while these are.
+    jail: Mutex<Jail>,
+    presence: Mutex<Presence>,
     /// What was counted.
     pub statistics: Statistics,
     observer: Arc<dyn Observer>,
@@ -53,6 +59,8 @@ impl Broker {
             retained: RwLock::default(),
             sessions: Mutex::default(),
             timers: Mutex::default(),
+            jail: Mutex::default(),
+            presence: Mutex::default(),
             statistics: Statistics::default(),
             observer,
             watch_clients: AtomicBool::new(false),
@@ -115,6 +123,11 @@ impl Broker {
         self.router.add_tap(filter, tap);
     }
 
+    /// To be called after access rules were replaced: what was found before is looked up again.
+    pub fn access_changed(&self) {
+        self.router.invalidate();
+    }
+
     /// Removes an observer of messages.
     pub fn remove_tap(&self, filter: &TopicFilter, id: TapId) {
         self.router.remove_tap(filter, id);
@@ -123,16 +136,17 @@ impl Broker {
     /// Takes a client whose CONNECT was read and who was authenticated. The answer is in its outbox when
     /// this returns; an error is the reason for a CONNACK that the caller sends.
     ///
-    /// `assigned` says that the client named no Client Identifier and `client.id` is a fresh one.
+    /// `extra` are properties of CONNACK that are not the engine's: an assigned Client Identifier, the last
+    /// data of an enhanced authentication. Without effect before 5.0.
     pub fn connect(
         self: &Arc<Self>,
         mut connect: Connect,
         client: Arc<Client>,
-        assigned: bool,
+        extra: Properties,
         transport: Arc<dyn Transport>,
         batch: &mut Batch,
-    ) -> Result<Connection, ReasonCode> {
-        let expiry = self.session_expiry(&connect);
+    ) -> Result<Connection, Close> {
+        let expiry = self.session_expiry(&connect, batch);
         let clean_start = connect.clean_start;
         let will = connect.will.take().map(|mut will| {
             let delay = will.properties.number(PropertyId::WillDelayInterval).unwrap_or(0);
@@ -145,12 +159,7 @@ impl Broker {
         // the other's session whole. [MQTT-3.1.4-3]
         let mut sessions = self.sessions.lock();
         let existing = sessions.get(&client.id).cloned();
-        let connected = self.statistics.clients_connected.load(Relaxed);
-        if connected >= self.limits.max_clients as i64
-            && !existing.as_ref().is_some_and(|session| session.is_connected())
-        {
-            return Err(ReasonCode::ServerBusy);
-        }
+        self.admit(&client, existing.as_deref(), sessions.len(), batch)?;
         let mut wills = Vec::new();
         let mut resumed = None;
         if let Some(session) = existing {
@@ -162,16 +171,19 @@ impl Broker {
         }
         let session_present = resumed.is_some(); // [MQTT-3.2.2-2] [MQTT-3.2.2-3]
         let session = resumed.unwrap_or_else(|| {
-            let session = Session::new(Arc::clone(&client.id), self.next_serial.fetch_add(1, Relaxed));
+            let session = Session::new(Arc::clone(&client), self.next_serial.fetch_add(1, Relaxed));
             sessions.insert(Arc::clone(&client.id), Arc::clone(&session));
             session
         });
+        if session.identify(&client) {
+            self.router.invalidate(); // the rules may decide otherwise about it now
+        }
         let link_id = self.next_serial.fetch_add(1, Relaxed);
         let link = self.link(link_id, &connect, Arc::clone(&client), transport);
         let connack = ConnAck {
             session_present,
             reason: ReasonCode::Success,
-            properties: self.connack_properties(&connect, &client, assigned, expiry),
+            properties: self.connack_properties(&connect, &client, extra, expiry),
         };
         {
             let state = &mut *session.state.lock();
@@ -179,11 +191,11 @@ impl Broker {
             state.will = will; // a delayed will of the earlier connection is over [MQTT-3.1.3-9]
             session.attach(state, link, connack, batch);
         }
-        self.statistics.clients_connected.fetch_add(1, Relaxed);
+        self.client_came(&client);
         drop(sessions);
 
-        for (will, client_id) in wills {
-            self.publish_will(will, &client_id, batch);
+        for (will, owner) in wills {
+            self.publish_will(will, &owner, batch);
         }
         batch.counts.connects += 1;
         if self.watch_clients.load(Relaxed) {
@@ -192,13 +204,52 @@ impl Broker {
         Ok(Connection::new(Arc::clone(self), session, link_id, client))
     }
 
+    /// Whether the bounds and the owner of the session let a client in. `existing` is the session with its
+    /// Client Identifier.
+    fn admit(
+        &self,
+        client: &Client,
+        existing: Option<&Session>,
+        sessions: usize,
+        batch: &mut Batch,
+    ) -> Result<(), Close> {
+        if self.jail.lock().holds(&client.id, batch.now) {
+            batch.counts.limit_max_reconnects += 1;
+            let what = "this client identifier reconnects too often";
+            return Err(Close::new(ReasonCode::ConnectionRateExceeded, what));
+        }
+        if existing.is_some_and(|session| !session.belongs_to(client)) {
+            batch.counts.takeovers_refused += 1;
+            let what = "the session of this client identifier belongs to another user";
+            return Err(Close::new(ReasonCode::NotAuthorized, what));
+        }
+        if existing.is_none() && sessions >= self.limits.max_sessions {
+            batch.counts.limit_max_sessions += 1;
+            return Err(Close::new(ReasonCode::QuotaExceeded, "there are too many sessions"));
+        }
+        let replaced = existing.filter(|session| session.is_connected()).map(|session| session.client());
+        let connected = self.statistics.clients_connected.load(Relaxed);
+        let same = replaced.as_ref().is_some_and(|other| Arc::ptr_eq(&other.listener, &client.listener));
+        if connected >= self.limits.max_clients as i64 && replaced.is_none()
+            || client.listener.connected() >= client.listener.max_clients && !same
+        {
+            batch.counts.limit_max_clients += 1;
+            return Err(Close::new(ReasonCode::ServerBusy, "too many clients are connected"));
+        }
+        match self.limits.counts_clients() {
+            true => self.presence.lock().check(client, replaced.as_deref(), batch),
+            false => Ok(()),
+        }
+    }
+
     /// Session Expiry Interval in seconds that is granted. Before 5.0 a session lasts for ever or not at all.
-    fn session_expiry(&self, connect: &Connect) -> u32 {
+    fn session_expiry(&self, connect: &Connect, batch: &mut Batch) -> u32 {
         let wanted = match connect.version {
             Version::V5 => connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0),
             _ if connect.clean_start => 0,
             _ => u32::MAX,
         };
+        batch.counts.limit_max_session_expiry += u64::from(wanted > self.limits.max_session_expiry);
         wanted.min(self.limits.max_session_expiry)
     }
 
@@ -225,26 +276,23 @@ impl Broker {
         &self,
         connect: &Connect,
         client: &Client,
-        assigned: bool,
+        extra: Properties,
         expiry: u32,
     ) -> Properties {
         if !connect.version.is_v5() {
             return Properties::new();
         }
         let limits = &*self.limits;
-        let mut properties = Properties::new()
+        let max_packet_size = limits.max_packet_size.min(client.listener.max_packet_size);
+        let mut properties = extra
             .with(PropertyId::ReceiveMaximum, u32::from(limits.receive_maximum))
-            .with(PropertyId::MaximumPacketSize, u32::try_from(limits.max_packet_size).unwrap_or(u32::MAX))
+            .with(PropertyId::MaximumPacketSize, u32::try_from(max_packet_size).unwrap_or(u32::MAX))
             .with(PropertyId::TopicAliasMaximum, u32::from(limits.topic_alias_maximum));
         if expiry != connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0) {
             properties = properties.with(PropertyId::SessionExpiryInterval, expiry);
         }
         if client.keep_alive != connect.keep_alive {
             properties = properties.with(PropertyId::ServerKeepAlive, u32::from(client.keep_alive));
-        }
-        if assigned {
-            // [MQTT-3.1.3-7] of 5.0
-            properties = properties.with_text(PropertyId::AssignedClientIdentifier, &*client.id);
         }
         properties
     }
@@ -265,11 +313,12 @@ impl Broker {
             // A new connection before the delay is over keeps the will back, unless the session ends.
             let delayed = state.will.as_ref().is_some_and(|will| will.delay > 0);
             if !delayed || clean_start || ends {
-                wills.extend(state.will.take().map(|will| (will, Arc::clone(&session.id))));
+                wills.extend(state.will.take().map(|will| (will, Arc::clone(&link.client))));
             }
             (link, ends)
         };
         link.close(ReasonCode::SessionTakenOver); // [MQTT-3.1.4-3]
+        self.jail.lock().note(&session.id, batch.now, &self.limits);
         self.client_left(&link.client, ReasonCode::SessionTakenOver, "another connection took over", batch);
         ends
     }
@@ -317,9 +366,12 @@ impl Broker {
             state.will_at = state.will.as_ref().map(|will| batch.now + Millis::from(will.delay) * 1000);
             (link.client, will, ends, state.epoch)
         };
+        if !end.by_client {
+            self.jail.lock().note(&session.id, batch.now, &self.limits);
+        }
         self.client_left(&client, end.reason, end.detail, batch);
         if let Some(will) = will {
-            self.publish_will(will, &client.id, batch); // [MQTT-3.1.2-8]
+            self.publish_will(will, &client, batch); // [MQTT-3.1.2-8]
         }
         if ends {
             let mut sessions = self.sessions.lock();
@@ -346,8 +398,21 @@ impl Broker {
         self.timers.lock().add(Timer { at, session: Arc::clone(session) });
     }
 
+    fn client_came(&self, client: &Client) {
+        let connected = self.statistics.clients_connected.fetch_add(1, Relaxed) + 1;
+        self.statistics.clients_maximum.fetch_max(connected, Relaxed);
+        client.listener.connected.fetch_add(1, Relaxed);
+        if self.limits.counts_clients() {
+            self.presence.lock().add(client);
+        }
+    }
+
     fn client_left(&self, client: &Arc<Client>, reason: ReasonCode, detail: &'static str, batch: &mut Batch) {
         self.statistics.clients_connected.fetch_sub(1, Relaxed);
+        client.listener.connected.fetch_sub(1, Relaxed);
+        if self.limits.counts_clients() {
+            self.presence.lock().remove(client);
+        }
         if self.watch_clients.load(Relaxed) {
             batch.events.push(Event::Disconnected { client: Arc::clone(client), reason, detail });
         }
@@ -371,11 +436,16 @@ impl Broker {
             self.router.unsubscribe(subscriptions.keys(), session);
         }
         // [MQTT-3.1.2-8] of 5.0: or when the session ends
-        will.map(|will| (will, Arc::clone(&session.id)))
+        will.map(|will| (will, session.client()))
     }
 
-    fn publish_will(&self, pending: PendingWill, client_id: &Arc<str>, batch: &mut Batch) {
-        let message = Message::from_will(pending.will, Arc::clone(client_id), batch.now);
+    fn publish_will(&self, pending: PendingWill, client: &Client, batch: &mut Batch) {
+        // Asked again: the right may have been taken away since CONNECT.
+        if !client.may(Right::Publish, &pending.will.topic) {
+            batch.counts.unauthorized += 1;
+            return;
+        }
+        let message = Message::from_will(pending.will, Arc::clone(&client.id), batch.now);
         // A will has nobody to answer to: with a full queue it is counted as refused, like any publish.
         let _ = self.publish(message, None, true, batch);
     }
@@ -388,6 +458,7 @@ impl Broker {
             self.look_after(&timer, batch);
         }
         self.timers.lock().drop_stale();
+        self.jail.lock().sweep(batch.now);
         self.retained.write().drop_expired(batch.now);
     }
 
@@ -406,20 +477,28 @@ impl Broker {
             if will.is_some() {
                 state.will_at = None;
             }
-            (due(state.ends_at), will.map(|will| (will, Arc::clone(&session.id))))
+            (due(state.ends_at), will.map(|will| (will, session.client())))
         };
         let last = if ends { self.end_session(&mut sessions, session) } else { None };
+        batch.counts.sessions_expired += u64::from(ends);
         drop(sessions);
         if !ends {
             self.set_timer(session);
         }
-        for (will, client_id) in will.into_iter().chain(last) {
-            self.publish_will(will, &client_id, batch);
+        for (will, owner) in will.into_iter().chain(last) {
+            self.publish_will(will, &owner, batch);
         }
     }
 
     /// Refuses what a peer did wrong after CONNECT; counts it.
     pub(crate) fn count_protocol_error(&self, close: &Close, batch: &mut Batch) {
         batch.counts.protocol_errors += u64::from(close.reason.is_error());
+        match close.reason {
+            ReasonCode::PacketTooLarge => batch.counts.limit_max_packet_size += 1,
+            ReasonCode::QuotaExceeded => batch.counts.limit_max_user_property_bytes += 1,
+            ReasonCode::ReceiveMaximumExceeded => batch.counts.limit_receive_maximum += 1,
+            ReasonCode::TopicAliasInvalid => batch.counts.limit_topic_alias_maximum += 1,
+            _ => {}
+        }
     }
 }

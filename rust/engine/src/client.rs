@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hookmq_codec::Version;
 
+use crate::listener::Listener;
 use crate::message::Millis;
 
 /// A client as CONNECT and its socket describe it.
@@ -27,6 +28,30 @@ pub struct Client {
     pub keep_alive: u16,
     /// When it connected.
     pub connected_at: Millis,
+    /// The user name somebody vouched for: a session belongs to it. Without authentication there is none.
+    pub principal: Option<Arc<str>>,
+    /// The whole subject of the certificate it showed.
+    pub certificate: Option<Arc<str>>,
+    /// The listener it came by.
+    pub listener: Arc<Listener>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            id: "".into(),
+            username: None,
+            password: None,
+            address: None,
+            version: Version::default(),
+            clean_start: true,
+            keep_alive: 0,
+            connected_at: 0,
+            principal: None,
+            certificate: None,
+            listener: Arc::default(),
+        }
+    }
 }
 
 impl std::fmt::Debug for Client {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use hookmq_codec::{Ack, DecodeError, Disconnect, Packet, PropertyId, Publish, QoS, ReasonCode};
 
+use crate::acl::Right;
 use crate::batch::Batch;
 use crate::broker::Broker;
 use crate::client::Client;
@@ -45,12 +46,14 @@ pub struct End {
     pub publish_will: bool,
     /// A Session Expiry Interval that came with DISCONNECT, in seconds.
     pub session_expiry: Option<u32>,
+    /// Whether the client said so, with DISCONNECT.
+    pub by_client: bool,
 }
 
 impl End {
     /// The connection broke or was closed by the broker: the Will is published.
     pub const fn abnormal(reason: ReasonCode, detail: &'static str) -> Self {
-        Self { reason, detail, publish_will: true, session_expiry: None }
+        Self { reason, detail, publish_will: true, session_expiry: None, by_client: false }
     }
 }
 
@@ -105,7 +108,19 @@ impl Connection {
         Ok(())
     }
 
-    /// PUBLISH came, with its alias resolved. `authorized` is what the deciders said.
+    /// Whether the access rules let the client do this with a topic.
+    pub fn may(&self, right: Right, topic: &str) -> bool {
+        self.client.may(right, topic)
+    }
+
+    /// Whether everyone who would have to keep this message has room for it. To be asked before
+    /// [`Self::publish`] where publishers are held: it does not ask again then.
+    pub fn has_room(&self, publish: &Publish, batch: &mut Batch) -> bool {
+        self.broker.has_room(&publish.topic, publish.qos, batch)
+    }
+
+    /// PUBLISH came, with its alias resolved. `authorized` is what the deciders said; Quota exceeded says that
+    /// it waited for room in vain.
     pub fn publish(
         &mut self,
         publish: Publish,
@@ -121,8 +136,11 @@ impl Connection {
         let too_deep = publish.topic.split('/').nth(self.broker.limits.max_topic_levels).is_some();
         let reserved = publish.topic.starts_with("$SYS/");
         let reason = match authorized {
-            Ok(()) if too_deep => ReasonCode::TopicNameInvalid,
-            Ok(()) if !reserved => {
+            Ok(()) if too_deep => {
+                batch.counts.limit_max_topic_levels += 1;
+                ReasonCode::TopicNameInvalid
+            }
+            Ok(()) if !reserved && self.may(Right::Publish, &publish.topic) => {
                 let message = Message::from_publish(publish, Arc::clone(&self.client.id), batch.now);
                 match self.broker.publish(message, Some(&self.session), true, batch) {
                     Ok(Published { matched: true }) => ReasonCode::Success,
@@ -131,6 +149,11 @@ impl Connection {
                 }
             }
             Ok(()) => unauthorized(ReasonCode::NotAuthorized, batch),
+            Err(Refused::REASON) => {
+                batch.counts.messages_refused += 1;
+                batch.counts.limit_max_queued += 1;
+                Refused::REASON
+            }
             Err(reason) => unauthorized(reason, batch),
         };
         self.acknowledge(qos, packet_id, reason, batch)
@@ -218,6 +241,13 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends a packet of the server's own: the steps of a re-authentication.
+    pub fn send(&self, packet: Packet, batch: &mut Batch) {
+        if let Some(mut state) = self.session.lock_for(self.link_id) {
+            self.session.reply(&mut state, packet, batch);
+        }
+    }
+
     /// DISCONNECT came: how the connection ends.
     pub fn on_disconnect(&self, packet: &Disconnect) -> Result<End, Close> {
         let session_expiry = packet.properties.number(PropertyId::SessionExpiryInterval);
@@ -230,6 +260,7 @@ impl Connection {
             detail: "the client disconnected",
             publish_will: packet.reason != ReasonCode::Success, // [MQTT-3.14.4-3]
             session_expiry,
+            by_client: true,
         })
     }
 

@@ -3,7 +3,7 @@
 use crate::broker::Broker;
 
 /// How much the broker holds at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
     /// Sessions, connected or not.
     pub sessions: usize,
@@ -11,14 +11,37 @@ pub struct Totals {
     pub retained: usize,
     /// Bytes of retained messages.
     pub retained_bytes: usize,
+    /// Subscriptions of all sessions.
+    pub subscriptions: usize,
+    /// Shared subscriptions among them.
+    pub shared_subscriptions: usize,
+    /// Messages that wait in sessions.
+    pub queued: usize,
+    /// Bytes of them.
+    pub queued_bytes: usize,
+    /// QoS 1 and 2 messages under way to clients.
+    pub inflight: usize,
 }
 
 impl Broker {
     /// How much it holds.
     pub fn totals(&self) -> Totals {
         // One lock after the other: held together they would have to be taken in their order.
-        let sessions = self.sessions.lock().len();
-        let retained = self.retained.read();
-        Totals { sessions, retained: retained.len(), retained_bytes: retained.bytes() }
+        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
+        let mut totals = {
+            let retained = self.retained.read();
+            let (retained, retained_bytes) = (retained.len(), retained.bytes());
+            Totals { sessions: sessions.len(), retained, retained_bytes, ..Totals::default() }
+        };
+        for session in sessions {
+            let state = session.state.lock();
+            totals.subscriptions += state.subscriptions.len();
+            totals.shared_subscriptions +=
+                state.subscriptions.keys().filter(|filter| filter.share_name().is_some()).count();
+            totals.queued += state.queue.len();
+            totals.queued_bytes += state.queue.bytes();
+            totals.inflight += state.inflight.len();
+        }
+        totals
     }
 }

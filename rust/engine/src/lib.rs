@@ -25,17 +25,23 @@
 
 #![forbid(unsafe_code)]
 
+pub mod acl;
+mod acl_file;
 pub mod batch;
 pub mod broker;
 pub mod client;
 pub mod connection;
 pub mod hook;
 mod inspect;
+mod jail;
 pub mod limits;
 mod link;
+pub mod listener;
 pub mod message;
+pub mod network;
 mod outbound;
 pub mod outbox;
+mod presence;
 mod publishing;
 mod retained;
 mod route;
@@ -49,14 +55,18 @@ mod subscribing;
 mod timer;
 pub mod transport;
 
+pub use acl::{Acl, Right};
+pub use acl_file::AclError;
 pub use batch::Batch;
 pub use broker::Broker;
 pub use client::Client;
 pub use connection::{Close, Connection, End};
 pub use hook::{Event, Observer, Sent, Tap, TapId, TapKind};
 pub use inspect::Totals;
-pub use limits::Limits;
+pub use limits::{Limits, QueuePolicy};
+pub use listener::{AccessRules, Listener};
 pub use message::{Message, Millis};
+pub use network::Network;
 pub use outbox::Outbox;
 pub use publishing::{Published, Refused};
 pub use session::Session;

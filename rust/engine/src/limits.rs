@@ -1,5 +1,17 @@
 //! Bounds on what clients may make the broker hold.
 
+use crate::message::Millis;
+
+/// What becomes of a QoS 1 or 2 publish when a subscriber's queue is full. It is never acknowledged and dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueuePolicy {
+    /// It is refused, before anybody gets it.
+    #[default]
+    Refuse,
+    /// Its publisher waits for room: nothing more is read from it.
+    Hold,
+}
+
 /// Every bound the engine keeps. The configuration's `limits` section sets them; the values here are its
 /// defaults.
 #[derive(Debug, Clone)]
@@ -10,12 +22,14 @@ pub struct Limits {
     pub max_inflight: u16,
     /// QoS 1 and 2 messages under way from one client: the Receive Maximum the broker announces.
     pub receive_maximum: u16,
-    /// Messages waiting for one session; a QoS 1 or 2 publish beyond it is refused, never acknowledged
-    /// and dropped.
+    /// Messages waiting for one session. Beyond it the oldest of QoS 0 go; when there are none, a QoS 1 or 2
+    /// publish is refused, never acknowledged and dropped.
     pub max_queued_messages: usize,
     /// Bytes waiting for one session.
     pub max_queued_bytes: usize,
-    /// Bytes encoded for one connection that its socket has not taken; QoS 0 beyond it is dropped.
+    /// What becomes of a QoS 1 or 2 publish that a full queue cannot take.
+    pub queue_policy: QueuePolicy,
+    /// Bytes encoded for one connection that its socket has not taken; what comes then waits in the queue.
     pub max_outbox_bytes: usize,
     /// The largest packet taken, in bytes.
     pub max_packet_size: usize,
@@ -33,6 +47,26 @@ pub struct Limits {
     pub max_retained_messages: usize,
     /// Bytes of retained messages.
     pub max_retained_bytes: usize,
+    /// Clients connected at one time from one IP address.
+    pub max_clients_per_address: usize,
+    /// Clients connected at one time with one user name.
+    pub max_clients_per_user: usize,
+    /// Sessions, connected or not.
+    pub max_sessions: usize,
+    /// Bytes of User Properties in one packet.
+    pub max_user_property_bytes: usize,
+    /// Ends without DISCONNECT of one Client Identifier within ten seconds before it is refused for
+    /// [`Self::jail_time`]; 0 for no bound.
+    pub max_reconnects: u32,
+    /// How long it is refused, in milliseconds.
+    pub jail_time: Millis,
+}
+
+impl Limits {
+    /// Whether clients are counted by address or by user name.
+    pub(crate) fn counts_clients(&self) -> bool {
+        self.max_clients_per_address != usize::MAX || self.max_clients_per_user != usize::MAX
+    }
 }
 
 impl Default for Limits {
@@ -43,7 +77,8 @@ impl Default for Limits {
             receive_maximum: 1000,
             max_queued_messages: 100_000,
             max_queued_bytes: 64 << 20,
-            max_outbox_bytes: 16 << 20,
+            queue_policy: QueuePolicy::Refuse,
+            max_outbox_bytes: 1 << 20,
             max_packet_size: 16 << 20,
             topic_alias_maximum: 64,
             max_topic_levels: 128,
@@ -52,6 +87,12 @@ impl Default for Limits {
             default_keep_alive: 0,
             max_retained_messages: 1_000_000,
             max_retained_bytes: 1 << 30,
+            max_clients_per_address: usize::MAX,
+            max_clients_per_user: usize::MAX,
+            max_sessions: 1_000_000,
+            max_user_property_bytes: 64 << 10,
+            max_reconnects: 100,
+            jail_time: 30_000,
         }
     }
 }

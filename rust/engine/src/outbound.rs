@@ -106,10 +106,20 @@ impl Inflight {
     }
 }
 
+/// With fewer holes than this a queue is not packed.
+const FEW_HOLES: usize = 64;
+
 /// Deliveries that wait for the client to connect, to acknowledge, or to read.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    deliveries: VecDeque<Delivery>,
+    /// In order. What was dropped from the middle leaves a hole, so that nothing has to move; the first is
+    /// never a hole.
+    deliveries: VecDeque<Option<Delivery>>,
+    holes: usize,
+    /// How many places were taken off the front so far, and the first place, counted from the very first,
+    /// at which a QoS 0 message may be.
+    popped: u64,
+    qos0_from: u64,
     /// Messages that were not replayed, and their bytes.
     live: usize,
     bytes: usize,
@@ -119,11 +129,16 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(crate) fn len(&self) -> usize {
-        self.deliveries.len()
+        self.deliveries.len() - self.holes
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.deliveries.is_empty()
+    }
+
+    /// Bytes of the messages that came live.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether the messages that came live are as many as a session may keep.
@@ -136,7 +151,7 @@ impl Queue {
     }
 
     pub(crate) fn front(&self) -> Option<&Delivery> {
-        self.deliveries.front()
+        self.deliveries.front().and_then(Option::as_ref)
     }
 
     pub(crate) fn push(&mut self, delivery: Delivery) {
@@ -145,20 +160,61 @@ impl Queue {
             self.bytes += delivery.message.size();
         }
         self.qos0 += usize::from(delivery.qos == QoS::AtMostOnce);
-        self.deliveries.push_back(delivery);
+        self.deliveries.push_back(Some(delivery));
     }
 
     pub(crate) fn pop(&mut self) -> Option<Delivery> {
-        let delivery = self.deliveries.pop_front()?;
+        let delivery = self.deliveries.pop_front().flatten()?;
+        self.popped += 1;
+        self.forget(&delivery);
+        self.trim();
+        Some(delivery)
+    }
+
+    /// Drops the QoS 0 message that has waited longest. Says whether there was one.
+    pub(crate) fn drop_oldest_qos0(&mut self) -> bool {
+        if self.qos0 == 0 {
+            return false;
+        }
+        let from = self.qos0_from.saturating_sub(self.popped) as usize;
+        for (index, place) in self.deliveries.iter_mut().enumerate().skip(from) {
+            if place.as_ref().is_some_and(|delivery| delivery.qos == QoS::AtMostOnce && !delivery.replayed)
+                && let Some(delivery) = place.take()
+            {
+                self.holes += 1;
+                self.qos0_from = self.popped + index as u64 + 1;
+                self.forget(&delivery);
+                self.trim();
+                return true;
+            }
+        }
+        self.qos0_from = self.popped + self.deliveries.len() as u64;
+        false
+    }
+
+    /// Takes a delivery that left the queue off its counts.
+    fn forget(&mut self, delivery: &Delivery) {
         if !delivery.replayed {
             self.live -= 1;
             self.bytes -= delivery.message.size();
         }
         self.qos0 -= usize::from(delivery.qos == QoS::AtMostOnce);
+    }
+
+    /// Removes holes from the front, and all of them when they are half of the queue.
+    fn trim(&mut self) {
+        while self.deliveries.front().is_some_and(Option::is_none) {
+            self.deliveries.pop_front();
+            self.popped += 1;
+            self.holes -= 1;
+        }
         if self.deliveries.is_empty() {
             self.deliveries = VecDeque::new(); // a queue that was long does not keep its memory
+        } else if self.holes > FEW_HOLES && self.holes > self.deliveries.len() / 2 {
+            self.deliveries.retain(Option::is_some);
+            self.holes = 0;
+            self.qos0_from = self.popped;
         }
-        Some(delivery)
     }
 
     /// Forgets the QoS 0 messages, which are for a connection and not for a session.
@@ -170,13 +226,13 @@ impl Queue {
 
     /// Forgets what has expired, and says how many messages that was.
     pub(crate) fn drop_expired(&mut self, now: Millis) -> usize {
-        let before = self.deliveries.len();
+        let before = self.len();
         self.retain(|delivery| !delivery.message.expired(now));
-        before - self.deliveries.len()
+        before - self.len()
     }
 
     fn retain(&mut self, keep: impl Fn(&Delivery) -> bool) {
-        for delivery in std::mem::take(self).deliveries {
+        for delivery in std::mem::take(self).deliveries.into_iter().flatten() {
             if keep(&delivery) {
                 self.push(delivery);
             }
@@ -228,6 +284,26 @@ mod tests {
             assert_eq!(insert(&mut inflight), Some(expected));
         }
         assert_eq!(insert(&mut inflight), None);
+    }
+
+    #[test]
+    fn the_oldest_of_qos_0_go_first_and_leave_no_hole_at_the_front() {
+        let mut queue = Queue::default();
+        for index in 0..1000 {
+            let mut delivery = delivery(if index % 2 == 0 { QoS::AtLeastOnce } else { QoS::AtMostOnce });
+            Arc::make_mut(&mut delivery.message).received_at = index;
+            queue.push(delivery);
+        }
+        for _ in 0..400 {
+            assert!(queue.drop_oldest_qos0());
+        }
+        assert_eq!((queue.len(), queue.live, queue.bytes), (600, 600, 600));
+        let left: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|one| one.message.received_at).collect();
+        assert_eq!(left.len(), 600);
+        assert!(left.is_sorted());
+        assert_eq!(left.iter().find(|index| *index % 2 == 1), Some(&801));
+        assert!(!queue.drop_oldest_qos0());
+        assert_eq!((queue.len(), queue.holes, queue.qos0), (0, 0, 0));
     }
 
     #[test]

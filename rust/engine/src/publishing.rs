@@ -7,6 +7,7 @@ use hookmq_codec::{QoS, ReasonCode};
 use crate::batch::Batch;
 use crate::broker::Broker;
 use crate::hook::{Event, TapId};
+use crate::limits::QueuePolicy;
 use crate::message::Message;
 use crate::route::Route;
 use crate::routed::Routed;
@@ -46,8 +47,11 @@ impl Broker {
         batch: &mut Batch,
     ) -> Result<Published, Refused> {
         let mut route = batch.routes.route(&self.router, &message.topic);
-        if message.qos > QoS::AtMostOnce && !has_room(&route, message.qos, batch) {
+        // With this policy the connection asked before, and waited: see `Connection::has_room`.
+        let asked = from.is_some() && self.limits.queue_policy == QueuePolicy::Hold;
+        if !asked && message.qos > QoS::AtMostOnce && !has_room(&route, message.qos, batch) {
             batch.counts.messages_refused += 1;
+            batch.counts.limit_max_queued += 1;
             return Err(Refused { what: "a subscriber's queue is full" });
         }
         let mut scratch = std::mem::take(&mut batch.scratch);
@@ -62,6 +66,7 @@ impl Broker {
             let mut retained = self.retained.write();
             if retained.store(&shared, &batch.limits).is_err() {
                 batch.counts.messages_refused += 1;
+                batch.counts.limit_max_retained += 1;
                 return Err(Refused { what: "there is no room for another retained message" });
             }
             route = batch.routes.route(&self.router, &routed.message.topic);
@@ -97,6 +102,11 @@ impl Broker {
         }
         self.relieve(batch);
         Ok(Published { matched: !route.receivers.is_empty() || !route.groups.is_empty() })
+    }
+
+    /// Whether everyone who would have to keep a message of this topic and QoS has room for it.
+    pub(crate) fn has_room(&self, topic: &str, qos: QoS, batch: &mut Batch) -> bool {
+        qos == QoS::AtMostOnce || has_room(&batch.routes.route(&self.router, topic), qos, batch)
     }
 
     /// Writes out and hands over in the middle of a batch when much has gathered, so that a wide fan-out holds

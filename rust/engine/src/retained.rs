@@ -44,11 +44,11 @@ impl Retained {
             return Ok(());
         }
         let mut node = &mut self.root;
-        let size = message.size();
-        let at_limit = self.count >= limits.max_retained_messages;
-        let replaced = find(node, &message.topic).map(|old| old.size());
-        if replaced.is_none() && at_limit
-            || self.bytes - replaced.unwrap_or_default() + size > limits.max_retained_bytes
+        let (count, bytes) = weight(message);
+        let (replaced, freed) = find(node, &message.topic).map_or((0, 0), |old| weight(old));
+        let (count, bytes) = (self.count + count - replaced, self.bytes + bytes - freed);
+        if count > self.count.max(limits.max_retained_messages)
+            || bytes > self.bytes.max(limits.max_retained_bytes)
         {
             return Err(NoRoom);
         }
@@ -57,16 +57,16 @@ impl Retained {
         }
         node.message = Some(Arc::clone(message));
         self.next_expiry = earlier(self.next_expiry, message.expires_at);
-        self.bytes = self.bytes - replaced.unwrap_or_default() + size;
-        self.count += usize::from(replaced.is_none());
+        (self.count, self.bytes) = (count, bytes);
         Ok(())
     }
 
     /// Clears a topic.
     pub(crate) fn remove(&mut self, topic: &str) {
         if let Some(message) = remove(&mut self.root, Some(topic)) {
-            self.count -= 1;
-            self.bytes -= message.size();
+            let (count, bytes) = weight(&message);
+            self.count -= count;
+            self.bytes -= bytes;
         }
     }
 
@@ -93,6 +93,14 @@ impl Retained {
         self.next_expiry = next;
         expired.iter().for_each(|topic| self.remove(topic));
         expired.len()
+    }
+}
+
+/// What a message counts for against the limits, and its bytes. The broker's own report of itself is free.
+fn weight(message: &Message) -> (usize, usize) {
+    match message.topic.starts_with("$SYS/") {
+        true => (0, 0),
+        false => (1, message.size()),
     }
 }
 

@@ -165,6 +165,11 @@ impl Router {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
+    /// Makes every route that was found before stale.
+    pub(crate) fn invalidate(&self) {
+        self.change(|_| {});
+    }
+
     pub(crate) fn subscribe(&self, filter: &TopicFilter, subscriber: Subscriber) {
         self.change(|root| {
             let leaf = root.leaf_mut(filter.filter());
@@ -213,20 +218,21 @@ impl Router {
         let mut leaves = Vec::new();
         // [MQTT-4.7.2-1]
         root.visit(Some(topic), !topic.starts_with('$'), &mut |leaf| leaves.push(leaf));
-        (generation, merge(&leaves))
+        (generation, merge(topic, &leaves))
     }
 }
 
-/// Joins what was found: one receiver for each session, however many of its filters match.
-fn merge(leaves: &[&Leaf]) -> Route {
+/// Joins what was found: one receiver for each session, however many of its filters match; none for a session
+/// that may not get messages of this topic.
+fn merge(topic: &str, leaves: &[&Leaf]) -> Route {
     let mut receivers: Vec<Receiver> = Vec::new();
     let mut places: HashMap<u64, usize> = HashMap::new();
     let mut taps: Vec<Tap> = Vec::new();
     let mut groups = Vec::new();
     for leaf in leaves {
         taps.extend(&leaf.taps);
-        groups.extend(leaf.groups.values().cloned());
-        for subscriber in leaf.subscribers.iter() {
+        groups.extend(leaf.groups.values().filter_map(|group| SharedGroup::allowed(group, topic)));
+        for subscriber in leaf.subscribers.iter().filter(|one| one.session.may_receive(topic)) {
             let grant = Grant::of(subscriber);
             // [MQTT-3.8.3-3] what the client itself published comes by the other subscriptions only
             let own = (!subscriber.subscription.options.no_local).then(|| grant.clone());

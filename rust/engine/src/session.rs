@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use hookmq_codec::{Ack, ConnAck, Packet, QoS, ReasonCode, SubscriptionOptions, TopicFilter, Will};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
+use crate::acl::Right;
 use crate::batch::Batch;
+use crate::client::Client;
 use crate::hook::{Sent, TapId};
 use crate::limits::Limits;
 use crate::link::Link;
@@ -43,6 +45,9 @@ pub struct Session {
     connected: AtomicBool,
     /// Whether its queue takes no further QoS 1 and 2 messages.
     full: AtomicBool,
+    /// The client as it connected last: whom access rules are asked about, and who owns the session. Nothing
+    /// else is locked while this is.
+    client: RwLock<Arc<Client>>,
     pub(crate) state: Mutex<State>,
 }
 
@@ -99,15 +104,55 @@ pub(crate) enum Delivered {
     Dropped,
 }
 
+impl State {
+    /// Drops the oldest QoS 0 messages of a queue that is full.
+    fn make_room(&mut self, batch: &mut Batch) {
+        while self.queue.is_full(&batch.limits) && self.queue.drop_oldest_qos0() {
+            batch.counts.limit_qos0_dropped += 1;
+            batch.counts.messages_dropped += 1;
+        }
+    }
+}
+
 impl Session {
-    pub(crate) fn new(id: Arc<str>, serial: u64) -> Arc<Self> {
+    pub(crate) fn new(client: Arc<Client>, serial: u64) -> Arc<Self> {
         Arc::new(Self {
-            id,
+            id: Arc::clone(&client.id),
             serial,
             connected: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            client: RwLock::new(client),
             state: Mutex::default(),
         })
+    }
+
+    /// The client as it connected last.
+    pub(crate) fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client.read())
+    }
+
+    /// Whether a client may have the session: it belongs to the user who was authenticated when it was
+    /// made; without one, to anybody.
+    pub(crate) fn belongs_to(&self, client: &Client) -> bool {
+        let owner = &self.client.read().principal;
+        owner.is_none() || *owner == client.principal
+    }
+
+    /// Remembers the client that connects. Says whether access rules may decide otherwise about it than
+    /// about the one before.
+    pub(crate) fn identify(&self, client: &Arc<Client>) -> bool {
+        let before = std::mem::replace(&mut *self.client.write(), Arc::clone(client));
+        let ip = |client: &Client| client.address.map(|address| address.ip());
+        let ruled = before.listener.access.is_some() || client.listener.access.is_some();
+        ruled
+            && (before.username != client.username
+                || ip(&before) != ip(client)
+                || !Arc::ptr_eq(&before.listener, &client.listener))
+    }
+
+    /// Whether it may get a message with this topic.
+    pub(crate) fn may_receive(&self, topic: &str) -> bool {
+        self.client.read().may(Right::Receive, topic)
     }
 
     /// Whether it has a connection at this moment.
@@ -173,10 +218,10 @@ impl Session {
         let state = &mut *guard;
         if qos == QoS::AtMostOnce {
             let Some(link) = &mut state.link else { return Delivered::Dropped };
-            if !state.queue.has_qos0() {
-                let outcome = self.send_now(link, routed, qos, retain, grant, taps, batch);
-                return outcome;
+            if !state.queue.has_qos0() && link.outbox.len() < batch.limits.max_outbox_bytes {
+                return self.send_now(link, routed, qos, retain, grant, taps, batch);
             }
+            state.make_room(batch);
             if state.queue.is_full(&batch.limits) {
                 return Delivered::Dropped;
             }
@@ -223,9 +268,6 @@ impl Session {
         taps: Option<&Arc<[TapId]>>,
         batch: &mut Batch,
     ) -> Delivered {
-        if link.outbox.len() >= batch.limits.max_outbox_bytes {
-            return Delivered::Dropped;
-        }
         let alias = link.aliases.find_or_assign(&routed.message.topic);
         let v5 = link.version().is_v5();
         let identifiers = if v5 { &grant.identifiers[..] } else { &[] };
@@ -240,7 +282,7 @@ impl Session {
                 return Delivered::Dropped;
             }
         }
-        batch.counts.messages_sent += 1;
+        batch.count_sent(routed.message.payload.len());
         batch.touch(self, link);
         if let Some(taps) = taps {
             let sent = Sent { receiver: Arc::clone(&self.id), qos, retain, packet_id: 0 };
@@ -254,7 +296,8 @@ impl Session {
     pub(crate) fn pump(self: &Arc<Self>, state: &mut State, batch: &mut Batch) {
         if let Some(link) = &mut state.link {
             repeat(link, &mut state.unrepeated, &mut state.inflight, batch);
-            while state.unrepeated.is_empty() && link.outbox.len() < ENCODE_AHEAD {
+            let ahead = ENCODE_AHEAD.min(batch.limits.max_outbox_bytes);
+            while state.unrepeated.is_empty() && link.outbox.len() < ahead {
                 let Some(front) = state.queue.front() else { break };
                 let under_way = front.qos > QoS::AtMostOnce;
                 if under_way && state.inflight.len() >= link.receive_maximum {
@@ -263,6 +306,11 @@ impl Session {
                 let Some(delivery) = state.queue.pop() else { break };
                 if delivery.message.expired(batch.now) {
                     batch.counts.messages_dropped += 1; // [MQTT-3.3.2-5]
+                    continue;
+                }
+                // The right may have been taken away while the message waited.
+                if !link.client.may(Right::Receive, &delivery.message.topic) {
+                    batch.counts.unauthorized += 1;
                     continue;
                 }
                 if !under_way {
@@ -292,15 +340,16 @@ impl Session {
     }
 
     /// Whether the session takes one more message that it must keep. A full queue is rid of what has expired
-    /// first, at most once a second.
+    /// first, at most once a second, and then of its oldest QoS 0 messages.
     pub(crate) fn has_room(&self, batch: &mut Batch) -> bool {
         if self.is_full() {
             let state = &mut *self.state.lock();
             if state.purged_at + PURGE <= batch.now {
                 state.purged_at = batch.now;
                 batch.counts.messages_dropped += state.queue.drop_expired(batch.now) as u64;
-                self.note_fullness(state, &batch.limits);
             }
+            state.make_room(batch);
+            self.note_fullness(state, &batch.limits);
         }
         !self.is_full()
     }
@@ -358,6 +407,7 @@ impl Session {
     pub(crate) fn reply(self: &Arc<Self>, state: &mut State, packet: Packet, batch: &mut Batch) {
         if let Some(link) = &mut state.link {
             link.send(&packet, &mut batch.pool);
+            batch.counts.packets_sent += 1;
             batch.touch(self, link);
         }
     }
@@ -376,7 +426,9 @@ impl Session {
                 link.writing = true;
                 (link.id, Arc::clone(&link.transport), std::mem::take(&mut link.outbox))
             };
+            let waiting = outbox.len();
             let written = transport.write(&mut outbox);
+            batch.counts.network_bytes_sent += (waiting - outbox.len()) as u64;
             let state = &mut *self.state.lock();
             let Some(link) = state.link.as_mut().filter(|link| link.id == id) else { return };
             link.writing = false;
@@ -418,11 +470,16 @@ impl Session {
 fn repeat(link: &mut Link, unrepeated: &mut VecDeque<u16>, inflight: &mut Inflight, batch: &mut Batch) {
     while let Some(packet_id) = unrepeated.front().copied() {
         let on_this_connection = inflight.len() - unrepeated.len();
-        if on_this_connection >= link.receive_maximum || link.outbox.len() >= ENCODE_AHEAD {
+        let ahead = ENCODE_AHEAD.min(batch.limits.max_outbox_bytes);
+        if on_this_connection >= link.receive_maximum || link.outbox.len() >= ahead {
             return;
         }
         unrepeated.pop_front();
         let kept = match inflight.phase_mut(packet_id) {
+            Some(Phase::Published(delivery)) if !link.client.may(Right::Receive, &delivery.message.topic) => {
+                batch.counts.unauthorized += 1;
+                false
+            }
             Some(Phase::Published(delivery)) => {
                 let delivery = delivery.clone();
                 let receiver = Arc::clone(&link.client.id);
@@ -465,7 +522,7 @@ fn send_delivery(
             return false;
         }
     }
-    batch.counts.messages_sent += 1;
+    batch.count_sent(message.payload.len());
     if let Some(taps) = taps {
         let sent = Sent { receiver: Arc::clone(receiver), qos: *qos, retain: *retain, packet_id };
         batch.sent(Arc::clone(message), Arc::clone(taps), sent);

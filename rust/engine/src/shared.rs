@@ -22,6 +22,16 @@ impl SharedGroup {
         self.members.push(subscriber);
     }
 
+    /// The group without the members that may not get messages of this topic; `None` if nobody is left.
+    pub(crate) fn allowed(group: &Arc<Self>, topic: &str) -> Option<Arc<Self>> {
+        if group.members.iter().all(|member| member.session.may_receive(topic)) {
+            return Some(Arc::clone(group));
+        }
+        let mut rest = Self::clone(group); // it shares the turn
+        rest.members.retain(|member| member.session.may_receive(topic));
+        (!rest.members.is_empty()).then(|| Arc::new(rest))
+    }
+
     pub(crate) fn remove(&mut self, serial: u64) {
         self.members.retain(|member| member.session.serial != serial);
     }

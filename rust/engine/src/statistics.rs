@@ -15,6 +15,10 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: AtomicU64,)*
             /// Connections at this moment.
             pub clients_connected: AtomicI64,
+            /// The most connections there were at one time.
+            pub clients_maximum: AtomicI64,
+            /// Connections at this moment that have not sent CONNECT.
+            pub half_open: AtomicI64,
         }
 
         impl Statistics {
@@ -28,6 +32,8 @@ macro_rules! counters {
             pub fn snapshot(&self) -> Vec<(&'static str, i64)> {
                 let mut all = vec![$((stringify!($name), self.$name.load(Relaxed) as i64),)*];
                 all.push(("clients_connected", self.clients_connected.load(Relaxed)));
+                all.push(("clients_maximum", self.clients_maximum.load(Relaxed)));
+                all.push(("half_open", self.half_open.load(Relaxed)));
                 all
             }
         }
@@ -35,12 +41,24 @@ macro_rules! counters {
 }
 
 counters! {
+    /// Packets received after CONNECT.
+    packets_received,
+    /// Packets handed to connections, PUBLISH included.
+    packets_sent,
+    /// Bytes read from connections.
+    network_bytes_received,
+    /// Bytes written to connections.
+    network_bytes_sent,
+    /// Connections that were accepted, MQTT or not.
+    sockets,
     /// PUBLISH packets received.
     messages_received,
     /// Bytes of payload in them.
     bytes_received,
     /// PUBLISH packets handed to connections.
     messages_sent,
+    /// Bytes of payload in them.
+    bytes_sent,
     /// Messages not delivered to a subscriber: a full outbox or queue, an expired message, a packet
     /// larger than the client takes.
     messages_dropped,
@@ -54,4 +72,56 @@ counters! {
     connects_refused,
     /// Connections closed because of a protocol error.
     protocol_errors,
+    /// Sessions that ended because their time was over.
+    sessions_expired,
+    /// Connections refused because the password or the certificate was wrong, or nobody vouched.
+    auth_failures,
+    /// Connections refused because the session belongs to another user.
+    takeovers_refused,
+    /// Connections closed during the TLS handshake.
+    tls_failures,
+    /// Connections closed because no CONNECT came in time.
+    limit_connect_timeout,
+    /// CONNECTs refused because they were too large.
+    limit_max_connect_size,
+    /// CONNECTs refused because too many clients were connected, in all or by one listener.
+    limit_max_clients,
+    /// CONNECTs refused because too many clients were connected from their address.
+    limit_max_clients_per_address,
+    /// CONNECTs refused because too many clients were connected with their user name.
+    limit_max_clients_per_user,
+    /// CONNECTs refused because too many came in a second.
+    limit_connect_rate,
+    /// Connections closed at once because too many had not sent CONNECT.
+    limit_max_half_open,
+    /// CONNECTs refused because their Client Identifier came back too often.
+    limit_max_reconnects,
+    /// CONNECTs refused because there were too many sessions.
+    limit_max_sessions,
+    /// Sessions that were granted less than they asked for.
+    limit_max_session_expiry,
+    /// Pauses of clients that sent too many messages in a second.
+    limit_message_rate,
+    /// Pauses of clients that sent too many bytes in a second.
+    limit_byte_rate,
+    /// Packets that were too large to be taken.
+    limit_max_packet_size,
+    /// Packets with too many bytes of User Properties.
+    limit_max_user_property_bytes,
+    /// Topics and filters with too many levels.
+    limit_max_topic_levels,
+    /// Subscriptions refused because a session had too many.
+    limit_max_subscriptions,
+    /// Connections closed because of more QoS 2 messages than announced.
+    limit_receive_maximum,
+    /// Connections closed because of a Topic Alias above the maximum.
+    limit_topic_alias_maximum,
+    /// QoS 1 and 2 publishes refused because a queue was full.
+    limit_max_queued,
+    /// Publishes that waited for room in a queue.
+    limit_hold,
+    /// QoS 0 messages that were dropped to make room in a queue.
+    limit_qos0_dropped,
+    /// Retained messages refused because there was no room.
+    limit_max_retained,
 }

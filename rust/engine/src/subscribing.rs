@@ -9,6 +9,7 @@ use hookmq_codec::{
     TopicFilter, UnsubAck, Unsubscribe,
 };
 
+use crate::acl::Right;
 use crate::batch::Batch;
 use crate::connection::{Close, Connection};
 use crate::hook::Tap;
@@ -61,7 +62,7 @@ impl Connection {
         batch: &mut Batch,
     ) -> Result<Result<Made, ReasonCode>, Close> {
         let SubscribeFilter { filter, options } = wanted;
-        let filter = match self.parse(&filter) {
+        let filter = match self.parse(&filter, batch) {
             Ok(filter) => filter,
             Err(reason) => return Ok(Err(reason)),
         };
@@ -69,6 +70,10 @@ impl Connection {
             // [MQTT-3.8.3-4]
             return Err(Close::new(ReasonCode::ProtocolError, "No Local on a Shared Subscription"));
         }
+        let authorized = match self.client().may(Right::Subscribe, filter.filter()) {
+            true => authorized,
+            false => Err(ReasonCode::NotAuthorized),
+        };
         if let Err(reason) = authorized {
             batch.counts.unauthorized += 1;
             return Ok(Err(refusal(reason)));
@@ -80,6 +85,7 @@ impl Connection {
             };
             let room = state.subscriptions.len() < self.broker.limits.max_subscriptions;
             if !room && !state.subscriptions.contains_key(&filter) {
+                batch.counts.limit_max_subscriptions += 1;
                 return Ok(Err(ReasonCode::QuotaExceeded));
             }
             let existed = state.subscriptions.insert(filter.clone(), subscription.clone()).is_some();
@@ -101,8 +107,9 @@ impl Connection {
         Ok(Ok(Made { reason, retained: wants_retained.then_some((filter, subscription)) }))
     }
 
-    fn parse(&self, text: &ByteString) -> Result<TopicFilter, ReasonCode> {
+    fn parse(&self, text: &ByteString, batch: &mut Batch) -> Result<TopicFilter, ReasonCode> {
         if text.split('/').nth(self.broker.limits.max_topic_levels).is_some() {
+            batch.counts.limit_max_topic_levels += 1;
             return Err(ReasonCode::TopicFilterInvalid);
         }
         // A copy of its own: a subscription outlives the buffer it was read from.
@@ -121,7 +128,9 @@ impl Connection {
         let broker = &self.broker;
         let now = batch.now;
         retained.visit(filter.filter(), now, &mut |message| {
-            if subscription.options.no_local && message.publisher == self.session.id {
+            if subscription.options.no_local && message.publisher == self.session.id
+                || !self.client().may(Right::Receive, &message.topic)
+            {
                 return;
             }
             let taps = match broker.watch_sent.load(Relaxed) {
@@ -146,7 +155,7 @@ impl Connection {
         let mut reasons = Vec::with_capacity(packet.filters.len());
         let mut removed = Vec::new();
         for text in &packet.filters {
-            reasons.push(match self.parse(text) {
+            reasons.push(match self.parse(text, batch) {
                 // [MQTT-3.10.4-1] compared character by character
                 Ok(filter) if state.subscriptions.remove(&filter).is_some() => {
                     removed.push(filter);

@@ -83,7 +83,7 @@ mod tests {
     fn timers_of_sessions_that_are_over_do_not_pile_up() {
         let mut timers = Timers::default();
         for serial in 0..10_000 {
-            let session = Session::new("a".into(), serial);
+            let session = Session::new(Arc::default(), serial);
             session.state.lock().ended = serial != 9_999;
             session.state.lock().timer = Some(Millis::MAX);
             timers.add(Timer { at: Millis::MAX, session });

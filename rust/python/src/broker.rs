@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hookmq_codec::{Publish, QoS, TopicFilter, topic};
 use hookmq_engine::{Message as EngineMessage, Tap, TapKind};
 use hookmq_server::server::StartError;
+use hookmq_server::settings::BoundAddress;
 use hookmq_server::{Clock, Server, Settings};
 use parking_lot::RwLock;
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError, PyValueError};
@@ -29,6 +30,13 @@ create_exception!(
     BindError,
     PyException,
     "An address could not be bound; its arguments are purpose, host, port, errno and the system's words."
+);
+
+create_exception!(
+    _hookmq,
+    FileError,
+    PyException,
+    "A file could not be used; its arguments are the path and why."
 );
 
 /// A broker for one run: made with its settings, started once, stopped once.
@@ -81,6 +89,7 @@ impl NativeBroker {
                 let text = error.source.to_string();
                 BindError::new_err((error.purpose, error.host, error.port, code, text))
             }
+            StartError::File(error) => file_error(&error),
             StartError::System(error) => PyErr::from(error),
         })?;
         *self.server.write() = Some(server);
@@ -104,10 +113,22 @@ impl NativeBroker {
         self.runtime.client_hooks.write().clear();
     }
 
-    /// The MQTT port; 0 while it does not run.
+    /// The URLs and ports of the listeners, in the order of the settings; the port is 0 for a Unix socket.
     #[getter]
-    fn port(&self) -> u16 {
-        self.server.read().as_ref().map_or(0, |server| server.address.port())
+    fn listeners(&self) -> Vec<(String, u16)> {
+        let server = self.server.read();
+        let addresses = server.as_ref().map_or(&[][..], |server| &server.addresses);
+        let port = |bound: &BoundAddress| bound.address.map_or(0, |address| address.port());
+        addresses.iter().map(|bound| (bound.url.clone(), port(bound))).collect()
+    }
+
+    /// Reads certificates, users and access rules again. Raises `FileError` for the first that cannot be used.
+    fn reload(&self, py: Python<'_>) -> PyResult<()> {
+        let reloaded = py.detach(|| self.server.read().as_ref().map_or(Ok(()), Server::reload));
+        reloaded.map_err(|errors| match errors.first() {
+            Some(error) => file_error(error),
+            None => PyRuntimeError::new_err("a file could not be read again"),
+        })
     }
 
     /// The HTTP port; `None` without HTTP.
@@ -179,10 +200,11 @@ impl NativeBroker {
         LogLane { queue: Arc::clone(&self.runtime.notices) }
     }
 
-    /// Says which deciders exist.
-    fn decide(&self, authenticate: bool, authorize: bool) {
+    /// Says which deciders exist, and for which methods of enhanced authentication.
+    fn decide(&self, authenticate: bool, authorize: bool, methods: Vec<String>) {
         self.runtime.authenticates.store(authenticate, Relaxed);
         self.runtime.authorizes.store(authorize, Relaxed);
+        *self.runtime.methods.write() = methods;
     }
 
     /// Registers a function for messages (`kind` "received", "routed" or "sent", with a `filter`) or for
@@ -295,6 +317,11 @@ impl NativeBroker {
         dict.set_item("sessions", totals.sessions)?;
         dict.set_item("retained_messages", totals.retained)?;
         dict.set_item("retained_bytes", totals.retained_bytes)?;
+        dict.set_item("subscriptions", totals.subscriptions)?;
+        dict.set_item("shared_subscriptions", totals.shared_subscriptions)?;
+        dict.set_item("queued_messages", totals.queued)?;
+        dict.set_item("queued_bytes", totals.queued_bytes)?;
+        dict.set_item("inflight_messages", totals.inflight)?;
         Ok(dict)
     }
 }
@@ -306,6 +333,10 @@ impl NativeBroker {
         self.broker.add_tap(&filter, Tap { id, kind });
         Ok((id, filter))
     }
+}
+
+fn file_error(error: &hookmq_server::FileError) -> PyErr {
+    FileError::new_err((error.path.clone(), error.reason.clone()))
 }
 
 fn tap_kind(kind: &str) -> PyResult<TapKind> {

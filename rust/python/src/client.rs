@@ -49,6 +49,25 @@ impl Client {
         self.client.address.map(|address| address.port())
     }
 
+    /// The user name somebody vouched for before this hook: a certificate, the users file, an enhanced
+    /// authentication; `None` if nobody did.
+    #[getter]
+    fn principal(&self) -> Option<&str> {
+        self.client.principal.as_deref()
+    }
+
+    /// The subject of the certificate it showed, such as `"CN=tank,O=Water"`; `None` without one.
+    #[getter]
+    fn certificate(&self) -> Option<&str> {
+        self.client.certificate.as_deref()
+    }
+
+    /// The URL of the listener it came by, as it was configured.
+    #[getter]
+    fn listener(&self) -> &str {
+        &self.client.listener.name
+    }
+
     /// The protocol version: `"3.1"`, `"3.1.1"` or `"5.0"`.
     #[getter]
     fn version(&self) -> &'static str {

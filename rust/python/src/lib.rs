@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`broker`]: the native broker, which the package's `Broker` holds while it runs
+//! - [`access`]: users and access rules as text
 //! - [`message`], [`client`], [`properties`]: what hooks are given
 //! - [`hooks`]: the one place where threads enter Python
 //! - [`inbox`]: messages for a Python iterator
@@ -11,6 +12,7 @@
 //! out again and stay attached, but for the time they wait. Attaching for each call would cost 12 to
 //! 19 µs, a call on an attached thread costs 0.3 µs.
 
+mod access;
 mod broker;
 mod client;
 mod hooks;
@@ -27,12 +29,14 @@ mod _hookmq {
     use super::*;
 
     #[pymodule_export]
-    use super::broker::{BindError, NativeBroker};
+    use super::access::{check_acl, check_users, explain_acl, hash_user, remove_user, set_user, verify_user};
+    #[pymodule_export]
+    use super::broker::{BindError, FileError, NativeBroker};
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]
     use super::hooks::{
-        calls::{CallPool, PageReply, VerdictReply},
+        calls::{CallPool, PageReply, StepReply, VerdictReply},
         feed::HistoryFeed,
         hook::HookHandle,
         lane::Lane,

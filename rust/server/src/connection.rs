@@ -7,17 +7,21 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hookmq_codec::{Decoder, Packet, ReasonCode, TopicFilter};
-use hookmq_engine::{Batch, Close, Connection, End, Event};
+use hookmq_codec::{Decoder, Packet, Publish, ReasonCode, TopicFilter};
+use hookmq_engine::{Batch, Close, Connection, End, Event, QueuePolicy, Right};
 use parking_lot::Mutex;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, sleep_until};
 
-use crate::deciders::{Action, Answer, Later};
-use crate::handshake::{self, Welcomed};
+use crate::accept::HalfOpen;
+use crate::certificate::Subject;
+use crate::deciders::{Action, Answer, Later, Verdict};
+use crate::handshake::{self, Arrival, Welcomed};
+use crate::listener::Listener;
+use crate::pace::Pace;
+use crate::reauthentication::{Answered, Reauthentication};
 use crate::server::Context;
 use crate::socket::Socket;
+use crate::stream::{Output, Reader, Stream};
 use crate::worker::{READ_SIZE, Turn};
 
 /// From this size on, an incomplete packet keeps the buffer it is in; below, it is copied out of it.
@@ -29,17 +33,38 @@ const TURNS: u32 = 8;
 /// A deadline for connections without Keep Alive: far enough never to matter.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Serves a connection from its first byte to its last.
+/// How long a publisher that is held waits before it looks for room again.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A connection before it says who it is.
+pub(crate) struct Visitor {
+    /// Where it comes from: what the socket says, or a trusted proxy.
+    pub(crate) address: Option<SocketAddr>,
+    /// Whose certificate it showed.
+    pub(crate) certificate: Option<Subject>,
+    /// Until when CONNECT must have come.
+    pub(crate) deadline: Instant,
+    pub(crate) half_open: Option<HalfOpen>,
+}
+
+/// Serves a connection from its first byte of MQTT to its last.
 pub(crate) async fn serve(
-    stream: TcpStream,
-    address: SocketAddr,
+    stream: Stream,
+    visitor: Visitor,
+    listener: &Arc<Listener>,
     context: Arc<Context>,
     turn: Arc<Mutex<Turn>>,
 ) {
-    let (mut reader, writer) = stream.into_split();
-    let socket = Arc::new(Socket::new(writer));
-    let welcomed = handshake::welcome(&mut reader, &socket, address, &context, &turn).await;
-    let Some(Welcomed { connection, decoder, buffer }) = welcomed else { return };
+    let Stream { mut reader, writer, allowance } = stream;
+    let (socket, mut output) = Socket::new(writer);
+    let socket = Arc::new(socket);
+    let arrival = Arrival::new((&mut reader, &socket, &mut output), visitor, listener, &context, &turn);
+    // Boxed, because what a connection needs until it is let in must not be part of what it needs after.
+    let welcomed = Box::pin(arrival.welcome()).await;
+    let Some(Welcomed { connection, decoder, buffer, method }) = welcomed else { return };
+    if let Some(allowance) = allowance {
+        allowance.set(usize::MAX);
+    }
     let mut task = ClientTask {
         reader,
         socket,
@@ -49,13 +74,16 @@ pub(crate) async fn serve(
         decoder,
         buffer,
         pending: None,
+        held: None,
+        pace: Pace::new(&listener.settings),
+        again: method.map(|method| Box::new(Reauthentication::new(method, Arc::clone(listener)))),
         last_packet: Instant::now(),
     };
-    let end = task.run().await;
+    let end = task.run(&mut output).await;
     let ClientTask { connection, mut reader, socket, .. } = task;
     end_connection(connection, &end, &context, &turn);
-    if end.reason.is_error() {
-        handshake::drain(&mut reader, &socket).await;
+    if end.reason.is_error() || output.is_some() {
+        Box::pin(handshake::drain(&mut reader, &socket, &mut output)).await;
     }
 }
 
@@ -73,9 +101,18 @@ fn end_connection(connection: Connection, end: &End, context: &Context, turn: &M
 }
 
 /// A packet that somebody has to be asked about before it goes on, with the answers in the order of its
-/// topics; and the wait for them.
+/// topics.
 type Asked = (Packet, Vec<Result<(), ReasonCode>>);
-type Asking = Later<Asked>;
+
+/// What was waited for.
+enum Awaited {
+    /// The deciders answered.
+    Asked(Asked),
+    /// A step of a re-authentication was answered.
+    Authenticated(Answered),
+}
+
+type Asking = Later<Awaited>;
 
 /// What a turn came to.
 enum Outcome {
@@ -85,10 +122,14 @@ enum Outcome {
     Ended(End),
     /// Somebody has to be asked before it goes on.
     Ask(Asking),
+    /// A subscriber's queue is full: the publisher waits for room.
+    Hold(Publish),
+    /// The client sent more than it may in a second: nothing is read from it for this long.
+    Pause(Duration),
 }
 
 struct ClientTask {
-    reader: OwnedReadHalf,
+    reader: Reader,
     socket: Arc<Socket>,
     context: Arc<Context>,
     turn: Arc<Mutex<Turn>>,
@@ -96,13 +137,18 @@ struct ClientTask {
     decoder: Decoder,
     /// Bytes of a packet that is not complete; empty, and without memory, most of the time.
     buffer: BytesMut,
-    /// A packet that somebody was asked about, with the answers.
-    pending: Option<Asked>,
+    /// What was waited for, to go on with.
+    pending: Option<Awaited>,
+    /// A publish that waits for room, and until when.
+    held: Option<(Publish, Instant)>,
+    pace: Option<Box<Pace>>,
+    /// Of a client that came by an enhanced authentication and may do it again.
+    again: Option<Box<Reauthentication>>,
     last_packet: Instant,
 }
 
 impl ClientTask {
-    async fn run(&mut self) -> End {
+    async fn run(&mut self, output: &mut Option<Output>) -> End {
         let socket = Arc::clone(&self.socket);
         let keep_alive = match self.connection.client().keep_alive {
             0 => NEVER,
@@ -115,12 +161,15 @@ impl ClientTask {
         // Packets may have come together with CONNECT.
         let mut unread = !self.buffer.is_empty();
         let mut turns = 0u32;
+        // Until when nothing is read: a client that sent too much, or a publisher that is held.
+        let mut rest: Option<Instant> = None;
         loop {
             if let Some((reason, farewell)) = socket.take_farewell() {
                 socket.write_last(&farewell);
                 return End::abnormal(reason, "the broker closed the connection");
             }
-            let reads = asking.is_none() && !(blocked && self.connection.is_congested());
+            let congested = blocked && self.connection.is_congested();
+            let reads = asking.is_none() && rest.is_none() && !congested;
             // Reading comes last but for the timer: a client that never pauses would keep the others from
             // their turn.
             let outcome = tokio::select! {
@@ -129,7 +178,10 @@ impl ClientTask {
                     blocked = self.connection.is_blocked();
                     continue;
                 }
-                () = socket.writable(), if blocked => {
+                written = socket.make_way(output), if blocked => {
+                    if written.is_err() {
+                        return End::abnormal(ReasonCode::UnspecifiedError, "the connection was lost");
+                    }
                     let turn = &mut *self.turn.lock();
                     turn.batch.begin(self.context.clock.now());
                     self.connection.unblock(&mut turn.batch);
@@ -137,9 +189,14 @@ impl ClientTask {
                     blocked = self.connection.is_blocked();
                     continue;
                 }
-                asked = answers(&mut asking), if asking.is_some() => {
+                asked = awaited(&mut asking), if asking.is_some() => {
                     asking = None;
                     self.pending = Some(asked);
+                    unread = true;
+                    continue;
+                }
+                () = until(rest), if rest.is_some() => {
+                    rest = None;
                     unread = true;
                     continue;
                 }
@@ -169,6 +226,15 @@ impl ClientTask {
                     return end;
                 }
                 Outcome::Ask(question) => asking = Some(question),
+                Outcome::Hold(publish) => {
+                    let limit = self.context.settings.hold_timeout;
+                    self.held = Some((publish, Instant::now() + limit));
+                    rest = Some(Instant::now() + LOOK);
+                }
+                Outcome::Pause(time) => {
+                    rest = Some(Instant::now() + time);
+                    self.last_packet = Instant::now() + time; // the silence is ours
+                }
             }
             turns = turns.wrapping_add(1);
             if turns.is_multiple_of(TURNS) {
@@ -182,6 +248,7 @@ impl ClientTask {
     fn poll_turn(&mut self, cx: &mut Task<'_>, unread: bool) -> Poll<Outcome> {
         let shared = Arc::clone(&self.turn);
         let turn = &mut *shared.lock();
+        let mut received = 0;
         if !unread {
             self.borrow_buffer(turn);
             let read = tokio_util::io::poll_read_buf(Pin::new(&mut self.reader), cx, &mut self.buffer);
@@ -192,13 +259,15 @@ impl ClientTask {
                 }
                 Poll::Ready(read) => read,
             };
-            if !matches!(read, Ok(1..)) {
+            received = read.unwrap_or(0);
+            if received == 0 {
                 self.put_back(turn);
                 let end = End::abnormal(ReasonCode::UnspecifiedError, "the connection was lost");
                 return Poll::Ready(Outcome::Ended(end));
             }
         }
         turn.batch.begin(self.context.clock.now());
+        turn.batch.counts().network_bytes_received += received as u64;
         let before = self.buffer.len();
         let outcome = self.handle_all(&mut turn.batch);
         if self.buffer.len() < before {
@@ -236,17 +305,44 @@ impl ClientTask {
     }
 
     fn handle_all(&mut self, batch: &mut Batch) -> Outcome {
-        if let Some(asked) = self.pending.take()
-            && let Err(close) = self.go_on(asked, batch)
-        {
-            return self.closed(&close, batch);
+        if let Some(awaited) = self.pending.take() {
+            match self.go_on(awaited, batch) {
+                Ok(None) => {}
+                Ok(Some(outcome)) => return outcome,
+                Err(close) => return self.closed(&close, batch),
+            }
+        }
+        if let Some((publish, until)) = self.held.take() {
+            let allowed = match self.connection.has_room(&publish, batch) {
+                true => Ok(()),
+                false if Instant::now() < until => {
+                    self.held = Some((publish, until));
+                    return Outcome::Pause(LOOK);
+                }
+                false => Err(ReasonCode::QuotaExceeded),
+            };
+            if let Err(close) = self.connection.publish(publish, allowed, batch) {
+                return self.closed(&close, batch);
+            }
         }
         loop {
+            if let Some(time) = self.pace.as_mut().and_then(|pace| pace.rest(batch)) {
+                return Outcome::Pause(time);
+            }
+            let before = self.buffer.len();
             let packet = match self.decoder.next(&mut self.buffer) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Outcome::Done,
-                Err(error) => return self.closed(&error.into(), batch),
+                Err(error) => {
+                    batch.counts().limit_max_user_property_bytes +=
+                        u64::from(error.reason == ReasonCode::QuotaExceeded);
+                    return self.closed(&error.into(), batch);
+                }
             };
+            batch.counts().packets_received += 1;
+            if let Some(pace) = &mut self.pace {
+                pace.count(&packet, before - self.buffer.len());
+            }
             match self.handle(packet, batch) {
                 Ok(None) => {}
                 Ok(Some(outcome)) => return outcome,
@@ -262,21 +358,24 @@ impl ClientTask {
             Packet::Publish(mut publish) => {
                 self.connection.resolve_alias(&mut publish)?;
                 let mut allowed = Ok(());
-                if deciders.authorizes() {
-                    let client = self.connection.client();
+                let client = self.connection.client();
+                if deciders.authorizes() && client.may(Right::Publish, &publish.topic) {
                     let (qos, retain) = (publish.qos, publish.retain);
                     match deciders.authorize(client, Action::Publish, &publish.topic, qos, retain) {
                         Answer::Now(verdict) => allowed = verdict.as_result(),
                         later => return Ok(Some(ask(Packet::Publish(publish), vec![later]))),
                     }
                 }
-                self.connection.publish(publish, allowed, batch)?;
+                return self.publish(publish, allowed, batch);
             }
             Packet::Subscribe(subscribe) if deciders.authorizes() => {
                 let answers = subscribe.filters.iter().map(|wanted| {
                     // A shared subscription is asked about as the filter it reads.
                     let filter = TopicFilter::parse(wanted.filter.clone());
                     let filter = filter.as_ref().map_or(&*wanted.filter, |filter| filter.filter());
+                    if !client.may(Right::Subscribe, filter) {
+                        return Answer::Now(Verdict::Allow); // the engine denies it
+                    }
                     deciders.authorize(client, Action::Subscribe, filter, wanted.options.qos, false)
                 });
                 let answers = answers.collect();
@@ -287,21 +386,51 @@ impl ClientTask {
             Packet::Disconnect(disconnect) => {
                 return self.connection.on_disconnect(&disconnect).map(|end| Some(Outcome::Ended(end)));
             }
+            Packet::Auth(auth) if self.again.is_some() => {
+                let Some(again) = &mut self.again else { return Ok(None) };
+                let step = again.step(&auth, client, &**deciders)?;
+                return Ok(Some(Outcome::Ask(Box::pin(async move { Awaited::Authenticated(step.await) }))));
+            }
             other => self.connection.handle(other, batch)?,
         }
         Ok(None)
     }
 
-    /// Goes on with a packet that was asked about.
-    fn go_on(&mut self, asked: Asked, batch: &mut Batch) -> Result<(), Close> {
-        match asked {
-            (Packet::Publish(publish), answers) => {
-                let allowed = answers.first().copied().unwrap_or(Err(ReasonCode::NotAuthorized));
-                self.connection.publish(publish, allowed, batch)
-            }
-            (Packet::Subscribe(subscribe), answers) => self.connection.subscribe(subscribe, &answers, batch),
-            (other, _) => self.connection.handle(other, batch),
+    /// Publishes, unless the publisher is to wait for room.
+    fn publish(
+        &mut self,
+        publish: Publish,
+        allowed: Result<(), ReasonCode>,
+        batch: &mut Batch,
+    ) -> Result<Option<Outcome>, Close> {
+        if allowed.is_ok()
+            && self.context.settings.limits.queue_policy == QueuePolicy::Hold
+            && !self.connection.has_room(&publish, batch)
+        {
+            batch.counts().limit_hold += 1;
+            return Ok(Some(Outcome::Hold(publish)));
         }
+        self.connection.publish(publish, allowed, batch).map(|()| None)
+    }
+
+    /// Goes on with what was waited for.
+    fn go_on(&mut self, awaited: Awaited, batch: &mut Batch) -> Result<Option<Outcome>, Close> {
+        match awaited {
+            Awaited::Asked((Packet::Publish(publish), answers)) => {
+                let allowed = answers.first().copied().unwrap_or(Err(ReasonCode::NotAuthorized));
+                return self.publish(publish, allowed, batch);
+            }
+            Awaited::Asked((Packet::Subscribe(subscribe), answers)) => {
+                self.connection.subscribe(subscribe, &answers, batch)?;
+            }
+            Awaited::Asked((other, _)) => self.connection.handle(other, batch)?,
+            Awaited::Authenticated(answered) => {
+                let Some(again) = &mut self.again else { return Ok(None) };
+                let packet = again.go_on(answered, self.connection.client())?;
+                self.connection.send(packet, batch);
+            }
+        }
+        Ok(None)
     }
 
     fn closed(&self, close: &Close, batch: &mut Batch) -> Outcome {
@@ -329,14 +458,21 @@ fn ask(packet: Packet, answers: Vec<Answer>) -> Outcome {
         for answer in answers {
             allowed.push(answer.wait().await.as_result());
         }
-        (packet, allowed)
+        Awaited::Asked((packet, allowed))
     }))
 }
 
-/// The answers, when they are there.
-async fn answers(asking: &mut Option<Asking>) -> Asked {
+/// What was asked for, when it is there.
+async fn awaited(asking: &mut Option<Asking>) -> Awaited {
     match asking {
         Some(asking) => asking.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
 }

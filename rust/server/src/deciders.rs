@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hookmq_codec::{QoS, ReasonCode};
 use hookmq_engine::Client;
 
@@ -75,10 +76,44 @@ impl Answer {
     }
 }
 
+/// What comes of a client's step in an enhanced authentication.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// It goes on: data for the client.
+    Continue(Bytes),
+    /// The client proved who it is.
+    Success {
+        /// Last data for the client.
+        data: Bytes,
+        /// The user name it proved, where the method names one.
+        user: Option<String>,
+    },
+    /// It did not.
+    Deny {
+        /// The reason code to answer with.
+        reason: ReasonCode,
+        /// Words for the client's reason string.
+        text: Option<String>,
+    },
+}
+
+/// One enhanced authentication under way.
+pub trait Exchange: Send {
+    /// Takes the client's data, which is empty if it sent none.
+    fn step(&mut self, data: Bytes) -> Later<Step>;
+}
+
 /// Who decides. What cannot be decided, and what takes too long, is denied by the implementation.
 pub trait Deciders: Send + Sync + 'static {
-    /// Whether a client may connect.
-    fn authenticate(&self, client: &Arc<Client>) -> Answer;
+    /// Whether anyone wants to be asked by [`Self::authenticate`].
+    fn authenticates(&self) -> bool;
+
+    /// Whether a client may connect. `vouched` says that somebody else knows it already: with no opinion from
+    /// anyone it may then, else it may not.
+    fn authenticate(&self, client: &Arc<Client>, vouched: bool) -> Answer;
+
+    /// Begins an enhanced authentication by this method; `None` if nobody registered for it.
+    fn exchange(&self, client: &Arc<Client>, method: &str) -> Option<Box<dyn Exchange>>;
 
     /// Whether anyone wants to be asked by [`Self::authorize`].
     fn authorizes(&self) -> bool;

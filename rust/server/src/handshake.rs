@@ -1,22 +1,26 @@
 //! From the first byte of a connection to its CONNACK.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use hookmq_codec::{
-    ConnAck, Connect, DecodeError, Decoder, Packet, Properties, PropertyId, QoS, ReasonCode, Value, Version,
+    ConnAck, Connect, DecodeError, Decoder, Packet, Properties, PropertyId, ReasonCode, Value, Version, Will,
 };
-use hookmq_engine::{Client, Connection, Event};
+use hookmq_engine::{Client, Connection, Event, Right};
 use parking_lot::Mutex;
 use tokio::io::AsyncReadExt;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::timeout_at;
 
-use crate::deciders::{Action, Verdict};
+use crate::authentication::Authenticated;
+use crate::connection::Visitor;
+use crate::deciders::Action;
+use crate::listener::Listener;
 use crate::server::Context;
 use crate::socket::Socket;
+use crate::stream::{Output, Reader};
 use crate::worker::Turn;
 
 /// Random bytes of an assigned Client Identifier; nobody guesses it to take a session over.
@@ -28,176 +32,258 @@ const MAX_REASON: usize = 1024;
 /// How long a peer may go on sending to a connection that was refused.
 const DRAIN: Duration = Duration::from_millis(500);
 
+/// A connection that has not sent CONNECT.
+pub(crate) struct Arrival<'a> {
+    pub(crate) reader: &'a mut Reader,
+    pub(crate) socket: &'a Arc<Socket>,
+    pub(crate) output: &'a mut Option<Output>,
+    pub(crate) visitor: Visitor,
+    pub(crate) listener: &'a Arc<Listener>,
+    pub(crate) context: &'a Arc<Context>,
+    pub(crate) turn: &'a Mutex<Turn>,
+    buffer: BytesMut,
+    decoder: Decoder,
+}
+
 /// A connection whose CONNECT was taken, with what was read behind it.
 pub(crate) struct Welcomed {
     pub(crate) connection: Connection,
     pub(crate) decoder: Decoder,
     pub(crate) buffer: BytesMut,
+    /// The method of its enhanced authentication.
+    pub(crate) method: Option<Arc<str>>,
+}
+
+/// Why a CONNECT is not taken.
+pub(crate) struct Denial {
+    pub(crate) reason: ReasonCode,
+    pub(crate) what: String,
+}
+
+impl Denial {
+    pub(crate) fn new(reason: ReasonCode, what: &str) -> Self {
+        Self { reason, what: what.to_owned() }
+    }
+
+    /// The client is gone: there is nobody to answer.
+    pub(crate) fn silent() -> Self {
+        Self::new(ReasonCode::Success, "it went away")
+    }
 }
 
 /// A CONNECT that is not taken: how to say so.
 struct Refusal {
+    denial: Denial,
     version: Version,
-    reason: ReasonCode,
-    what: String,
     client_id: Arc<str>,
     /// The largest packet the client takes, in bytes.
     max_packet_size: usize,
 }
 
-/// Reads CONNECT, asks who decides, and lets the client in. `None` means that the connection is over.
-pub(crate) async fn welcome(
-    reader: &mut OwnedReadHalf,
-    socket: &Arc<Socket>,
-    address: SocketAddr,
-    context: &Arc<Context>,
-    turn: &Mutex<Turn>,
-) -> Option<Welcomed> {
-    let mut buffer = BytesMut::new();
-    let mut decoder = Decoder::new(Version::default(), context.settings.max_connect_size);
-    let reading = read_connect(reader, &mut buffer, &mut decoder);
-    let connect = match tokio::time::timeout(context.settings.connect_timeout, reading).await {
-        Ok(Some(Ok(connect))) => connect,
-        Ok(Some(Err(error))) => {
-            let refusal = Refusal {
-                version: decoder.version(),
-                reason: error.reason,
-                what: error.what.to_owned(),
-                client_id: "".into(),
-                max_packet_size: usize::MAX,
-            };
-            refuse(refusal, address, socket, context, turn);
-            drain(reader, socket).await;
-            return None;
+impl<'a> Arrival<'a> {
+    pub(crate) fn new(
+        (reader, socket, output): (&'a mut Reader, &'a Arc<Socket>, &'a mut Option<Output>),
+        visitor: Visitor,
+        listener: &'a Arc<Listener>,
+        context: &'a Arc<Context>,
+        turn: &'a Mutex<Turn>,
+    ) -> Self {
+        let settings = &context.settings;
+        let largest = settings.max_connect_size.min(listener.settings.max_packet_size);
+        let decoder = Decoder::new(Version::default(), largest)
+            .with_user_properties(settings.limits.max_user_property_bytes);
+        Self { reader, socket, output, visitor, listener, context, turn, buffer: BytesMut::new(), decoder }
+    }
+
+    /// Reads CONNECT, asks who decides, and lets the client in. `None` means that the connection is over.
+    pub(crate) async fn welcome(mut self) -> Option<Welcomed> {
+        let first = timeout_at(self.visitor.deadline, self.read_packet()).await;
+        drop(self.visitor.half_open.take());
+        let connect = match first {
+            Ok(Some(Ok(Packet::Connect(connect)))) => connect,
+            Ok(Some(Err(error))) => {
+                self.count(&error);
+                let denial = Denial::new(error.reason, error.what);
+                let version = self.decoder.version();
+                let refusal = Refusal { denial, version, client_id: "".into(), max_packet_size: usize::MAX };
+                self.refuse(refusal).await;
+                return None;
+            }
+            // Gone, or something other than MQTT: no answer is due. [MQTT-3.1.0-1]
+            Ok(_) => return None,
+            Err(_) => {
+                self.context.broker.statistics.limit_connect_timeout.fetch_add(1, Relaxed);
+                return None;
+            }
+        };
+        let version = connect.version;
+        let largest = connect.properties.number(PropertyId::MaximumPacketSize);
+        let max_packet_size = largest.map_or(usize::MAX, |bytes| bytes as usize);
+        let client_id: Arc<str> = (*connect.client_id).into();
+        match self.admit(*connect).await {
+            Ok((connection, method)) => {
+                let limits = &self.context.settings.limits;
+                let largest = limits.max_packet_size.min(self.listener.settings.max_packet_size);
+                self.decoder.set_max_packet_size(largest);
+                Some(Welcomed { connection, decoder: self.decoder, buffer: self.buffer, method })
+            }
+            Err(denial) => {
+                self.refuse(Refusal { denial, version, client_id, max_packet_size }).await;
+                None
+            }
         }
-        // Gone, silent for too long, or something other than MQTT: no answer is due. [MQTT-3.1.0-1]
-        Ok(None) | Err(_) => return None,
-    };
-    match admit(*connect, address, socket, context, turn).await {
-        Ok(connection) => {
-            decoder.set_max_packet_size(context.settings.limits.max_packet_size);
-            Some(Welcomed { connection, decoder, buffer })
+    }
+
+    /// The next packet. `None`: the peer closed, or its first packet is no CONNECT.
+    pub(crate) async fn read_packet(&mut self) -> Option<Result<Packet, DecodeError>> {
+        let first = self.visitor.half_open.is_some();
+        loop {
+            // Told by the first byte, so that other protocols are not waited for.
+            if first && self.buffer.first().is_some_and(|byte| byte >> 4 != 1) {
+                return None;
+            }
+            match self.decoder.next(&mut self.buffer) {
+                Ok(Some(packet)) => return Some(Ok(packet)),
+                Ok(None) => {}
+                Err(error) => return Some(Err(error)),
+            }
+            self.buffer.reserve(1024);
+            let read = std::future::poll_fn(|cx| {
+                tokio_util::io::poll_read_buf(Pin::new(&mut *self.reader), cx, &mut self.buffer)
+            });
+            if read.await.ok()? == 0 {
+                return None;
+            }
         }
-        Err(refusal) => {
-            refuse(refusal, address, socket, context, turn);
-            drain(reader, socket).await;
-            None
+    }
+
+    fn count(&self, error: &DecodeError) {
+        let statistics = &self.context.broker.statistics;
+        match error.reason {
+            ReasonCode::PacketTooLarge => statistics.limit_max_connect_size.fetch_add(1, Relaxed),
+            ReasonCode::QuotaExceeded => statistics.limit_max_user_property_bytes.fetch_add(1, Relaxed),
+            _ => 0,
+        };
+    }
+
+    async fn admit(&mut self, connect: Connect) -> Result<(Connection, Option<Arc<str>>), Denial> {
+        let version = connect.version;
+        if !self.listener.takes_connect() {
+            self.context.broker.statistics.limit_connect_rate.fetch_add(1, Relaxed);
+            return Err(Denial::new(ReasonCode::ConnectionRateExceeded, "too many connect at a time"));
         }
+        let assigned = connect.client_id.is_empty();
+        // [MQTT-3.1.3-8] of 3.1.1; 3.1 has no empty identifiers, 5.0 assigns one in any case
+        if assigned && (version == Version::V31 || version == Version::V311 && !connect.clean_start) {
+            let what = "an empty client identifier needs MQTT 5, or 3.1.1 with a clean session";
+            return Err(Denial::new(ReasonCode::ClientIdentifierNotValid, what));
+        }
+        let no_randomness = || Denial::new(ReasonCode::ServerUnavailable, "no randomness");
+        let id = match assigned {
+            true => assigned_id().ok_or_else(no_randomness)?,
+            false => Arc::from(&*connect.client_id),
+        };
+        let client = Client {
+            id,
+            username: connect.username.as_deref().map(Arc::from),
+            password: connect.password.clone(),
+            address: self.visitor.address,
+            version,
+            clean_start: connect.clean_start,
+            keep_alive: match connect.keep_alive {
+                0 => self.context.settings.limits.default_keep_alive,
+                seconds => seconds,
+            },
+            connected_at: self.context.clock.now(),
+            principal: None,
+            certificate: self.visitor.certificate.as_ref().map(|one| Arc::clone(&one.distinguished_name)),
+            listener: Arc::clone(&self.listener.engine),
+        };
+        let authenticated = self.authenticate(&connect, client).await.inspect_err(|_| {
+            self.context.broker.statistics.auth_failures.fetch_add(1, Relaxed);
+        })?;
+        let Authenticated { client, mut extra, method } = authenticated;
+        let client = Arc::new(client);
+        if let Some(will) = &connect.will
+            && !may_leave_will(self.context, &client, will).await
+        {
+            return Err(Denial::new(ReasonCode::NotAuthorized, "the Will Topic is not allowed"));
+        }
+        if assigned {
+            // [MQTT-3.1.3-7] of 5.0
+            extra = extra.with_text(PropertyId::AssignedClientIdentifier, &*client.id);
+        }
+        let turn = &mut *self.turn.lock();
+        turn.batch.begin(self.context.clock.now());
+        let transport: Arc<dyn hookmq_engine::Transport> = Arc::<Socket>::clone(self.socket);
+        let connection = self.context.broker.connect(connect, client, extra, transport, &mut turn.batch);
+        self.context.broker.finish(&mut turn.batch);
+        let connection = connection.map_err(|close| Denial::new(close.reason, close.what))?;
+        Ok((connection, method))
+    }
+
+    /// Answers a CONNECT that is not taken, counts it, leaves a word in the log, and closes.
+    async fn refuse(&mut self, refusal: Refusal) {
+        let Refusal { denial: Denial { reason, what }, version, client_id, max_packet_size } = refusal;
+        self.socket.write_last(&answer(reason, &what, version, max_packet_size)); // [MQTT-3.2.2-7]
+        {
+            let turn = &mut *self.turn.lock();
+            turn.batch.begin(self.context.clock.now());
+            turn.batch.counts().connects_refused += 1;
+            let address =
+                self.visitor.address.map_or_else(|| "a Unix socket".to_owned(), |ip| ip.to_string());
+            turn.batch
+                .note(Event::Notice { client_id, text: format!("refused {address}: {what} ({reason})") });
+            self.context.broker.finish(&mut turn.batch);
+        }
+        drain(self.reader, self.socket, self.output).await;
     }
 }
 
-/// The first packet, if it is a CONNECT. `None`: the peer closed, or sent another packet.
-async fn read_connect(
-    reader: &mut OwnedReadHalf,
-    buffer: &mut BytesMut,
-    decoder: &mut Decoder,
-) -> Option<Result<Box<Connect>, DecodeError>> {
-    loop {
-        // Told by the first byte, so that other protocols are not waited for.
-        if buffer.first().is_some_and(|byte| byte >> 4 != 1) {
-            return None;
-        }
-        match decoder.next(buffer) {
-            Ok(Some(Packet::Connect(connect))) => return Some(Ok(connect)),
-            Ok(Some(_)) => return None,
-            Ok(None) => {}
-            Err(error) => return Some(Err(error)),
-        }
-        buffer.reserve(1024);
-        let read =
-            std::future::poll_fn(|cx| tokio_util::io::poll_read_buf(Pin::new(&mut *reader), cx, buffer));
-        if read.await.ok()? == 0 {
-            return None;
-        }
-    }
-}
-
-async fn admit(
-    connect: Connect,
-    address: SocketAddr,
-    socket: &Arc<Socket>,
-    context: &Arc<Context>,
-    turn: &Mutex<Turn>,
-) -> Result<Connection, Refusal> {
-    let version = connect.version;
-    let max_packet_size =
-        connect.properties.number(PropertyId::MaximumPacketSize).map_or(usize::MAX, |bytes| bytes as usize);
-    let refusal = |reason, what: &str, client_id: &str| Refusal {
-        version,
-        reason,
-        what: what.to_owned(),
-        client_id: client_id.into(),
-        max_packet_size,
-    };
-    let assigned = connect.client_id.is_empty();
-    // [MQTT-3.1.3-8] of 3.1.1; 3.1 has no empty identifiers, 5.0 assigns one in any case
-    if assigned && (version == Version::V31 || version == Version::V311 && !connect.clean_start) {
-        let what = "an empty client identifier needs MQTT 5, or 3.1.1 with a clean session";
-        return Err(refusal(ReasonCode::ClientIdentifierNotValid, what, ""));
-    }
-    if connect.properties.text(PropertyId::AuthenticationMethod).is_some() {
-        // [MQTT-4.12.0-1]
-        return Err(refusal(
-            ReasonCode::BadAuthenticationMethod,
-            "no enhanced authentication is configured",
-            &connect.client_id,
-        ));
-    }
-    let id = match assigned {
-        true => assigned_id().ok_or_else(|| refusal(ReasonCode::ServerUnavailable, "no randomness", ""))?,
-        false => Arc::from(&*connect.client_id),
-    };
-    let client = Arc::new(Client {
-        id,
-        username: connect.username.as_deref().map(Arc::from),
-        password: connect.password.clone(),
-        address: Some(address),
-        version,
-        clean_start: connect.clean_start,
-        keep_alive: match connect.keep_alive {
-            0 => context.settings.limits.default_keep_alive,
-            seconds => seconds,
-        },
-        connected_at: context.clock.now(),
-    });
-    if let Verdict::Deny { reason, text } = context.deciders.authenticate(&client).wait().await {
-        return Err(refusal(reason, text.as_deref().unwrap_or("authentication was refused"), &client.id));
-    }
-    if let Some(will) = &connect.will
-        && !may_leave_will(&client, will.topic.as_ref(), will.qos, will.retain, context).await
-    {
-        return Err(refusal(ReasonCode::NotAuthorized, "the Will Topic is not allowed", &client.id));
-    }
-    // From here on the password is not needed, and what is not kept cannot leak.
-    let client = Arc::new(Client { password: None, ..(*client).clone() });
-    let turn = &mut *turn.lock();
-    turn.batch.begin(context.clock.now());
-    let transport: Arc<dyn hookmq_engine::Transport> = Arc::<Socket>::clone(socket);
-    let connection =
-        context.broker.connect(connect, Arc::clone(&client), assigned, transport, &mut turn.batch);
-    context.broker.finish(&mut turn.batch);
-    connection.map_err(|reason| refusal(reason, "too many clients are connected", &client.id))
-}
-
-async fn may_leave_will(
-    client: &Arc<Client>,
-    topic: &str,
-    qos: QoS,
-    retain: bool,
-    context: &Context,
-) -> bool {
-    if topic.starts_with("$SYS/") || topic.split('/').nth(context.settings.limits.max_topic_levels).is_some()
-    {
+async fn may_leave_will(context: &Context, client: &Arc<Client>, will: &Will) -> bool {
+    let (topic, qos, retain) = (&*will.topic, will.qos, will.retain);
+    let too_deep = topic.split('/').nth(context.settings.limits.max_topic_levels).is_some();
+    if topic.starts_with("$SYS/") || too_deep || !client.may(Right::Publish, topic) {
         return false;
     }
-    !context.deciders.authorizes()
-        || context
-            .deciders
-            .authorize(client, Action::Publish, topic, qos, retain)
-            .wait()
-            .await
-            .as_result()
-            .is_ok()
+    let deciders = &context.deciders;
+    if !deciders.authorizes() {
+        return true;
+    }
+    deciders.authorize(client, Action::Publish, topic, qos, retain).wait().await.as_result().is_ok()
+}
+
+/// The CONNACK that refuses; nothing where there is no return code that says so.
+fn answer(reason: ReasonCode, what: &str, version: Version, max_packet_size: usize) -> BytesMut {
+    use ReasonCode::*;
+    let mut out = BytesMut::new();
+    let said_by_3_x = matches!(
+        reason,
+        UnsupportedProtocolVersion
+            | ClientIdentifierNotValid
+            | BadUserNameOrPassword
+            | NotAuthorized
+            | Banned
+            | ServerUnavailable
+            | ServerBusy
+            | QuotaExceeded
+            | ConnectionRateExceeded
+    );
+    // Before 5.0 a malformed CONNECT gets no answer.
+    if !reason.is_error() || !(version.is_v5() || said_by_3_x) {
+        return out;
+    }
+    let mut connack = ConnAck { session_present: false, reason, properties: Properties::new() }; // [MQTT-3.2.2-6]
+    if version.is_v5() {
+        connack.properties.push(PropertyId::ReasonString, Value::Text(shortened(what).into()));
+    }
+    Packet::ConnAck(connack.clone()).encode(version, &mut out);
+    if out.len() > max_packet_size {
+        out.clear(); // [MQTT-3.2.2-19]
+        connack.properties = Properties::new();
+        Packet::ConnAck(connack).encode(version, &mut out);
+    }
+    out
 }
 
 fn assigned_id() -> Option<Arc<str>> {
@@ -205,41 +291,6 @@ fn assigned_id() -> Option<Arc<str>> {
     getrandom::fill(&mut random).ok()?;
     let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     Some(format!("auto-{hex}").into())
-}
-
-/// Answers a CONNECT that is not taken, counts it and leaves a word in the log.
-fn refuse(refusal: Refusal, address: SocketAddr, socket: &Socket, context: &Context, turn: &Mutex<Turn>) {
-    let Refusal { version, reason, what, client_id, max_packet_size } = refusal;
-    let mut out = BytesMut::new();
-    // Before 5.0 a malformed CONNECT gets no answer, for there is no return code that says so.
-    let answered = version.is_v5()
-        || matches!(
-            reason,
-            ReasonCode::UnsupportedProtocolVersion
-                | ReasonCode::ClientIdentifierNotValid
-                | ReasonCode::BadUserNameOrPassword
-                | ReasonCode::NotAuthorized
-                | ReasonCode::Banned
-                | ReasonCode::ServerUnavailable
-                | ReasonCode::ServerBusy
-        );
-    if answered {
-        let mut connack = ConnAck { session_present: false, reason, properties: Properties::new() }; // [MQTT-3.2.2-6]
-        if version.is_v5() {
-            connack.properties.push(PropertyId::ReasonString, Value::Text(shortened(&what).into()));
-        }
-        Packet::ConnAck(connack.clone()).encode(version, &mut out);
-        if out.len() > max_packet_size {
-            out.clear(); // [MQTT-3.2.2-19]
-            connack.properties = Properties::new();
-            Packet::ConnAck(connack).encode(version, &mut out);
-        }
-    }
-    socket.write_last(&out); // [MQTT-3.2.2-7] the connection is closed next
-    let turn = &mut *turn.lock();
-    turn.batch.counts().connects_refused += 1;
-    turn.batch.note(Event::Notice { client_id, text: format!("refused {address}: {what} ({reason})") });
-    context.broker.finish(&mut turn.batch);
 }
 
 /// A reason string of bearable length: deciders may put a client's own words into it.
@@ -250,11 +301,11 @@ fn shortened(text: &str) -> &str {
 
 /// Ends a connection so that the peer can read the last bytes: says that nothing more comes, then discards
 /// what the peer still sends, for a moment.
-pub(crate) async fn drain(reader: &mut OwnedReadHalf, socket: &Socket) {
-    socket.finish();
-    let discard = async {
+pub(crate) async fn drain(reader: &mut Reader, socket: &Socket, output: &mut Option<Output>) {
+    let ending = async {
+        socket.finish(output).await;
         let mut discarded = [0u8; 4096];
         while reader.read(&mut discarded).await.is_ok_and(|read| read > 0) {}
     };
-    let _ = tokio::time::timeout(DRAIN, discard).await;
+    let _ = tokio::time::timeout(DRAIN, ending).await;
 }

@@ -1,19 +1,54 @@
-//! The HTTP port: an axum server on a thread of its own that hands requests to whoever has pages.
+//! HTTP: pages, and MQTT over WebSocket beside them.
 
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::routing::any;
 use bytes::Bytes;
-use tokio::net::TcpListener;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
+use tower_service::Service;
 
+use crate::accept::{self, Door, HalfOpen};
+use crate::bind::Bound;
+use crate::connection::{self, Visitor};
 use crate::deciders::Later;
+use crate::listener::Listener;
+use crate::server::Context;
+use crate::stream::Stream;
+use crate::websocket::{self, Allowance, Metered, PROTOCOLS, WebSocketStream};
+use crate::worker::Turn;
 
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 16 << 20;
+
+/// How long a connection may take to send the head of a request, and to begin TLS.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections at one time, so that pages never take the descriptors that devices need.
+const MAX_CONNECTIONS: usize = 10_000;
+
+/// Bytes for a WebSocket's frames read at a time; the library's default of 128 KiB would be the most of what an
+/// idle client takes.
+const READ_BUFFER: usize = 4 << 10;
+
+/// What frames may add to a CONNECT before it is taken, in bytes.
+const FRAMES: usize = 4 << 10;
+
+/// How long nothing is accepted after it failed.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// An HTTP request, read whole.
 #[derive(Debug, Clone)]
@@ -57,18 +92,175 @@ pub trait Pages: Send + Sync + 'static {
     fn answer(&self, request: Request) -> Later<Response>;
 }
 
-/// Serves until the future is dropped.
-pub(crate) async fn serve(listener: StdListener, pages: Arc<dyn Pages>) {
-    let Ok(listener) = TcpListener::from_std(listener) else { return };
-    let app = Router::new().fallback(answer).with_state(pages);
-    let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    // It ends only with an error of the listener, and accept errors are retried inside.
-    let _ = axum::serve(listener, app).await;
+/// What is served on one thread: MQTT over WebSocket, and pages if there are any.
+#[derive(Clone)]
+pub(crate) struct Site(Router);
+
+/// What a WebSocket is served with.
+#[derive(Clone)]
+struct Entry {
+    context: Arc<Context>,
+    listener: Arc<Listener>,
+    turn: Arc<Mutex<Turn>>,
+}
+
+/// A connection as its requests see it.
+#[derive(Clone)]
+struct Visit {
+    visitor: Arc<Mutex<Option<Visitor>>>,
+    address: Option<SocketAddr>,
+    allowance: Allowance,
+}
+
+impl Site {
+    /// A site on the thread whose turn this is.
+    pub(crate) fn new(
+        context: Arc<Context>,
+        listener: Arc<Listener>,
+        turn: Arc<Mutex<Turn>>,
+        pages: Option<Arc<dyn Pages>>,
+    ) -> Self {
+        let path = context.settings.websocket.path.clone();
+        let mqtt = Router::new().route(&path, any(mqtt)).with_state(Entry { context, listener, turn });
+        Self(match pages {
+            Some(pages) => mqtt.fallback_service(Router::new().fallback(answer).with_state(pages)),
+            None => mqtt,
+        })
+    }
+}
+
+/// Serves the HTTP port until the future is dropped.
+pub(crate) async fn serve(doors: Vec<Bound>, listener: Arc<Listener>, site: Site) {
+    let open = Arc::new(AtomicUsize::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for bound in doors {
+        let Ok(door) = Door::open(bound) else { continue };
+        tasks.spawn(accept_all(door, Arc::clone(&listener), site.clone(), Arc::clone(&open)));
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn accept_all(door: Door, listener: Arc<Listener>, site: Site, open: Arc<AtomicUsize>) {
+    loop {
+        let Ok(accepted) = door.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let Ok((plain, address)) = accepted.into_plain() else { continue };
+        if open.load(Relaxed) >= MAX_CONNECTIONS {
+            continue;
+        }
+        let counted = Counted::new(&open);
+        let (listener, site) = (Arc::clone(&listener), site.clone());
+        tokio::spawn(async move {
+            let _counted = counted;
+            let deadline = Instant::now() + listener.settings.connect_timeout;
+            let visitor = Visitor { address, certificate: None, deadline, half_open: None };
+            match &listener.tls {
+                None => serve_connection(plain, visitor, site).await,
+                Some(tls) => {
+                    let Some(config) = tls.config() else { return };
+                    let handshake = TlsAcceptor::from(config).accept(plain);
+                    if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, handshake).await {
+                        let visitor = Visitor { certificate: accept::subject(&stream), ..visitor };
+                        serve_connection(stream, visitor, site).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// Counts a connection while it is open.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Serves one connection until it ends, or becomes a WebSocket.
+pub(crate) async fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    visitor: Visitor,
+    site: Site,
+) {
+    let allowance = Allowance::unbounded();
+    let visit = Visit {
+        address: visitor.address,
+        visitor: Arc::new(Mutex::new(Some(visitor))),
+        allowance: allowance.clone(),
+    };
+    let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(visit.clone());
+        let mut router = site.0.clone();
+        async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(Metered::new(stream, allowance)), service)
+        .with_upgrades();
+    let _ = connection.await; // whatever went wrong was its own
+}
+
+/// Makes a connection one for MQTT.
+async fn mqtt(
+    State(entry): State<Entry>,
+    Extension(visit): Extension<Visit>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> axum::response::Response {
+    let settings = &entry.context.settings;
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(_) => return respond(Response::text(426, "this is for MQTT over WebSocket\n")),
+    };
+    if !websocket::allows_origin(&headers, &settings.websocket.origins) {
+        let text = "pages of this origin may not connect; websocket.origins says which may\n";
+        return respond(Response::text(403, text));
+    }
+    let largest = settings.limits.max_packet_size.max(MAX_BODY);
+    let upgrade = upgrade
+        .protocols(PROTOCOLS)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_frame_size(largest)
+        .max_message_size(largest);
+    if upgrade.selected_protocol().is_none() {
+        let text = "the WebSocket must offer the subprotocol mqtt\n"; // [MQTT-6.0.0-3]
+        return respond(Response::text(400, text));
+    }
+    let Some(mut visitor) = visit.visitor.lock().take() else {
+        return respond(Response::text(400, "this connection was upgraded before\n"));
+    };
+    if visitor.half_open.is_none() {
+        // The HTTP port: from here on it is one that has to send CONNECT.
+        visitor.half_open = HalfOpen::new(&entry.context);
+        visitor.deadline = Instant::now() + entry.listener.settings.connect_timeout;
+        if visitor.half_open.is_none() {
+            return respond(Response::text(503, "too many connections have not sent CONNECT\n"));
+        }
+    }
+    visit.allowance.set(settings.max_connect_size + FRAMES);
+    upgrade.on_upgrade(move |socket: WebSocket| async move {
+        let stream = Stream::owned(WebSocketStream::new(socket)).with_allowance(visit.allowance);
+        connection::serve(stream, visitor, &entry.listener, entry.context, entry.turn).await;
+    })
 }
 
 async fn answer(
     State(pages): State<Arc<dyn Pages>>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Extension(visit): Extension<Visit>,
     request: axum::extract::Request,
 ) -> axum::response::Response {
     let (parts, body) = request.into_parts();
@@ -84,7 +276,7 @@ async fn answer(
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers.iter().map(header).collect(),
         body,
-        address,
+        address: visit.address.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into()),
     };
     respond(pages.answer(request).await)
 }

@@ -3,35 +3,56 @@
 //! # Layout
 //! - [`server`]: starts and stops it all; [`settings`]: with what
 //! - [`worker`]: the network threads, each a runtime with its connections pinned to it
-//! - `listener`: binding and accepting
-//! - `socket`: a TCP socket as the engine's transport
-//! - `handshake`: from the first byte to CONNACK
-//! - `connection`: one client's task after that
+//! - `listener`: a listener and the files it is made of; [`bind`]: binding addresses; [`files`]: files that are
+//!   read again when they change
+//! - `accept`: from an accepted socket to the first byte of MQTT or HTTP, through `proxy`, `tls` and
+//!   `certificate`
+//! - `stream`: a connection's bytes, whatever carries them; `socket`: its way out as the engine's transport
+//! - [`http`]: pages, and `websocket`: MQTT inside WebSocket messages
+//! - `handshake`: from the first byte to CONNACK; `authentication`: who the client is, with `users` and
+//!   `enhanced`
+//! - `connection`: one client's task after that; `pace`, `bucket`: how fast it may send; `reauthentication`
 //! - [`deciders`]: who may connect, publish and subscribe, asked of whoever registered
-//! - [`http`]: the HTTP port
-//! - [`clock`]: the time
+//! - `system`: `$SYS` topics; [`clock`]: the time
 //!
 //! # Threads
 //! `hookmq-net-N` run connections, the first of them accepts and ticks as well; `hookmq-http` runs the
-//! HTTP port, so that a page never delays a packet. Any other thread may publish with a batch it borrows from
+//! HTTP port with the WebSocket clients that come by it, so that a page never delays a packet. Passwords are
+//! hashed on threads of the runtimes' pools. Any other thread may publish with a batch it borrows from
 //! [`hookmq_engine::Broker::with_batch`].
 
 #![forbid(unsafe_code)]
 
+mod accept;
+mod authentication;
+pub mod bind;
+mod bucket;
+mod certificate;
 pub mod clock;
 mod connection;
 pub mod deciders;
+mod enhanced;
+pub mod files;
 mod handshake;
 pub mod http;
 mod listener;
+mod pace;
+mod proxy;
+mod reauthentication;
 pub mod server;
 pub mod settings;
 mod socket;
+mod stream;
+mod system;
+mod tls;
+mod users;
+mod websocket;
 pub mod worker;
 
+pub use bind::BindError;
 pub use clock::Clock;
-pub use deciders::{Action, Answer, Deciders, Verdict};
+pub use deciders::{Action, Answer, Deciders, Exchange, Step, Verdict};
+pub use files::FileError;
 pub use http::{Pages, Request, Response};
-pub use listener::BindError;
 pub use server::Server;
 pub use settings::Settings;

@@ -1,74 +1,140 @@
-//! Binding and accepting.
+//! A listener: how its clients come in, and the files it is made of.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::Instant;
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use hookmq_engine::{AccessRules, Acl, Broker};
+use parking_lot::Mutex;
 
-use crate::connection;
-use crate::server::Context;
-use crate::worker::Worker;
+use crate::bucket::Bucket;
+use crate::files::{FileError, Files};
+use crate::settings::{Identity, ListenerSettings, Place, Protocol};
+use crate::tls::Tls;
+use crate::users::UserFile;
 
-/// Connections the kernel keeps for us to accept.
-const BACKLOG: i32 = 4096;
-
-/// An address could not be bound.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot bind {host}:{port} for {purpose}: {source}")]
-pub struct BindError {
-    /// `mqtt` or `http`.
-    pub purpose: &'static str,
-    /// The host that was asked for.
-    pub host: String,
-    /// The port that was asked for.
-    pub port: u16,
-    /// What the system said.
-    pub source: io::Error,
+/// A listener as its connections share it.
+pub(crate) struct Listener {
+    pub(crate) settings: ListenerSettings,
+    /// What the engine knows of it.
+    pub(crate) engine: Arc<hookmq_engine::Listener>,
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) users: Option<Arc<UserFile>>,
+    connects: Option<Mutex<Bucket>>,
 }
 
-/// Binds a listener; its errors name what it was for.
-pub(crate) fn bind(purpose: &'static str, host: &str, port: u16) -> Result<StdListener, BindError> {
-    try_bind(host, port).map_err(|source| BindError { purpose, host: host.to_owned(), port, source })
-}
-
-fn try_bind(host: &str, port: u16) -> io::Result<StdListener> {
-    let unknown = || io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
-    let address: SocketAddr = (host, port).to_socket_addrs()?.next().ok_or_else(unknown)?;
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?; // connections of a broker that just ended do not hold the port
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
-/// Accepts MQTT connections and hands them to the workers in turn.
-pub(crate) async fn accept(listener: StdListener, context: Arc<Context>, workers: Arc<[Worker]>) {
-    let Ok(listener) = TcpListener::from_std(listener) else { return };
-    let turn = AtomicUsize::new(0);
-    loop {
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(_) => {
-                // Out of descriptors, or a connection that ended before it was accepted. Trying again at
-                // once would spin until somebody closes.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
+impl Listener {
+    /// Opens the files of a listener.
+    pub(crate) fn open(settings: ListenerSettings, opened: &mut OpenedFiles) -> Result<Arc<Self>, FileError> {
+        let protocols: &[&str] = match settings.protocol {
+            Protocol::Mqtt => &[],
+            Protocol::WebSocket => &["http/1.1"],
         };
-        let worker = &workers[turn.fetch_add(1, Relaxed) % workers.len()];
-        let Ok(stream) = stream.into_std() else { continue };
-        let context = Arc::clone(&context);
-        let turn = Arc::clone(&worker.turn);
-        worker.handle.spawn(async move {
-            let Ok(stream) = TcpStream::from_std(stream) else { return };
-            // The batching is ours: without this a small packet waits for the acknowledgement of the last.
-            let _ = stream.set_nodelay(true);
-            connection::serve(stream, address, context, turn).await;
-        });
+        let tls = match &settings.tls {
+            Some(tls) => Some(opened.tls(Tls::open(tls.clone(), protocols)?)),
+            None => None,
+        };
+        let users = settings.users_file.as_deref().map(|path| opened.users(path)).transpose()?;
+        let access = settings.acl_file.as_deref().map(|path| opened.rules(path)).transpose()?;
+        let connects = Bucket::new(settings.connect_rate, Instant::now()).map(Mutex::new);
+        let engine = hookmq_engine::Listener::new(
+            settings.name().into(),
+            access,
+            settings.max_clients,
+            settings.max_packet_size,
+        );
+        Ok(Arc::new(Self { settings, engine, tls, users, connects }))
     }
+
+    /// Whether one more CONNECT may come at this moment.
+    pub(crate) fn takes_connect(&self) -> bool {
+        self.connects.as_ref().is_none_or(|bucket| bucket.lock().try_take(Instant::now()))
+    }
+
+    /// Whether anyone but hooks can vouch for its clients.
+    pub(crate) fn authenticates(&self) -> bool {
+        self.users.is_some() || self.settings.identity != Identity::Username
+    }
+}
+
+impl ListenerSettings {
+    /// The scheme of its URL.
+    pub fn scheme(&self) -> &'static str {
+        match (self.protocol, &self.place, &self.tls) {
+            (Protocol::Mqtt, Place::Unix { .. }, _) => "unix",
+            (Protocol::Mqtt, _, None) => "mqtt",
+            (Protocol::Mqtt, _, Some(_)) => "mqtts",
+            (Protocol::WebSocket, _, None) => "ws",
+            (Protocol::WebSocket, _, Some(_)) => "wss",
+        }
+    }
+
+    /// Its URL as it was asked for.
+    pub(crate) fn name(&self) -> String {
+        let scheme = self.scheme();
+        match &self.place {
+            Place::Tcp { host, port } => format!("{scheme}://{host}:{port}"),
+            Place::Unix { path, .. } => format!("{scheme}://{}", path.display()),
+        }
+    }
+}
+
+/// The files that listeners opened: those that several use are read once.
+pub(crate) struct OpenedFiles {
+    broker: Arc<Broker>,
+    files: Files,
+    users: HashMap<PathBuf, Arc<UserFile>>,
+    rules: HashMap<PathBuf, Arc<AccessRules>>,
+}
+
+impl OpenedFiles {
+    pub(crate) fn new(broker: Arc<Broker>) -> Self {
+        Self { broker, files: Files::default(), users: HashMap::new(), rules: HashMap::new() }
+    }
+
+    /// All of them, to be watched.
+    pub(crate) fn into_files(self) -> Files {
+        self.files
+    }
+
+    fn tls(&mut self, tls: Tls) -> Arc<Tls> {
+        let tls = Arc::new(tls);
+        let reloaded = Arc::clone(&tls);
+        self.files.watch(tls.files(), move || reloaded.reload());
+        tls
+    }
+
+    fn users(&mut self, path: &Path) -> Result<Arc<UserFile>, FileError> {
+        if let Some(users) = self.users.get(path) {
+            return Ok(Arc::clone(users));
+        }
+        let users = UserFile::open(path)?;
+        let reloaded = Arc::clone(&users);
+        self.files.watch(vec![path.to_owned()], move || reloaded.reload());
+        self.users.insert(path.to_owned(), Arc::clone(&users));
+        Ok(users)
+    }
+
+    fn rules(&mut self, path: &Path) -> Result<Arc<AccessRules>, FileError> {
+        if let Some(rules) = self.rules.get(path) {
+            return Ok(Arc::clone(rules));
+        }
+        let rules = AccessRules::new(read_acl(path)?);
+        let (reloaded, file, broker) = (Arc::clone(&rules), path.to_owned(), Arc::clone(&self.broker));
+        self.files.watch(vec![path.to_owned()], move || {
+            let acl = read_acl(&file);
+            // What cannot be read allows nothing.
+            reloaded.replace(acl.as_ref().map_or_else(|_| Acl::deny_all(), Acl::clone));
+            broker.access_changed();
+            acl.map(|_| ())
+        });
+        self.rules.insert(path.to_owned(), Arc::clone(&rules));
+        Ok(rules)
+    }
+}
+
+fn read_acl(path: &Path) -> Result<Acl, FileError> {
+    let text = std::fs::read_to_string(path).map_err(|error| FileError::new(path, error.to_string()))?;
+    Acl::parse(&text).map_err(|error| FileError::new(path, error.to_string()))
 }

@@ -7,19 +7,27 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hookmq_codec::ReasonCode;
-use hookmq_engine::Broker;
+use hookmq_engine::{Broker, Event};
+use parking_lot::Mutex;
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 
+use crate::accept;
+use crate::bind::{self, BindError, Bound};
 use crate::clock::Clock;
 use crate::deciders::Deciders;
-use crate::http::{self, Pages};
-use crate::listener::{self, BindError};
-use crate::settings::Settings;
-use crate::worker::Worker;
+use crate::files::{FileError, Files};
+use crate::http::{self, Pages, Site};
+use crate::listener::{Listener, OpenedFiles};
+use crate::settings::{BoundAddress, HttpSettings, Place, Protocol, Settings};
+use crate::system::SystemTopics;
+use crate::worker::{Turn, Worker};
 
 /// How often delayed wills, expired sessions and the like are looked after.
 const TICK: Duration = Duration::from_millis(200);
+
+/// How often files are looked at for changes.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What every connection needs to know.
 pub(crate) struct Context {
@@ -35,6 +43,9 @@ pub enum StartError {
     /// An address could not be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A file could not be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The system gave no thread or no runtime.
     #[error("cannot start a thread: {0}")]
     System(#[from] io::Error),
@@ -45,14 +56,22 @@ pub struct Server {
     context: Arc<Context>,
     workers: Arc<[Worker]>,
     http: Option<(Arc<Notify>, JoinHandle<()>)>,
-    /// Where MQTT is served.
-    pub address: SocketAddr,
+    files: Arc<Mutex<Files>>,
+    /// Where MQTT is served, in the order of [`Settings::listeners`].
+    pub addresses: Vec<BoundAddress>,
     /// Where HTTP is served.
     pub http_address: Option<SocketAddr>,
 }
 
+/// A listener whose files were read and whose addresses are bound.
+struct Opened {
+    listener: Arc<Listener>,
+    doors: Vec<Bound>,
+    address: BoundAddress,
+}
+
 impl Server {
-    /// Binds every address, then starts the threads; nothing is left behind when it fails.
+    /// Reads every file and binds every address, then starts the threads; nothing is left behind when it fails.
     pub fn start(
         settings: Settings,
         broker: Arc<Broker>,
@@ -60,10 +79,23 @@ impl Server {
         pages: Arc<dyn Pages>,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let mqtt = listener::bind("mqtt", &settings.host, settings.port)?;
-        let web = settings.http_port.map(|port| listener::bind("http", &settings.host, port)).transpose()?;
-        let address = mqtt.local_addr()?;
-        let http_address = web.as_ref().map(|listener| listener.local_addr()).transpose()?;
+        let mut files = OpenedFiles::new(Arc::clone(&broker));
+        let listeners = settings.listeners.iter().map(|one| {
+            let listener = Listener::open(one.clone(), &mut files)?;
+            let (doors, address) = open(&listener, listener.settings.scheme())?;
+            Ok(Opened { listener, doors, address })
+        });
+        let listeners = listeners.collect::<Result<Vec<_>, StartError>>()?;
+        let web = match &settings.http {
+            Some(HttpSettings { listener }) => {
+                let listener = Listener::open(listener.clone(), &mut files)?;
+                let purpose = if listener.tls.is_some() { "https" } else { "http" };
+                let (doors, address) = open(&listener, purpose)?;
+                Some(Opened { listener, doors, address })
+            }
+            None => None,
+        };
+        let http_address = web.as_ref().and_then(|web| web.address.address);
 
         let count = match settings.workers {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
@@ -75,13 +107,33 @@ impl Server {
             workers.push(Worker::start(index, &context.broker)?);
             Ok(())
         });
-        let http = started.and_then(|()| web.map(|listener| serve_http(listener, pages)).transpose());
+        let http = started.and_then(|()| web.map(|web| serve_http(web, &context, pages)).transpose());
         let http = http.inspect_err(|_: &io::Error| workers.iter().for_each(Worker::stop))?;
         let workers: Arc<[Worker]> = workers.into();
         let first = &workers[0];
-        first.handle.spawn(listener::accept(mqtt, Arc::clone(&context), Arc::clone(&workers)));
+        let mut addresses = Vec::with_capacity(listeners.len());
+        for Opened { listener, doors, address } in listeners {
+            addresses.push(address);
+            for door in doors {
+                let task =
+                    accept::accept(door, Arc::clone(&listener), Arc::clone(&context), Arc::clone(&workers));
+                first.handle.spawn(task);
+            }
+        }
+        let files = Arc::new(Mutex::new(files.into_files()));
         first.handle.spawn(tick(Arc::clone(&context), Arc::clone(&first.turn)));
-        Ok(Self { context, workers, http, address, http_address })
+        if !files.lock().is_empty() {
+            let watching = watch(Arc::clone(&files), Arc::clone(&context), Arc::clone(&first.turn));
+            first.handle.spawn(watching);
+        }
+        Ok(Self { context, workers, http, files, addresses, http_address })
+    }
+
+    /// Reads certificates, users and access rules again. Connections that are open stay. What cannot be read
+    /// lets nobody in, and is tried again until it can.
+    pub fn reload(&self) -> Result<(), Vec<FileError>> {
+        let (_, errors) = self.files.lock().look(true);
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// Tells every client that the server goes down, waits for them to be gone, and ends the threads.
@@ -103,17 +155,37 @@ impl Server {
     }
 }
 
+fn open(listener: &Listener, purpose: &'static str) -> Result<(Vec<Bound>, BoundAddress), StartError> {
+    let doors = bind::bind(purpose, &listener.settings.place)?;
+    let address = match doors.first() {
+        Some(Bound::Tcp(door)) => Some(door.local_addr()?),
+        _ => None,
+    };
+    let url = match (&listener.settings.place, address) {
+        (Place::Tcp { host, .. }, Some(address)) => {
+            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+            format!("{}://{host}:{}", listener.settings.scheme(), address.port())
+        }
+        _ => listener.settings.name(),
+    };
+    Ok((doors, BoundAddress { url, address }))
+}
+
 fn serve_http(
-    listener: std::net::TcpListener,
+    web: Opened,
+    context: &Arc<Context>,
     pages: Arc<dyn Pages>,
 ) -> io::Result<(Arc<Notify>, JoinHandle<()>)> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
+    // Its WebSocket clients live on this thread, with a turn of its own.
+    let turn = Arc::new(Mutex::new(Turn::new(&context.broker)));
+    let site = Site::new(Arc::clone(context), Arc::clone(&web.listener), turn, Some(pages));
     let thread = std::thread::Builder::new().name("hookmq-http".to_owned()).spawn(move || {
         runtime.block_on(async {
             tokio::select! {
-                () = http::serve(listener, pages) => {}
+                () = http::serve(web.doors, web.listener, site) => {}
                 () = stopped.notified() => {}
             }
         });
@@ -122,13 +194,45 @@ fn serve_http(
     Ok((stop, thread))
 }
 
-async fn tick(context: Arc<Context>, turn: Arc<parking_lot::Mutex<crate::worker::Turn>>) {
+async fn tick(context: Arc<Context>, turn: Arc<Mutex<Turn>>) {
     let mut interval = tokio::time::interval(TICK);
+    let mut system = SystemTopics::new(context.settings.sys_interval);
     loop {
         interval.tick().await;
         let turn = &mut *turn.lock();
-        turn.batch.begin(context.clock.now());
+        let now = context.clock.now();
+        turn.batch.begin(now);
         context.broker.tick(&mut turn.batch);
+        system.tick(&context.broker, &mut turn.batch, now);
         context.broker.finish(&mut turn.batch);
+    }
+}
+
+/// Reads files again when they change, and says so in the log.
+async fn watch(files: Arc<Mutex<Files>>, context: Arc<Context>, turn: Arc<Mutex<Turn>>) {
+    let mut interval = tokio::time::interval(LOOK);
+    loop {
+        interval.tick().await;
+        let looked = tokio::task::spawn_blocking({
+            let files = Arc::clone(&files);
+            move || files.lock().look(false)
+        });
+        let Ok((read, errors)) = looked.await else { continue };
+        let turn = &mut *turn.lock();
+        turn.batch.begin(context.clock.now());
+        let read = read.into_iter().map(|path| format!("{} was read again", path.display()));
+        let errors =
+            errors.into_iter().map(|error| format!("{error}; until it can be read, it lets nobody in"));
+        for text in read.chain(errors) {
+            turn.batch.note(Event::Notice { client_id: "".into(), text });
+        }
+        context.broker.finish(&mut turn.batch);
+    }
+}
+
+impl Protocol {
+    /// Whether its connections begin as HTTP.
+    pub(crate) const fn is_http(self) -> bool {
+        matches!(self, Self::WebSocket)
     }
 }

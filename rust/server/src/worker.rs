@@ -21,6 +21,13 @@ pub(crate) struct Turn {
     pub(crate) buffer: BytesMut,
 }
 
+impl Turn {
+    /// For the connections of one thread.
+    pub(crate) fn new(broker: &Broker) -> Self {
+        Self { batch: broker.batch(), buffer: BytesMut::with_capacity(READ_SIZE) }
+    }
+}
+
 /// One network thread.
 pub(crate) struct Worker {
     pub(crate) handle: Handle,
@@ -38,7 +45,7 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name(format!("hookmq-net-{index}"))
             .spawn(move || runtime.block_on(stopped.notified()))?;
-        let turn = Turn { batch: broker.batch(), buffer: BytesMut::with_capacity(READ_SIZE) };
+        let turn = Turn::new(broker);
         Ok(Self { handle, turn: Arc::new(Mutex::new(turn)), stop, thread: Mutex::new(Some(thread)) })
     }
 

@@ -5,6 +5,7 @@
 
 mod delivery;
 mod matching;
+mod model;
 mod recovery;
 mod sessions;
 mod support;

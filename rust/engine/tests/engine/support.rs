@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use bytes::{Bytes, BytesMut};
 use hookmq_codec::{
-    Connect, Decoder, Packet, Publish, QoS, ReasonCode, Subscribe, SubscribeFilter, SubscriptionOptions,
-    Version,
+    Connect, Decoder, Packet, Properties, Publish, QoS, ReasonCode, Subscribe, SubscribeFilter,
+    SubscriptionOptions, Version,
 };
 use hookmq_engine::{
     Batch, Broker, Client, Connection, End, Event, Limits, Observer, Outbox, Transport, Written,
@@ -91,17 +91,16 @@ impl World {
         let version = connect.version;
         let client = Arc::new(Client {
             id: (*connect.client_id).into(),
-            username: None,
-            password: None,
-            address: None,
             version,
             clean_start: connect.clean_start,
             keep_alive: connect.keep_alive,
             connected_at: self.now,
+            ..Client::default()
         });
         self.batch.begin(self.now);
         let transport: Arc<dyn Transport> = Arc::<Wire>::clone(&wire);
-        let connection = self.broker.connect(connect, client, false, transport, &mut self.batch).unwrap();
+        let connection =
+            self.broker.connect(connect, client, Properties::new(), transport, &mut self.batch).unwrap();
         self.broker.finish(&mut self.batch);
         let mut peer = Peer { connection, wire, version, welcome: Vec::new() };
         let mut packets = peer.take();

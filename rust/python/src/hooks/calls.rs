@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hookmq_codec::{QoS, ReasonCode};
-use hookmq_server::{Action, Request, Response, Verdict};
+use hookmq_server::{Action, Request, Response, Step, Verdict};
 use parking_lot::Mutex;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -18,6 +18,8 @@ use crate::client::Client;
 pub(crate) enum Call {
     Authenticate {
         client: Arc<hookmq_engine::Client>,
+        /// Whether somebody else knows the client already.
+        vouched: bool,
         reply: oneshot::Sender<Verdict>,
     },
     Authorize {
@@ -27,6 +29,18 @@ pub(crate) enum Call {
         qos: QoS,
         retain: bool,
         reply: oneshot::Sender<Verdict>,
+    },
+    /// A client's step in an enhanced authentication.
+    Step {
+        exchange: u64,
+        method: Arc<str>,
+        client: Arc<hookmq_engine::Client>,
+        data: Bytes,
+        reply: oneshot::Sender<Step>,
+    },
+    /// An enhanced authentication is over.
+    Forget {
+        exchange: u64,
     },
     Page {
         request: Request,
@@ -40,7 +54,9 @@ impl Call {
     fn is_late(&self) -> bool {
         match self {
             Self::Authenticate { reply, .. } | Self::Authorize { reply, .. } => reply.is_closed(),
+            Self::Step { reply, .. } => reply.is_closed(),
             Self::Page { reply, .. } => reply.is_closed(),
+            Self::Forget { .. } => false,
         }
     }
 }
@@ -80,6 +96,38 @@ impl VerdictReply {
     }
 }
 
+/// The answer to a step of an enhanced authentication: one call of one method. What is dropped denies.
+#[pyclass(frozen, module = "hookmq._hookmq")]
+pub(crate) struct StepReply(Mutex<Option<oneshot::Sender<Step>>>);
+
+impl StepReply {
+    fn send(&self, step: Step) {
+        if let Some(sender) = self.0.lock().take() {
+            let _ = sender.send(step);
+        }
+    }
+}
+
+#[pymethods]
+impl StepReply {
+    /// Sends the client a challenge.
+    fn go_on(&self, data: &[u8]) {
+        self.send(Step::Continue(Bytes::copy_from_slice(data)));
+    }
+
+    /// Lets the client in, with last data for it.
+    fn allow(&self, data: &[u8]) {
+        self.send(Step::Success { data: Bytes::copy_from_slice(data), user: None });
+    }
+
+    /// Denies with a reason code (an error of MQTT 5) and words.
+    #[pyo3(signature = (reason = 0x87, text = None))]
+    fn deny(&self, reason: u8, text: Option<String>) {
+        let reason = ReasonCode::from_value(reason).filter(|reason| reason.is_error());
+        self.send(Step::Deny { reason: reason.unwrap_or(ReasonCode::NotAuthorized), text });
+    }
+}
+
 /// The answer to a request for a page: call it once.
 #[pyclass(frozen, module = "hookmq._hookmq")]
 pub(crate) struct PageReply(Mutex<Option<oneshot::Sender<Response>>>);
@@ -114,10 +162,16 @@ impl CallPool {
             return Ok(py.None());
         }
         match call {
-            Call::Authenticate { client, reply } => {
+            Call::Authenticate { client, vouched, reply } => {
                 let reply = VerdictReply(Mutex::new(Some(reply)));
-                callbacks.call_method1(py, "authenticate", (Client { client }, reply))
+                callbacks.call_method1(py, "authenticate", (Client { client }, vouched, reply))
             }
+            Call::Step { exchange, method, client, data, reply } => {
+                let reply = StepReply(Mutex::new(Some(reply)));
+                let data = PyBytes::new(py, &data);
+                callbacks.call_method1(py, "step", (exchange, &*method, Client { client }, data, reply))
+            }
+            Call::Forget { exchange } => callbacks.call_method1(py, "forget", (exchange,)),
             Call::Authorize { client, action, topic, qos, retain, reply } => {
                 let reply = VerdictReply(Mutex::new(Some(reply)));
                 let arguments = (Client { client }, action.name(), topic, qos.value(), retain, reply);

@@ -1,14 +1,15 @@
 //! Which event goes into which queue.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hashbrown::HashMap;
 use hookmq_codec::{QoS, ReasonCode};
 use hookmq_engine::{Client, Event, Message, Observer, Sent, TapId};
 use hookmq_server::deciders::Later;
-use hookmq_server::{Action, Answer, Deciders, Pages, Request, Response, Verdict};
+use hookmq_server::{Action, Answer, Deciders, Exchange, Pages, Request, Response, Step, Verdict};
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
@@ -46,6 +47,9 @@ pub(crate) struct Runtime {
     /// Whether an `authenticate` or an `authorize` hook exists.
     pub(crate) authenticates: AtomicBool,
     pub(crate) authorizes: AtomicBool,
+    /// Methods of enhanced authentication that hooks know.
+    pub(crate) methods: RwLock<Vec<String>>,
+    next_exchange: AtomicU64,
     pub(crate) decision_timeout: Duration,
     pub(crate) page_timeout: Duration,
 }
@@ -66,6 +70,8 @@ impl Runtime {
             pages: Arc::new(Queue::new(MAX_QUESTIONS, 256 << 20)),
             authenticates: AtomicBool::new(false),
             authorizes: AtomicBool::new(false),
+            methods: RwLock::default(),
+            next_exchange: AtomicU64::new(1),
             decision_timeout,
             page_timeout,
         }
@@ -148,12 +154,27 @@ impl Observer for Runtime {
 }
 
 impl Deciders for Runtime {
-    fn authenticate(&self, client: &Arc<Client>) -> Answer {
-        if !self.authenticates.load(Relaxed) {
-            return Answer::Now(Verdict::Allow);
-        }
+    fn authenticates(&self) -> bool {
+        self.authenticates.load(Relaxed)
+    }
+
+    fn authenticate(&self, client: &Arc<Client>, vouched: bool) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.decide(Call::Authenticate { client: Arc::clone(client), reply }, answer)
+        self.decide(Call::Authenticate { client: Arc::clone(client), vouched, reply }, answer)
+    }
+
+    fn exchange(&self, client: &Arc<Client>, method: &str) -> Option<Box<dyn Exchange>> {
+        let known = self.methods.read().iter().any(|known| known == method);
+        known.then(|| {
+            let exchange: Box<dyn Exchange> = Box::new(HookExchange {
+                number: self.next_exchange.fetch_add(1, Relaxed),
+                method: method.into(),
+                client: Arc::clone(client),
+                questions: Arc::clone(&self.decisions),
+                timeout: self.decision_timeout,
+            });
+            exchange
+        })
     }
 
     fn authorizes(&self) -> bool {
@@ -164,6 +185,42 @@ impl Deciders for Runtime {
         let (reply, answer) = oneshot::channel();
         let (client, topic) = (Arc::clone(client), topic.to_owned());
         self.decide(Call::Authorize { client, action, topic, qos, retain, reply }, answer)
+    }
+}
+
+/// An enhanced authentication that a hook leads. The Python side knows it by its number.
+struct HookExchange {
+    number: u64,
+    method: Arc<str>,
+    client: Arc<Client>,
+    questions: Arc<Queue<Call>>,
+    timeout: Duration,
+}
+
+impl Exchange for HookExchange {
+    fn step(&mut self, data: Bytes) -> Later<Step> {
+        let (reply, answer) = oneshot::channel();
+        let (method, client) = (Arc::clone(&self.method), Arc::clone(&self.client));
+        self.questions
+            .push(Call::Step { exchange: self.number, method, client, data, reply }, Overflow::DropNewest);
+        let answer = tokio::time::timeout(self.timeout, answer);
+        Box::pin(async move {
+            match answer.await {
+                Ok(Ok(step)) => step,
+                Ok(Err(_)) => Step::Deny { reason: ReasonCode::NotAuthorized, text: None },
+                Err(_) => Step::Deny {
+                    reason: ReasonCode::ServerUnavailable,
+                    text: Some("the decision took too long".to_owned()),
+                },
+            }
+        })
+    }
+}
+
+impl Drop for HookExchange {
+    /// Lets the Python side forget it, however it ended.
+    fn drop(&mut self) {
+        self.questions.push(Call::Forget { exchange: self.number }, Overflow::DropNewest);
     }
 }
 

@@ -1,0 +1,258 @@
+//! Accepting connections: from the socket to the first byte of MQTT or HTTP.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context as Task, Poll};
+use std::time::Duration;
+
+use hookmq_engine::Broker;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+use crate::bind::Bound;
+use crate::certificate::Subject;
+use crate::connection::{self, Visitor};
+use crate::http::{self, Site};
+use crate::listener::Listener;
+use crate::proxy;
+use crate::server::Context;
+use crate::stream::Stream;
+use crate::worker::{Turn, Worker};
+
+/// How long nothing is accepted after it failed.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Counts a connection that has not sent CONNECT.
+pub(crate) struct HalfOpen(Arc<Broker>);
+
+impl HalfOpen {
+    /// One more, if there is room for it.
+    pub(crate) fn new(context: &Context) -> Option<Self> {
+        let statistics = &context.broker.statistics;
+        if statistics.half_open.fetch_add(1, Relaxed) >= context.settings.max_half_open as i64 {
+            statistics.half_open.fetch_sub(1, Relaxed);
+            statistics.limit_max_half_open.fetch_add(1, Relaxed);
+            return None;
+        }
+        Some(Self(Arc::clone(&context.broker)))
+    }
+}
+
+impl Drop for HalfOpen {
+    fn drop(&mut self) {
+        self.0.statistics.half_open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A connection as the system gave it.
+pub(crate) enum Plain {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Accepts connections and hands them to the workers in turn.
+pub(crate) async fn accept(
+    bound: Bound,
+    listener: Arc<Listener>,
+    context: Arc<Context>,
+    workers: Arc<[Worker]>,
+) {
+    let Ok(door) = Door::open(bound) else { return };
+    let site = |worker: &Worker| {
+        let (context, listener, turn) =
+            (Arc::clone(&context), Arc::clone(&listener), Arc::clone(&worker.turn));
+        listener.settings.protocol.is_http().then(|| Site::new(context, Arc::clone(&listener), turn, None))
+    };
+    let sites: Vec<_> = workers.iter().map(site).collect();
+    let mut next = 0;
+    loop {
+        // Out of descriptors, or a connection that ended before it was accepted. Trying again at once would
+        // spin until somebody closes.
+        let Ok(accepted) = door.accept().await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        context.broker.statistics.sockets.fetch_add(1, Relaxed);
+        let Some(half_open) = HalfOpen::new(&context) else { continue };
+        next = (next + 1) % workers.len();
+        let (worker, site) = (&workers[next], sites[next].clone());
+        let turn = Arc::clone(&worker.turn);
+        let (listener, context) = (Arc::clone(&listener), Arc::clone(&context));
+        worker.handle.spawn(async move {
+            let Ok((plain, address)) = accepted.into_plain() else { return };
+            greet(plain, address, half_open, listener, site, context, turn).await;
+        });
+    }
+}
+
+/// A socket that listens, on the thread that accepts.
+pub(crate) enum Door {
+    Tcp(TcpListener),
+    Unix(UnixListener, #[allow(dead_code)] crate::bind::SocketFile),
+}
+
+/// A connection on its way from one thread to another.
+pub(crate) enum Accepted {
+    Tcp(std::net::TcpStream, SocketAddr),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Door {
+    pub(crate) fn open(bound: Bound) -> io::Result<Self> {
+        match bound {
+            Bound::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
+            Bound::Unix(listener, file) => {
+                UnixListener::from_std(listener).map(|listener| Self::Unix(listener, file))
+            }
+        }
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok(Accepted::Tcp(stream.into_std()?, address))
+            }
+            Self::Unix(listener, _) => Ok(Accepted::Unix(listener.accept().await?.0.into_std()?)),
+        }
+    }
+}
+
+impl Accepted {
+    /// The connection, registered with the runtime of this thread.
+    pub(crate) fn into_plain(self) -> io::Result<(Plain, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(stream, address) => {
+                let stream = TcpStream::from_std(stream)?;
+                // The batching is ours: without this a small packet waits for the acknowledgement of the last.
+                let _ = stream.set_nodelay(true);
+                Ok((Plain::Tcp(stream), Some(address)))
+            }
+            Self::Unix(stream) => Ok((Plain::Unix(UnixStream::from_std(stream)?), None)),
+        }
+    }
+}
+
+/// What a connection begins with before its protocol: a PROXY header, a TLS handshake.
+pub(crate) async fn greet(
+    plain: Plain,
+    address: Option<SocketAddr>,
+    half_open: HalfOpen,
+    listener: Arc<Listener>,
+    site: Option<Site>,
+    context: Arc<Context>,
+    turn: Arc<Mutex<Turn>>,
+) {
+    let deadline = Instant::now() + listener.settings.connect_timeout;
+    let opening = timeout_at(deadline, open(plain, address, &listener, &context)).await;
+    let (opened, address, certificate) = match opening {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return,
+        Err(_) => {
+            context.broker.statistics.limit_connect_timeout.fetch_add(1, Relaxed);
+            return;
+        }
+    };
+    let visitor = Visitor { address, certificate, deadline, half_open: Some(half_open) };
+    let stream = match (site, opened) {
+        (Some(site), Opened::Plain(plain)) => return http::serve_connection(plain, visitor, site).await,
+        (Some(site), Opened::Tls(stream)) => return http::serve_connection(*stream, visitor, site).await,
+        (None, Opened::Plain(Plain::Tcp(stream))) => Stream::from(stream),
+        (None, Opened::Plain(Plain::Unix(stream))) => Stream::from(stream),
+        (None, Opened::Tls(stream)) => Stream::owned(*stream),
+    };
+    connection::serve(stream, visitor, &listener, context, turn).await;
+}
+
+enum Opened {
+    Plain(Plain),
+    Tls(Box<tokio_rustls::server::TlsStream<Plain>>),
+}
+
+async fn open(
+    mut plain: Plain,
+    mut address: Option<SocketAddr>,
+    listener: &Listener,
+    context: &Context,
+) -> Option<(Opened, Option<SocketAddr>, Option<Subject>)> {
+    if let Some(proxies) = &listener.settings.proxies {
+        let trusted = |ip| proxies.iter().any(|network| network.contains(ip));
+        if !address.is_none_or(|address| trusted(address.ip())) {
+            return None;
+        }
+        address = proxy::read_header(&mut plain).await.ok()?.or(address);
+    }
+    let Some(tls) = &listener.tls else { return Some((Opened::Plain(plain), address, None)) };
+    let failed = || {
+        context.broker.statistics.tls_failures.fetch_add(1, Relaxed);
+    };
+    let Some(config) = tls.config() else {
+        failed(); // a file cannot be read: nobody gets in
+        return None;
+    };
+    let Ok(stream) = TlsAcceptor::from(config).accept(plain).await else {
+        failed();
+        return None;
+    };
+    let subject = subject(&stream);
+    Some((Opened::Tls(Box::new(stream)), address, subject))
+}
+
+/// Whose certificate the client showed, if it showed one.
+pub(crate) fn subject(stream: &tokio_rustls::server::TlsStream<Plain>) -> Option<Subject> {
+    let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    certificate.and_then(Subject::of)
+}
+
+impl AsyncRead for Plain {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Task<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Task<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

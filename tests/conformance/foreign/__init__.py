@@ -1,0 +1,1 @@
+"""The tests that other people's clients bring along."""

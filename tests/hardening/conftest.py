@@ -1,0 +1,98 @@
+"""Fixtures of the hardening tests, and their figures, which stand in the test output after the run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from .server import Program, Server
+
+FIGURES = pytest.StashKey[list[str]]()
+
+SLOWEST = 1000.0  # milliseconds within which a message must arrive whatever the others do
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = []
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """What was measured, for the record."""
+    if config.stash[FIGURES]:
+        terminalreporter.section("hardening")
+        for line in config.stash[FIGURES]:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """`figures("10,000 of this, 0 of that")` shows a line after the run."""
+    return request.config.stash[FIGURES].append
+
+
+@pytest.fixture
+def seed() -> int:
+    """What random cases are made of: another one each time, unless HOOKMQ_TEST_SEED repeats a run."""
+    return int(os.environ.get("HOOKMQ_TEST_SEED") or time.time_ns())
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[..., Server]]:
+    """`server(limits={"max_clients": 5})` starts a broker in a process of its own.
+
+    At the end of the test it must be alive, stop as it is told, and have said nothing of a panic.
+    """
+    servers: list[Server] = []
+
+    def start(**settings: object) -> Server:
+        servers.append(Server(**settings))
+        return servers[-1]
+
+    yield start
+    for each in servers:
+        each.close()
+
+
+class Bystanders(Program):
+    """Two clients in a process of their own who talk to each other while the test goes on."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__("pair.py", str(port))
+        assert self.read() == {"ready": True}
+        self.report: dict[str, Any] = {}
+
+    def finish(self) -> None:
+        self.end_of_input()
+        self.report = self.read()
+        self.process.wait(10)
+        report = self.report
+        assert not report["errors"] and not report["unacknowledged"], report
+        assert report["in_order_and_once"] and report["received"] == report["sent"] > 0, report
+        assert report["slowest_ms"] < SLOWEST, report
+
+    def __str__(self) -> str:
+        return (
+            f"0 others disturbed: {self.report['sent']:,} QoS 1 and 2 messages, 0 lost, repeated or out of order, "
+            f"median {self.report['median_ms']:.1f} ms, slowest {self.report['slowest_ms']:.0f} ms"
+        )
+
+
+@pytest.fixture
+def undisturbed() -> Callable[[int], Any]:
+    """`with undisturbed(port) as bystanders:` two clients must not notice what happens in the block."""
+
+    @contextmanager
+    def undisturbed(port: int) -> Iterator[Bystanders]:
+        bystanders = Bystanders(port)
+        try:
+            yield bystanders
+            bystanders.finish()
+        finally:
+            bystanders.close()
+
+    return undisturbed

@@ -1,0 +1,43 @@
+"""Every packet type in every version with every field wrong, over real sockets, while others go on undisturbed."""
+
+from __future__ import annotations
+
+from .mutation import cases
+from .server import eventually, mib
+from .shape import TYPES
+from .swarm import Swarm
+
+CASES = 60_000
+GROWTH = 64 << 20  # bytes by which the broker's memory may grow; sessions and retained wills are among them
+REST = 2  # clients that stay: the two who talk
+
+
+def test_every_malformed_packet_gets_the_right_answer_and_disturbs_nobody(server, undisturbed, figures, seed):
+    all_cases = cases(seed, CASES)
+    assert len(all_cases) >= CASES
+    broker = server()
+    with undisturbed(broker.port) as bystanders:
+        Swarm(broker.port).run(all_cases[:2000])  # memory that is taken once and kept
+        memory = broker.memory()
+        swarm = Swarm(broker.port)
+        before = broker.statistics()
+        result = swarm.run(all_cases)
+        growth = broker.memory() - memory
+        after = eventually(broker.statistics, lambda found: found["clients_connected"] == REST)
+    figures(
+        f"malformed packets: HOOKMQ_TEST_SEED={seed}: {result.cases:,} cases, {len(result.wrong)} wrong outcomes, "
+        f"{broker.panics()} panics, {bystanders}"
+    )
+    figures("  of " + ", ".join(f"{name} {result.types[name]:,}" for name in TYPES.values()))
+    figures(
+        "  expected: "
+        + ", ".join(f"{end} {count:,}" for end, count in sorted(result.ends.items()))
+        + f"; left open by the specification: {result.open:,}; slowest answer {result.slowest * 1000:.0f} ms; "
+        f"memory grew by {mib(growth)}"
+    )
+    assert not result.wrong, f"HOOKMQ_TEST_SEED={seed}\n" + "\n".join(result.wrong[:40])
+    assert broker.panics() == 0
+    assert growth < GROWTH
+    assert after["connects"] - before["connects"] == result.accepted
+    errors = after["protocol_errors"] - before["protocol_errors"]
+    assert result.errors <= errors <= result.errors + result.open
