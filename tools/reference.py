@@ -22,6 +22,7 @@ from hookmq.config import CONFIG_FILE, SETTINGS
 from hookmq.decorators import Decorators
 from hookmq.errors import ERRORS, ErrorSpec
 from hookmq.hooks import HOOKS
+from hookmq.keys import LISTENER
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTORY = ROOT / "docs" / "reference"
@@ -33,6 +34,17 @@ SECTIONS = {
         "The broker",
         "Where it listens and what it keeps. In `hookmq.toml` these stand at the top. What `data_dir` holds "
         "is the history: sessions and retained messages are in memory.",
+    ),
+    "tls": (
+        "tls",
+        "The TLS port, and how every listener does TLS unless it says otherwise. See "
+        "[TLS](../listeners.md#tls).",
+    ),
+    "access": ("access", "Who may log in, and who may do what. See [Users and access](../access.md)."),
+    "websocket": (
+        "websocket",
+        "MQTT over WebSocket, on the HTTP port and on `ws` and `wss` listeners. See "
+        "[WebSocket](../listeners.md#websocket).",
     ),
     "limits": ("limits", "What clients may ask for. [Limits](../limits.md) says what happens at each."),
     "hooks": (
@@ -99,6 +111,14 @@ def configuration() -> str:
             flag = f", flag `{setting.flag_name}`" if setting.flag else ""
             names.append(f"- `{setting.key}`: variable `{setting.variable}`{flag}")
         parts += [f"## {title}", introduction, "\n".join(rows), "\n".join(names)]
+    rows = ["| Key | Accepts | Meaning |", "|---|---|---|"]
+    rows += [f"| `{one.key}` | {_capitalised(one.expected)} | {one.help} |" for one in LISTENER]
+    parts += [
+        "## listeners",
+        "The keys of one `[[listeners]]` table in the file, or of one dict in `Broker(listeners=[…])`. What "
+        "is left out is as for all, in `[tls]`, `[access]` and `[limits]`. See [Listeners](../listeners.md).",
+        "\n".join(rows),
+    ]
     return _joined(parts)
 
 
@@ -113,7 +133,8 @@ def errors() -> str:
         "what the error is about.",
         "| Exit code | Meaning |\n|---|---|\n| 0 | ok |\n| 1 | failure |\n| 2 | usage of the command line |\n"
         "| 3 | configuration |\n| 4 | the app cannot be imported |\n| 5 | an address cannot be bound |\n"
-        "| 6 | refused by a broker |\n| 27 | `hookmq sub -W`: the time is up |",
+        "| 6 | refused by a broker; `users check`, `acl test`: the answer is no |\n"
+        "| 27 | `hookmq sub -W`: the time is up |",
     ]
     for group, specs in groupby(ERRORS.values(), key=lambda spec: spec.code[:2]):
         parts.append(f"## {group}xx: {GROUPS[group]}")

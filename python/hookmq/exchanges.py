@@ -122,5 +122,5 @@ def denial(error: Deny) -> tuple[int, str]:
     (136, 'come back tomorrow')
     """
     valid = isinstance(error.code, int) and 0x80 <= error.code <= 0xFF
-    text = str(error).encode(errors="replace").decode().replace("\\0", "")
+    text = str(error).encode(errors="replace").decode().replace("\0", "")
     return error.code if valid else NOT_AUTHORIZED, text[:MAX_WORDS]

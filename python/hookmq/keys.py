@@ -126,7 +126,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("limits.jail_time", "duration", 30.0, "How long it is refused then."),
     Setting("limits.max_sessions", "int", 1_000_000, "Sessions, connected or not.", minimum=1),
-    Setting("limits.max_user_property_bytes", "size", 64 * KIB, "Bytes of user properties in one packet."),
+    Setting("limits.max_user_property_bytes", "size", 256 * KIB, "Bytes of user properties in one packet."),
     Setting(
         "limits.max_inflight",
         "int",

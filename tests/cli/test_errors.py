@@ -80,6 +80,16 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
         {"where": "hookmq.toml:3", "reason": "not TOML: invalid value"},
         "error[E304]: hookmq.toml:3  not TOML: invalid value",
     ),
+    "E305": (
+        {"where": "users:3", "reason": "there is no ':' between a name and a password hash"},
+        "error[E305]: users:3  there is no ':' between a name and a password hash\n"
+        "  help: until it can be read, it lets nobody in; correct it, "
+        "or name another file in the configuration",
+    ),
+    "E306": (
+        {"where": "hookmq.toml:4", "what": "mqtts://", "key": "tls.cert"},
+        "error[E306]: hookmq.toml:4  mqtts:// needs `tls.cert`\n  help: add `tls.cert` beside it",
+    ),
     "E401": (
         {"reason": "not authorized"},
         "error[E401]: the broker refused the connection: not authorized\n"

@@ -77,8 +77,8 @@ class Bystanders(Program):
 
     def __str__(self) -> str:
         return (
-            f"0 others disturbed: {self.report['sent']:,} QoS 1 and 2 messages, 0 lost, repeated or out of order, "
-            f"median {self.report['median_ms']:.1f} ms, slowest {self.report['slowest_ms']:.0f} ms"
+            f"0 others disturbed: {self.report['sent']:,} QoS 1 and 2 messages, 0 lost, repeated or out of "
+            f"order, median {self.report['median_ms']:.1f} ms, slowest {self.report['slowest_ms']:.0f} ms"
         )
 
 

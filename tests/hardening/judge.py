@@ -1,7 +1,7 @@
 """What a server should do with a stream of bytes from a client: the specification once more, in Python.
 
-The judge shares nothing with the broker. Where an error is found, all codes that name it are collected, and those
-of other errors in the same packet, for a server may look at them in any order.
+The judge shares nothing with the broker. Where an error is found, all codes that name it are collected, and
+those of other errors in the same packet, for a server may look at them in any order.
 """
 
 from __future__ import annotations
@@ -49,8 +49,11 @@ class Verdict:
 
     end: str = OPEN
     codes: frozenset[int] = frozenset()  # reason codes of 5.0 for CLOSED and REFUSED, of which it gives one
-    answers: list[tuple[int, int, bool]] = field(default_factory=list)  # packet type, identifier, must it come
+    answers: list[tuple[int, int, bool]] = field(
+        default_factory=list
+    )  # packet type, identifier, must it come
     published: list[bytes] = field(default_factory=list)  # topics of messages that go to subscribers
+    let_in: bool = False  # whether there was a CONNECT that is taken
     version: int = V311
     client_id: bytes = b""
     choice: bool = False  # the specification leaves open whether the server goes on
@@ -119,9 +122,9 @@ class Reader:
                     self.blame(MALFORMED)
                 if not name:
                     break  # nobody knows where the next one begins
-                value = inner.value(kind)
                 if name in found and (name, packet) not in REPEATED:
                     self.blame(VIOLATION)
+                value = inner.value(kind)
                 found.setdefault(name, []).append(value)
                 for wrong, codes in WRONG_VALUES.get(name, ()):
                     if wrong(value):
@@ -188,7 +191,7 @@ class Judge:
         return start + length
 
     def _wrong_flags(self, kind: int, flags: int) -> frozenset[int]:
-        if kind == 0 or (kind == 15 and self.version != V5):
+        if kind == 0:
             return EITHER
         if kind == 3 or flags == FLAGS.get(kind, 0):
             return frozenset()
@@ -286,12 +289,14 @@ class Judge:
 
     def _will(self, reader: Reader) -> None:
         given = self._properties(reader, "will")
+        if not all(map(is_topic, given.get("response_topic", ()))):
+            reader.blame(TOPIC)
         topic = reader.string(TOPIC)
-        reader.binary()
-        if not is_topic(topic) or not all(map(is_topic, given.get("response_topic", ()))):
+        if not is_topic(topic):
             reader.blame(TOPIC)
         if topic.startswith(b"$SYS/"):
             reader.blame({0x87})
+        reader.binary()
 
     def _admit(
         self, reader: Reader, given: dict[str, list[object]], client_id: bytes, *, clean: bool
@@ -308,7 +313,7 @@ class Judge:
         if reader.codes:
             self._end(REFUSED, reader.codes)
             return
-        self.connected = True
+        self.connected = self.verdict.let_in = True
         self.expires_at_once = given.get("session_expiry_interval", [0]) == [0]
 
     # ---- after CONNECT -------------------------------------------------------------------------------
@@ -403,7 +408,8 @@ class Judge:
         if self.version == V5 and reader.left():
             code = reader.number(1)
             given = reader.properties(14) if reader.left() else {}
-        if code not in REASONS[14, True] | {0x04}:
+        # 0x8C is in the table of all codes for DISCONNECT, but not in that of DISCONNECT itself.
+        if code not in REASONS[14, True] | {0x04, 0x8C}:
             reader.blame(EITHER)  # [MQTT-3.14.2-1]
         if any(given.get("session_expiry_interval", ())) and self.expires_at_once:
             reader.blame(VIOLATION)
@@ -413,8 +419,8 @@ class Judge:
             self.verdict.choice = code not in CLIENT_DISCONNECTS or "server_reference" in given
 
     def _auth(self, reader: Reader) -> None:
-        reader.blame(NO_METHOD)
-        if reader.left():
+        reader.blame(NO_METHOD)  # before 5.0 there is no such packet [MQTT-2.2.2-2]
+        if self.version == V5 and reader.left():
             if reader.number(1) not in (0, 0x18, 0x19):
                 reader.blame(EITHER)  # [MQTT-3.15.2-1]
             if reader.left():

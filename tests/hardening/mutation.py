@@ -12,21 +12,60 @@ from .shape import CLIENT_ID, Field, Shape, hello, packet, shapes
 
 # What is no string [MQTT-1.5.4-1] [MQTT-1.5.4-2], and some of what is one all the same.
 TEXTS = [
-    *(b"a\x80b", b"\xbf", b"a\xc0\xafb", b"\xc1\xbf", b"\xe0\x80\xaf", b"\xf0\x80\x80\xaf", b"a\xffb", b"\xfe"),
+    *(
+        b"a\x80b",
+        b"\xbf",
+        b"a\xc0\xafb",
+        b"\xc1\xbf",
+        b"\xe0\x80\xaf",
+        b"\xf0\x80\x80\xaf",
+        b"a\xffb",
+        b"\xfe",
+    ),
     *(b"a\xe2\x82", b"\xc3", b"\xf0\x9f\x98", b"\xe2\x28\xa1", b"a\xed\xa0\x80b", b"\xed\xbf\xbf"),
     *(b"\xed\xa0\xbd\xed\xb8\x80", b"a\xf4\x90\x80\x80b", b"\xf8\x88\x80\x80\x80", b"\0", b"a\0b", b"ab\0"),
     *(b"", b"\xc2\xa3", b"\xe2\x82\xac", b"\xf0\x9f\x98\x80", b"\xef\xbb\xbfa", b"\xf4\x8f\xbf\xbf", b" "),
     *(b"a" * 300, b"/", b"//"),
 ]
 NAMES = [
-    *(b"#", b"+", b"a/#", b"+/b", b"a/#/b", b"a#", b"a+", b"+a/b", b"#a", b"a/b#", b"##", b"++", b"/#", b"$share"),
-    *(b"$share/", b"$share/g", b"$share//a", b"$share/g/", b"$share/g+/a", b"$share/g/a#", b"$share/g/#", b"$x/+"),
+    *(
+        b"#",
+        b"+",
+        b"a/#",
+        b"+/b",
+        b"a/#/b",
+        b"a#",
+        b"a+",
+        b"+a/b",
+        b"#a",
+        b"a/b#",
+        b"##",
+        b"++",
+        b"/#",
+        b"$share",
+    ),
+    *(
+        b"$share/",
+        b"$share/g",
+        b"$share//a",
+        b"$share/g/",
+        b"$share/g+/a",
+        b"$share/g/a#",
+        b"$share/g/#",
+        b"$x/+",
+    ),
 ]
 LENGTHS = (b"\0\0", b"\0\1", b"\x7f\xff", b"\xff\xfe", b"\xff\xff")
 NUMBERS = (0, 1, 2, 3, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x1_0000, 2**31, 2**32 - 1)
 REMAINING = [  # Remaining Lengths that are wrong whatever follows
     *(b"\x80\0", b"\x81\0", b"\x80\x80\0", b"\x80\x80\x80\0", b"\xff\xff\xff\xff\x01", b"\x80\x80\x80\x80\0"),
-    *(b"\xff\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x80\x80\x80\x08", b"\xff\xff\xff\x07", b"\xff\xff\x7f"),
+    *(
+        b"\xff\xff\xff\xff\xff",
+        b"\xff\xff\xff\x7f",
+        b"\x80\x80\x80\x08",
+        b"\xff\xff\xff\x07",
+        b"\xff\xff\x7f",
+    ),
 ]
 
 
@@ -225,4 +264,3 @@ def cases(seed: int, at_least: int) -> list[Case]:
     everything = list(found.values())
     dice.shuffle(everything)
     return everything
-

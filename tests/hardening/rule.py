@@ -33,8 +33,8 @@ _MESSAGE = frozenset(
 )
 _DIAGNOSTIC = frozenset({"reason_string", "user_property"})
 
-# Packet type -> properties that a client may put into it. A Subscription Identifier in a PUBLISH has a rule of
-# its own, and a Server Reference in a DISCONNECT is of no use, but not forbidden.
+# Packet type -> properties that a client may put into it. A Subscription Identifier in a PUBLISH has a rule
+# of its own, and a Server Reference in a DISCONNECT is of no use, but not forbidden.
 CLIENT_PROPERTIES: dict[int | str, frozenset[str]] = {
     1: frozenset(
         {
@@ -58,8 +58,8 @@ CLIENT_PROPERTIES: dict[int | str, frozenset[str]] = {
     15: _DIAGNOSTIC | {"authentication_method", "authentication_data"},
 }
 
-# (property, packet type) that may come more than once. Two Subscription Identifiers in a PUBLISH are judged as
-# one is: a client sends none.
+# (property, packet type) that may come more than once. Two Subscription Identifiers in a PUBLISH are judged
+# as one is: a client sends none.
 REPEATED = frozenset({("user_property", packet) for packet in CLIENT_PROPERTIES}) | {
     ("subscription_identifier", 3)
 }

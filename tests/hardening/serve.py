@@ -11,10 +11,11 @@ import sys
 
 
 def main(settings: dict[str, object]) -> None:
-    descriptors = settings.pop("descriptors", None)
-    if isinstance(descriptors, int):
-        # Before the broker opens anything, as `ulimit -n` in its shell would.
-        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+    # What `ulimit -n` in the shell that starts a broker would do, before anything is opened.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    descriptors = settings.pop("descriptors", hard)
+    assert isinstance(descriptors, int)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
     from hookmq import Broker
 
     broker = Broker(**settings).start()

@@ -1,4 +1,4 @@
-"""A broker in a process of its own, and how it fares: its memory, its processor time, what it complains of."""
+"""A broker in a process of its own, and how it fares: its memory, its processor time, its complaints."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ class Program:
 
     def __init__(self, name: str, *arguments: str) -> None:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("HOOKMQ")}
-        self._errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / name), *arguments],
-            env={**kept, "PYTHONUNBUFFERED": "1", "RUST_BACKTRACE": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-        )
+        self._folder = tempfile.TemporaryDirectory()
+        self.complaints = ""  # all it wrote to stderr, when it has ended
+        self._errors = Path(self._folder.name) / "stderr"
+        with self._errors.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, str(HERE / name), *arguments],
+                env={**kept, "PYTHONUNBUFFERED": "1", "RUST_BACKTRACE": "1"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
 
     def read(self) -> dict[str, Any]:
         """The next line; the test's own time-out bounds the wait."""
@@ -50,7 +53,7 @@ class Program:
 
     def errors(self) -> str:
         """All it has written to stderr."""
-        return os.pread(self._errors.fileno(), 1 << 24, 0).decode(errors="replace")
+        return self._errors.read_text(errors="replace")
 
     def end_of_input(self) -> None:
         assert self.process.stdin is not None
@@ -66,6 +69,8 @@ class Program:
             code = self.process.wait(10)
         assert self.process.stdout is not None
         self.process.stdout.close()
+        self.complaints = self.errors()
+        self._folder.cleanup()
         return code
 
 
@@ -75,7 +80,13 @@ class Server(Program):
     host = "127.0.0.1"
 
     def __init__(self, **settings: object) -> None:
-        defaults: dict[str, object] = {"port": 0, "http_port": None, "log": {"level": "error"}}
+        # Without a history, which keeps messages and would be taken for a leak.
+        defaults: dict[str, object] = {
+            "port": 0,
+            "http_port": None,
+            "log": {"level": "error"},
+            "history": {"enabled": False},
+        }
         super().__init__("serve.py", json.dumps(defaults | settings))
         ports = self.read()
         self.port: int = ports["port"]
@@ -102,9 +113,9 @@ class Server(Program):
 
     def close(self) -> int:
         """Ends it. It must have lived until now, and must end as it was told."""
-        errors = self.errors()
         code = super().close()
-        assert (code, self.panics()) == (0, 0), f"the broker ended with {code}:\n{errors}"
+        complaints = self.complaints
+        assert code == 0 and "panicked at" not in complaints, f"the broker ended with {code}:\n{complaints}"
         return code
 
 

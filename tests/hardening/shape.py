@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..protocol.packets import V5, V31, V311, binary, property_bytes, string, u16, variable
+from ..protocol.packets import V5, V31, V311, binary, property_bytes, string, variable
 from .rule import SERVER_PACKETS
 
 VERSIONS = (V31, V311, V5)
@@ -37,7 +37,9 @@ class Field:
     """A field: what it is called, how it is written, and its bytes with their length."""
 
     name: str
-    kind: str  # byte, level, flags, options, reason, u16, id, u32, string, topic, binary, payload, properties …
+    kind: (
+        str  # byte, level, flags, options, reason, u16, id, u32, string, topic, binary, payload, properties …
+    )
     data: bytes
 
 

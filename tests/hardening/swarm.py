@@ -144,5 +144,6 @@ class Swarm:
         """What stood behind an error was not handled; what stood behind a valid packet was, once."""
         for topic, times in self.handled.items():
             if self.watcher.seen[topic] != times:
-                self.figures.wrong.append(f"{topic!r} came {self.watcher.seen[topic]} times, expected {times}")
-
+                self.figures.wrong.append(
+                    f"{topic!r} came {self.watcher.seen[topic]} times, expected {times}"
+                )

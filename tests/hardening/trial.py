@@ -34,8 +34,10 @@ class End(Packet):
 
     kind = -1
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         return "the end"
+
+    __repr__ = __str__
 
 
 END = End()
@@ -133,7 +135,11 @@ class Trial:
         if self.verdict.choice:
             return ""
         if self.verdict.end in (REFUSED, STRANGER):
-            return "" if ended and self._is_refusal(packets) else f"got {self.packets}, expected {self.verdict}"
+            return (
+                "" if ended and self._is_refusal(packets) else f"got {self.packets}, expected {self.verdict}"
+            )
+        if self.verdict.end == WAITING and not self.verdict.let_in:
+            return "" if ended and not packets else f"got {self.packets}, expected nothing"
         if not self.was_let_in():
             return f"got {self.packets}, expected a CONNACK that lets in"
         farewell = packets.pop() if isinstance(packets[-1], Disconnect) else None
@@ -181,7 +187,8 @@ class Trial:
 
     def describe(self, what: str) -> str:
         case = self.case
-        return f"{VERSION_NAMES[case.version]} {case.type}, {case.what} ({self.verdict.end}): {what}\n    {self.stream.hex()}"
+        name = f"{VERSION_NAMES[case.version]} {case.type}, {case.what} ({self.verdict.end})"
+        return f"{name}: {what}\n    {self.stream.hex()}"
 
 
 class End(Packet):

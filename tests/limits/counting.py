@@ -28,7 +28,8 @@ def count(broker: Broker, name: str) -> int:
 def counted(broker: Broker, name: str, times: int) -> None:
     """The limit took effect so many times, or will have in a moment; and not once more."""
     eventually(lambda: count(broker, name) >= times)
-    assert count(broker, name) == times
+    taken = count(broker, name)
+    assert taken == times, f"limit_{name} counted {taken} times, not {times}"
 
 
 def refuses(wire: Wire, packet: Connect, code: int) -> None:

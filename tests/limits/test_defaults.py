@@ -23,7 +23,7 @@ DEFAULTS = {
     "limits.message_rate": 0,
     "limits.byte_rate": 0,
     "limits.max_sessions": 1_000_000,
-    "limits.max_user_property_bytes": 64 * KIB,
+    "limits.max_user_property_bytes": 256 * KIB,
     "limits.queue_policy": "refuse",
     "limits.hold_timeout": 10.0,
     "limits.max_reconnects": 100,
@@ -32,7 +32,7 @@ DEFAULTS = {
     "limits.receive_maximum": 1000,
     "limits.max_queued_messages": 100_000,
     "limits.max_queued_bytes": 64 * MIB,
-    "limits.max_outbox_bytes": 16 * MIB,
+    "limits.max_outbox_bytes": MIB,
     "limits.topic_alias_maximum": 64,
     "limits.max_topic_levels": 128,
     "limits.max_subscriptions": 100_000,
@@ -97,9 +97,9 @@ def test_the_policy_of_a_full_queue_is_one_of_two():
 
 
 def test_the_counters_are_topics_as_well(broker_factory, connect):
-    broker = broker_factory({"sys_interval": 1, "limits.max_topic_levels": 2})
+    broker = broker_factory({"sys_interval": 1, "limits.max_topic_levels": 4})
     wire = connect(to=broker)
-    assert wire.publish("a/b/c", b"x", 1) == 0x90
+    assert wire.publish("a/b/c/d/e", b"x", 1) == 0x90
     wire.subscribe("$SYS/broker/hookmq/#")
     seen: dict[str, bytes] = {}
 

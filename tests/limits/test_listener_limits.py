@@ -104,12 +104,12 @@ def test_rates_of_one_listener(limited, through, root, limit):
     assert count(broker, next(iter(limit))) >= 1
 
 
-def test_zero_lifts_the_limit_for_all(limited, through, root):
-    broker = limited({"limits.message_rate": 5}, message_rate=0)
+def test_zero_is_the_limit_of_all(limited, through, root):
+    broker = limited({"limits.message_rate": 20}, message_rate=0)
     line = through(broker)
     line.connect(Connect(root))
     begun = time.monotonic()
-    for _ in range(100):
+    for _ in range(40):
         line.publish(root, b"x", 1)
-    assert time.monotonic() - begun < 2
-    assert count(broker, "message_rate") == 0
+    assert time.monotonic() - begun > 0.7
+    assert count(broker, "message_rate") >= 1

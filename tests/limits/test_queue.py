@@ -133,14 +133,14 @@ def test_what_was_acknowledged_is_delivered(broker_factory, connect, root, polic
         {
             "limits.max_queued_messages": 10,
             "limits.queue_policy": policy,
-            "limits.hold_timeout": 0.3,
+            "limits.hold_timeout": 0.05,
         }
     )
     away(connect, broker, root)
     publishers = [connect(to=broker) for _ in range(4)]
     acknowledged: list[bytes] = []
     got: list[bytes] = []
-    for turn in range(5):
+    for turn in range(4):
         for index, wire in enumerate(publishers):
             wire.send(
                 *(Publish(root, b"%d.%d.%d" % (turn, index, n), qos, id=n + 1) for n in range(10))  # type: ignore[misc]
@@ -183,7 +183,7 @@ def test_a_publisher_is_held_until_there_is_room(broker_factory, connect, root, 
     with pytest.raises(Late):
         wire.read(0.3)
     counted(broker, "hold", 1)
-    assert other.publish("elsewhere", b"x", 1) == 0
+    connect(to=broker).publish("elsewhere", b"x", 1)
     assert [message.payload for message in other.drain()] == [b"0", b"1", b"2", b"x"]
     back = connect("away", to=broker, **keep())
     assert [message.payload for message in back.drain()][:3] == [b"0", b"1", b"2"]
@@ -292,6 +292,7 @@ def overflow(broker, wire, topic: str, more: int) -> int:
         if number % 10 == 0:
             wire.ping()
             if count(broker, "qos0_dropped") >= more:
+                wire.ping()  # what was counted before it can be seen now
                 return number + 1
     raise AssertionError("nothing was dropped, and all is kept")
 

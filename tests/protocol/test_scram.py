@@ -1,4 +1,4 @@
-"""SCRAM-SHA-256 with the users of a file: client and server prove to each other that they know the password."""
+"""SCRAM-SHA-256 with the users of a file: client and server prove to each other that they know it."""
 
 from __future__ import annotations
 

@@ -49,7 +49,8 @@ fn runtime() -> tokio::runtime::Runtime {
 /// client's frames.
 pub fn run(data: &[u8]) {
     let [cut, allowance, frames @ ..] = data else { return };
-    let piece = usize::from(*cut) + 1;
+    // Many frames are cut into some hundred pieces at most, for the time it takes.
+    let piece = (usize::from(*cut) + 1).max(frames.len() / 256);
     let allowance = (*allowance >= 0x80).then(|| usize::from(allowance - 0x80) * 8);
     let outcome = RUNTIME.with(|runtime| {
         runtime.block_on(async { tokio::time::timeout(HANGS, exchange(frames, piece, allowance)).await })
@@ -132,7 +133,7 @@ async fn upgrade(
         Ok(upgrade) => upgrade,
         Err(refusal) => return refusal.into_response(),
     };
-    let upgrade = upgrade.protocols(PROTOCOLS).write_buffer_size(0);
+    let upgrade = upgrade.protocols(PROTOCOLS).read_buffer_size(4096).write_buffer_size(0);
     let upgrade = upgrade.max_frame_size(LARGEST).max_message_size(LARGEST);
     if let Some(bytes) = bytes {
         allowance.set(bytes);

@@ -90,7 +90,7 @@ impl Default for Limits {
             max_clients_per_address: usize::MAX,
             max_clients_per_user: usize::MAX,
             max_sessions: 1_000_000,
-            max_user_property_bytes: 64 << 10,
+            max_user_property_bytes: 256 << 10,
             max_reconnects: 100,
             jail_time: 30_000,
         }

@@ -35,7 +35,9 @@ impl Arrival<'_> {
         let (mut extra, mut method) = (Properties::new(), None);
         if let Some(name) = connect.properties.text(PropertyId::AuthenticationMethod) {
             let data = connect.properties.binary(PropertyId::AuthenticationData).cloned().unwrap_or_default();
-            extra = self.exchange(name, data, &mut client).await?;
+            let largest = connect.properties.number(PropertyId::MaximumPacketSize);
+            let largest = largest.map_or(usize::MAX, |bytes| bytes as usize);
+            extra = self.exchange(name, data, &mut client, largest).await?;
             method = Some(Arc::from(&**name));
             vouched = true;
         } else if let (Some(users), Some(name), false) = (&self.listener.users, &client.username, vouched) {
@@ -91,6 +93,7 @@ impl Arrival<'_> {
         method: &str,
         mut data: Bytes,
         client: &mut Client,
+        max_packet_size: usize,
     ) -> Result<Properties, Denial> {
         let asked = Arc::new(client.clone());
         let begun = enhanced::begin(method, &asked, self.listener, &*self.context.deciders);
@@ -105,6 +108,11 @@ impl Arrival<'_> {
                     let packet = enhanced::auth(ReasonCode::ContinueAuthentication, method, challenge);
                     let mut out = BytesMut::new();
                     Packet::Auth(packet).encode(Version::V5, &mut out); // [MQTT-4.12.0-2] [MQTT-4.12.0-3]
+                    if out.len() > max_packet_size {
+                        // [MQTT-3.1.2-24] what it cannot take is not sent, and without it there is no way on
+                        let what = "a step of the authentication is larger than the client takes";
+                        return Err(Denial::new(ReasonCode::PacketTooLarge, what));
+                    }
                     let gone = |_| Denial::new(ReasonCode::UnspecifiedError, "the connection was lost");
                     self.socket.write_first(self.output, &out).await.map_err(gone)?;
                     let answer = timeout_at(deadline, self.read_packet()).await;

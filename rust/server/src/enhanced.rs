@@ -60,11 +60,6 @@ impl Exchange for Scram {
             text: Some(error.to_string()),
         };
         let step = match std::mem::replace(self, Self::Over) {
-            // A method whose client speaks first may leave that to its first AUTH.
-            Self::Waiting(users) if data.is_empty() => {
-                *self = Self::Waiting(users);
-                Step::Continue(Bytes::new())
-            }
             Self::Waiting(users) => match users.scram(&data) {
                 Ok((exchange, challenge)) => {
                     *self = Self::Challenged(Box::new(exchange));

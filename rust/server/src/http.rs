@@ -12,6 +12,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::any;
 use bytes::Bytes;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -194,6 +195,7 @@ pub(crate) async fn serve_connection(
     site: Site,
 ) {
     let allowance = Allowance::unbounded();
+    let head_timeout = HEAD_TIMEOUT.min(visitor.deadline.saturating_duration_since(Instant::now()));
     let visit = Visit {
         address: visitor.address,
         visitor: Arc::new(Mutex::new(Some(visitor))),
@@ -207,7 +209,7 @@ pub(crate) async fn serve_connection(
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(head_timeout)
         .serve_connection(TokioIo::new(Metered::new(stream, allowance)), service)
         .with_upgrades();
     let _ = connection.await; // whatever went wrong was its own
@@ -223,7 +225,11 @@ async fn mqtt(
     let settings = &entry.context.settings;
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
-        Err(_) => return respond(Response::text(426, "this is for MQTT over WebSocket\n")),
+        Err(
+            WebSocketUpgradeRejection::InvalidUpgradeHeader(_)
+            | WebSocketUpgradeRejection::InvalidConnectionHeader(_),
+        ) => return respond(Response::text(426, "this is for MQTT over WebSocket\n")),
+        Err(rejection) => return rejection.into_response(),
     };
     if !websocket::allows_origin(&headers, &settings.websocket.origins) {
         let text = "pages of this origin may not connect; websocket.origins says which may\n";

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use axum::extract::ws::{CloseCode, CloseFrame, Message, WebSocket, close_code};
 use axum::http::{HeaderMap, header};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream as _;
@@ -25,12 +25,14 @@ pub(crate) struct WebSocketStream {
     socket: WebSocket,
     /// What of the last message was not read yet.
     unread: Bytes,
+    /// What the closing frame will say, and whether it was sent.
+    code: CloseCode,
     closed: bool,
 }
 
 impl WebSocketStream {
     pub(crate) fn new(socket: WebSocket) -> Self {
-        Self { socket, unread: Bytes::new(), closed: false }
+        Self { socket, unread: Bytes::new(), code: close_code::NORMAL, closed: false }
     }
 }
 
@@ -50,10 +52,14 @@ impl AsyncRead for WebSocketStream {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {} // answered by the library
                 // [MQTT-6.0.0-1] anything but binary data ends the connection
                 Some(Ok(Message::Text(_))) => {
+                    self.code = close_code::UNSUPPORTED;
                     return Poll::Ready(Err(io::Error::new(ErrorKind::InvalidData, "a text message")));
                 }
                 Some(Ok(Message::Close(_))) | None => return Poll::Ready(Ok(())),
-                Some(Err(error)) => return Poll::Ready(Err(broken(error))),
+                Some(Err(error)) => {
+                    self.code = close_code::PROTOCOL;
+                    return Poll::Ready(Err(broken(error)));
+                }
             }
         }
         let count = self.unread.len().min(buffer.remaining());
@@ -97,7 +103,7 @@ impl AsyncWrite for WebSocketStream {
         if !self.closed {
             ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(broken)?;
             self.closed = true;
-            let frame = CloseFrame { code: close_code::NORMAL, reason: "".into() };
+            let frame = CloseFrame { code: self.code, reason: "".into() };
             Pin::new(&mut self.socket).start_send(Message::Close(Some(frame))).map_err(broken)?;
         }
         Pin::new(&mut self.socket).poll_flush(cx).map_err(broken)

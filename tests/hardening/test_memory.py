@@ -1,0 +1,225 @@
+"""Clients that make the broker remember: what they do is bounded, and others do not notice."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ..protocol.packets import V5, V311, Connect, Disconnect, Puback, Publish, Subscribe, u16
+from ..protocol.wire import Wire, subscription
+from .server import Server, mib
+
+IDENTIFIERS = range(1, 65_536)
+ROUNDS = 4
+FLAT = 4 << 20  # bytes: what allocators keep, and not a list that grows
+EACH = 8 << 20  # bytes for all identifiers of one client
+
+
+@pytest.fixture
+def wires() -> Iterator[list[Wire]]:
+    """Connections that are closed at the end of the test."""
+    opened: list[Wire] = []
+    yield opened
+    for wire in opened:
+        wire.close()
+
+
+def dial(broker: Server, wires: list[Wire], name: str, version: int, **fields: object) -> Wire:
+    wires.append(Wire(broker.host, broker.port, version=version, deadline=30))
+    wires[-1].connect(Connect(name, keep_alive=0, **fields))  # type: ignore[arg-type]
+    return wires[-1]
+
+
+def flood(wire: Wire, data: bytes, answers: int) -> None:
+    """Sends all of it while the answers, of four bytes each, are read."""
+    raw = wire._socket
+    raw.settimeout(30)
+    sender = threading.Thread(target=raw.sendall, args=(data,))
+    sender.start()
+    left = 4 * answers
+    while left:
+        got = raw.recv(min(left, 1 << 20))
+        assert got, "the connection was closed"
+        left -= len(got)
+    sender.join()
+    wire.ping()
+
+
+def publishes(version: int) -> bytes:
+    """A QoS 2 message under every Packet Identifier there is."""
+    none = b"\0" if version == V5 else b""
+    body = 9 + len(none)
+    return b"".join(
+        bytes([0x34, body]) + b"\0\4keep" + struct.pack(">H", number) + none + b"x" for number in IDENTIFIERS
+    )
+
+
+# Before 5.0 nothing bounds them but their number. The sessions are kept, so that nothing is forgotten.
+def test_all_packet_identifiers_of_qos_2_over_and_over_take_no_more_memory(
+    server, wires, figures, undisturbed
+):
+    broker = server()
+    start = broker.memory()
+    everything = publishes(V311)
+    with undisturbed(broker.port) as bystanders:
+        abusers = [dial(broker, wires, f"abuser {number}", V311, clean=False) for number in range(3)]
+        for abuser in abusers:
+            flood(abuser, everything, len(IDENTIFIERS))
+        first = broker.memory()
+        for _ in range(ROUNDS - 1):
+            for number, abuser in enumerate(abusers):
+                flood(abuser, everything, len(IDENTIFIERS))
+                abuser.close()
+                abusers[number] = dial(broker, wires, f"abuser {number}", V311, clean=False)
+        grown = broker.memory() - first
+    figures(
+        f"QoS 2 identifiers: 3 clients sent {len(IDENTIFIERS):,} each without PUBREL, {ROUNDS} times: "
+        f"{mib((first - start) / 3)} each, then {mib(grown)} more; {bystanders}"
+    )
+    assert first - start < 3 * EACH
+    assert grown < FLAT
+
+
+# [MQTT-3.3.4-7]
+def test_a_client_of_5_is_closed_when_it_exceeds_the_receive_maximum(server, wires, figures):
+    broker = server()
+    memory = broker.memory()
+    for number in range(20):
+        abuser = dial(broker, wires, f"abuser {number}", V5)
+        maximum = abuser.connack.properties["receive_maximum"]
+        abuser.send(*(Publish("keep", b"x", 2, id=number) for number in IDENTIFIERS[: maximum + 1]))
+        words = abuser.last_words()
+        assert [type(word).__name__ for word in words] == ["Pubrec"] * maximum + ["Disconnect"]
+        assert isinstance(words[-1], Disconnect) and words[-1].code == 0x93
+    grown = broker.memory() - memory
+    figures(
+        f"QoS 2 identifiers in 5.0: 0x93 after {maximum:,} without PUBREL; {mib(grown)} after 20 such clients"
+    )
+    assert grown < EACH
+
+
+# PUBACK, PUBREC, PUBREL and PUBCOMP of messages that never were.
+@pytest.mark.parametrize("version", [V311, V5], ids=["3.1.1", "5.0"])
+def test_acknowledgements_of_nothing_leave_nothing_behind(server, wires, figures, version):
+    broker = server()
+    client = dial(broker, wires, "abuser", version)
+    everything = b"".join(
+        bytes([first, 2]) + u16(number) for first in (0x40, 0x50, 0x62, 0x70) for number in IDENTIFIERS
+    )
+    memory = broker.memory()
+    for _ in range(2):
+        raw = client._socket
+        raw.settimeout(30)
+        sender = threading.Thread(target=raw.sendall, args=(everything + b"\xc0\0",))
+        sender.start()
+        tail = b""
+        while not tail.endswith(b"\xd0\0"):
+            got = raw.recv(1 << 20)
+            assert got, "the connection was closed"
+            tail = (tail + got)[-8:]
+        sender.join()
+    grown = broker.memory() - memory
+    figures(f"acknowledgements of nothing: {8 * len(IDENTIFIERS):,}, memory grew by {mib(grown)}")
+    assert grown < FLAT
+
+
+OUTBOX, QUEUE = 2 << 20, 8 << 20
+ROOM = 24 << 20  # bytes beside them: the socket buffers, and what allocators keep
+MESSAGE = b"x" * 4000
+
+
+def stopped(broker: Server, wires: list[Wire], name: str, qos: int) -> Wire:
+    """A subscriber that reads nothing from here on."""
+    client = dial(broker, wires, name, V5)
+    client._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.send(Subscribe(1, [subscription("flood", qos)]))
+    client.read()
+    return client
+
+
+class Reader:
+    """A subscriber that reads all the time, and notes how old each message is when it comes."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.ages: list[float] = []
+        self._wire = wire
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while True:
+            packet = self._wire.read(30)
+            if not isinstance(packet, Publish) or packet.payload == b"end":
+                return
+            self.ages.append(time.monotonic() - struct.unpack(">d", packet.payload[:8])[0])
+
+    def finish(self) -> list[float]:
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+        return self.ages
+
+
+def stamped() -> bytes:
+    return struct.pack(">d", time.monotonic()) + MESSAGE
+
+
+def test_a_stopped_subscriber_neither_grows_memory_nor_slows_others(server, wires, figures, undisturbed):
+    limits = {"max_outbox_bytes": OUTBOX, "max_queued_bytes": QUEUE}
+    broker = server(limits=limits)
+    memory = broker.memory()
+    most = 0
+    with undisturbed(broker.port) as bystanders:
+        for number in range(2):
+            stopped(broker, wires, f"stopped {number}", 0)
+        other = dial(broker, wires, "reader", V5)
+        other.subscribe("flood")
+        reader = Reader(other)
+        publisher = dial(broker, wires, "publisher", V5)
+        for _ in range(60):
+            for _ in range(8):
+                publisher.send(*(Publish("flood", stamped()) for _ in range(40)))
+                publisher.ping()
+            most = max(most, broker.memory() - memory)
+        publisher.publish("flood", b"end", 1)
+        ages = sorted(reader.finish())
+    dropped = broker.statistics()["limit_qos0_dropped"]
+    figures(
+        f"stopped subscribers: 2, {len(ages):,} messages of {len(stamped()):,} bytes at QoS 0, {dropped:,} dropped "
+        f"for them, memory grew by {mib(most)} at most; another subscriber got all, median "
+        f"{ages[len(ages) // 2] * 1000:.1f} ms, slowest {ages[-1] * 1000:.0f} ms; {bystanders}"
+    )
+    assert len(ages) == 60 * 8 * 40
+    assert ages[-1] < 1
+    assert most < 2 * (OUTBOX + QUEUE) + ROOM
+    assert dropped > 0
+
+
+# What must not be dropped is refused, and the publisher is told.
+def test_a_stopped_subscriber_of_qos_1_makes_publishes_fail_and_not_memory_grow(
+    server, wires, figures, undisturbed
+):
+    limits = {"max_outbox_bytes": OUTBOX, "max_queued_bytes": QUEUE}
+    broker = server(limits=limits)
+    memory = broker.memory()
+    most, refused = 0, 0
+    with undisturbed(broker.port) as bystanders:
+        stopped(broker, wires, "stopped", 1)
+        publisher = dial(broker, wires, "publisher", V5)
+        for _ in range(60):
+            publisher.send(*(Publish("flood", stamped(), 1, id=number) for number in range(1, 201)))
+            for _ in range(200):
+                answer = publisher.read()
+                assert isinstance(answer, Puback) and answer.code in (0, 0x97), answer
+                refused += answer.code == 0x97
+            most = max(most, broker.memory() - memory)
+    figures(
+        f"a stopped subscriber of QoS 1: {refused:,} of {60 * 200:,} publishes refused with 0x97, memory grew "
+        f"by {mib(most)} at most; {bystanders}"
+    )
+    assert refused > 0
+    assert most < OUTBOX + QUEUE + ROOM
