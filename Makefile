@@ -34,12 +34,15 @@ check: setup  ## formats, lints, types, the direction of dependencies, generated
 	$(BIN)/python -m mypy.stubtest hookmq._hookmq
 	$(BIN)/lint-imports
 	$(BIN)/python tools/reference.py --check
+	$(BIN)/python tools/conformance.py --check
+	cargo fmt --manifest-path tests/clients/rumqttc/Cargo.toml --check
 
 test-rust: setup  ## Rust tests
 	cargo test --workspace --quiet
 
 test-python: setup  ## Python tests; tools/system.sh installs the real clients they use, where it may
 	@tools/system.sh
+	@tools/foreign.sh
 	$(BIN)/python -m pytest
 
 format: setup  ## format everything
@@ -49,6 +52,7 @@ format: setup  ## format everything
 
 docs: setup  ## write the generated pages of the documentation
 	$(BIN)/python tools/reference.py
+	$(BIN)/python tools/conformance.py
 
 clean:  ## remove what was built
 	rm -rf $(VENV) target

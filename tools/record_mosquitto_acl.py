@@ -29,8 +29,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from protocol.packets import Connect, Publish, Suback, Subscribe, subscription  # noqa: E402
-from protocol.wire import Closed, Wire  # noqa: E402
+from protocol.packets import Connect, Suback, Subscribe, subscription  # noqa: E402
+from protocol.wire import Wire  # noqa: E402
 
 DIRECTORY = ROOT / "tests" / "cli" / "mosquitto_acl"
 HOST = "127.0.0.1"
@@ -86,57 +86,60 @@ def answers(process: subprocess.Popen[bytes], port: int) -> bool:
     return False
 
 
-def connected(port: int, user: str, client: str) -> Wire:
-    """Return a client that was let in."""
+@contextmanager
+def connected(port: int, user: str, client: str) -> Iterator[Wire]:
+    """Connect a client; it says goodbye."""
     wire = Wire(HOST, port)
-    wire.connect(Connect(client, username=user or None))
-    return wire
+    try:
+        wire.connect(Connect(client, username=user or None))
+        yield wire
+        wire.disconnect()
+    finally:
+        wire.close()
 
 
 def decisions(acl: str, clients: Sequence[Sequence[str]], topics: Sequence[str]) -> dict[str, dict[str, str]]:
-    """For each client and topic: p it may publish, s it may subscribe, r it gets what is published."""
-    found: dict[str, dict[str, str]] = {}
+    """What mosquitto decides with the access list."""
     with mosquitto(acl) as ports:
         if ports is None:
             sys.exit(f"mosquitto does not start with:\n{acl}")
-        guarded, open_port = ports
+        return asked(*ports, clients, topics)
+
+
+def asked(
+    guarded: int, open_port: int, clients: Sequence[Sequence[str]], topics: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """For each client and topic: p it may publish, s it may subscribe, r it gets what is published.
+
+    The two ports are of one broker: the first has the access list, the second has none.
+    """
+    found: dict[str, dict[str, str]] = {}
+    with connected(open_port, "", "the-other-side") as other:
         for user, client in clients:
             row = found[f"{user}|{client}"] = {}
-            other = connected(open_port, "", "the-other-side")
             for topic in topics:
-                row[topic] = "".join(
-                    (
-                        "p" if may_publish(guarded, user, client, topic) else "-",
-                        *may_receive(guarded, user, client, topic, other),
-                    )
-                )
-            other.disconnect()
+                publish = "p" if may_publish(guarded, user, client, topic) else "-"
+                row[topic] = publish + "".join(may_receive(guarded, user, client, topic, other))
     return found
 
 
 def may_publish(port: int, user: str, client: str, topic: str) -> bool:
     """Say whether its publish is taken."""
-    wire = connected(port, user, client)
-    try:
-        wire.send(Publish(topic, b"x", 1, id=1))
-        allowed = getattr(wire.read(), "code", 0) < 0x80
-    except Closed:
-        return False
-    wire.disconnect()
-    return allowed
+    with connected(port, user, client) as wire:
+        return wire.publish(topic, b"x", 1) < 0x80
 
 
 def may_receive(port: int, user: str, client: str, topic: str, other: Wire) -> tuple[str, str]:
     """Say whether its subscription is taken, and whether a message of the other client comes."""
-    wire = connected(port, user, client)
-    wire.send(Subscribe(1, [subscription(topic, 0)]))
-    suback = wire.read()
-    assert isinstance(suback, Suback), suback
-    other.publish(topic, b"x")
-    # mosquitto has one thread: what it has for this client comes before the answer to a ping.
-    got = wire.drain()
-    wire.disconnect()
-    return ("s" if suback.codes[0] < 0x80 else "-", "r" if got else "-")
+    with connected(port, user, client) as wire:
+        wire.send(Subscribe(1, [subscription(topic, 0)]))
+        got = []
+        while not isinstance(packet := wire.read(), Suback):
+            got.append(packet)  # a retained message may come first
+        other.publish(topic, b"x")
+        # What was routed is written: what there is for this client comes before the answer to a ping.
+        got += wire.drain()
+        return ("s" if packet.codes[0] < 0x80 else "-", "r" if got else "-")
 
 
 def is_read(line: str) -> bool:

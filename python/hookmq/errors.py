@@ -101,7 +101,7 @@ _CATALOGUE = (
     ErrorSpec("E304", "{where}  {reason}", None, 3),
     ErrorSpec(
         "E305",
-        "{where}  {reason}",
+        "{where}  cannot be used: {reason}",
         "until it can be read, it lets nobody in; correct it, or name another file in the configuration",
         3,
     ),

@@ -7,12 +7,9 @@ A listener inherits what it does not say: its certificate from ``[tls]``, its us
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from .errors import HookMQError
 from .keys import LISTENER
@@ -128,6 +125,8 @@ def _further(entry: Mapping[str, object], settings: Mapping[str, Value], where: 
     for name, value in entry.items():
         setting = _BY_NAME.get(name)
         if setting is None:
+            import difflib
+
             close = difflib.get_close_matches(name, _BY_NAME, n=1)
             raise HookMQError("E301", where=where, key=name, suggestion=close[0] if close else None)
         given[name] = setting.read(value, where=where)
@@ -143,6 +142,8 @@ def _further(entry: Mapping[str, object], settings: Mapping[str, Value], where: 
 
 
 def _split(url: str, where: str) -> tuple[str, str, int, str]:
+    from urllib.parse import urlsplit  # only needed here, and not free at start-up
+
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -223,6 +224,8 @@ def _proxies(given: Mapping[str, Value], where: str) -> tuple[str, ...] | None:
     trusted = given.get("trusted")
     if not isinstance(trusted, tuple) or not trusted:
         raise HookMQError("E306", where=where, what="`proxy_protocol`", key="trusted")
+    import ipaddress
+
     for text in trusted:
         try:
             ipaddress.ip_network(text, strict=False)

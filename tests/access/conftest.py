@@ -11,8 +11,8 @@ import pytest
 
 from hookmq import Broker
 
-from ..limits.conftest import reach
-from ..protocol.conftest import connect, dial, root, version
+from ..limits.conftest import dial, reach
+from ..protocol.conftest import connect, root, version
 
 __all__ = ["connect", "dial", "reach", "root", "version"]
 

@@ -336,7 +336,7 @@ def test_a_rule(ruled, dial, case):
     for who, action, topic, allowed in checks:
         wire = enter(dial, who.client, who.user, to=broker)
         assert decide(broker, wire, action, topic) is allowed, f"{who} {action} {topic}"
-        wire.disconnect()
+        wire.close()
 
 
 def decide(broker, wire, action: str, topic: str) -> bool:

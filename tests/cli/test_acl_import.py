@@ -5,6 +5,7 @@ What mosquitto allows is recorded by tools/record_mosquitto_acl.py.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import tomllib
@@ -13,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from hookmq import Broker
 from hookmq._hookmq import check_acl, explain_acl
 from hookmq.cli.mosquitto_acl import translate
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 RECORDS = Path(__file__).parent / "mosquitto_acl"
+RECORDER = Path(__file__).parents[2] / "tools" / "record_mosquitto_acl.py"
 SAMPLES = tomllib.loads((RECORDS / "samples.toml").read_text(encoding="utf-8"))
 DECISIONS = json.loads((RECORDS / "decisions.json").read_text(encoding="utf-8"))
 ACCEPTED = {sample["name"]: sample for sample in SAMPLES["accepted"]}
@@ -130,6 +133,28 @@ def test_the_translation_decides_as_mosquitto_does(name: str) -> None:
             ours = decided(translation.text, client, topic)
             if ours != expected:
                 different.add((client, topic, expected, ours))
+    assert different == DIFFERENT.get(name, set())
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_a_running_broker_does_with_it_what_mosquitto_did(name: str, tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("record_mosquitto_acl", RECORDER)
+    assert spec is not None and spec.loader is not None
+    recorder = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recorder)
+    (tmp_path / "acl").write_text(translate(ACCEPTED[name]["acl"], name="acl_file").text)
+    guarded = {"url": "mqtt://127.0.0.1:0", "acl_file": str(tmp_path / "acl")}
+    broker = Broker(port=0, http_port=None, listeners=[guarded])
+    broker.authenticate(lambda client: True)
+    with broker:
+        ports = broker.listeners[1].port, broker.port
+        done = recorder.asked(*ports, ACCEPTED[name]["clients"], ACCEPTED[name]["topics"])
+    different = {
+        (client, topic, expected, done[client][topic])
+        for client, topics in DECISIONS["accepted"][name].items()
+        for topic, expected in topics.items()
+        if done[client][topic] != expected
+    }
     assert different == DIFFERENT.get(name, set())
 
 

@@ -53,16 +53,43 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "http_port": 8080,
         "data_dir": None,
         "allow_anonymous": False,
+        "listeners": (),
+        "sys_interval": 10,
         "workers": 0,
+        "tls.port": None,
+        "tls.http": False,
+        "tls.cert": None,
+        "tls.key": None,
+        "tls.client_ca": None,
+        "tls.client_cert": "required",
+        "tls.crl": None,
+        "tls.identity": "username",
+        "tls.min_version": "1.2",
+        "access.users_file": None,
+        "access.acl_file": None,
+        "websocket.path": "/mqtt",
+        "websocket.origins": (),
         "limits.connect_timeout": 10,
         "limits.max_packet_size": 16 * 1024**2,
         "limits.max_connect_size": 64 * 1024,
         "limits.max_clients": 100_000,
+        "limits.max_clients_per_address": 0,
+        "limits.max_clients_per_user": 0,
+        "limits.max_half_open": 20_000,
+        "limits.connect_rate": 0,
+        "limits.message_rate": 0,
+        "limits.byte_rate": 0,
+        "limits.max_reconnects": 100,
+        "limits.jail_time": 30,
+        "limits.max_sessions": 1_000_000,
+        "limits.max_user_property_bytes": 256 * 1024,
         "limits.max_inflight": 1000,
         "limits.receive_maximum": 1000,
         "limits.max_queued_messages": 100_000,
         "limits.max_queued_bytes": 64 * 1024**2,
-        "limits.max_outbox_bytes": 16 * 1024**2,
+        "limits.queue_policy": "refuse",
+        "limits.hold_timeout": 10,
+        "limits.max_outbox_bytes": 1024**2,
         "limits.topic_alias_maximum": 64,
         "limits.max_topic_levels": 128,
         "limits.max_subscriptions": 100_000,
@@ -85,7 +112,7 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "history.queue_bytes": 128 * 1024**2,
         "log.level": "info",
     }
-    assert settings.native() == expected
+    assert dict(settings) == expected
     assert {settings.origin(key) for key in settings} == {"default"}
 
 
@@ -128,13 +155,18 @@ def test_a_flag_of_a_key_with_a_section(tmp_path: Path) -> None:
 def test_none_switches_off_what_can_be_off_and_is_not_given_elsewhere(tmp_path: Path) -> None:
     settings = load(
         tmp_path,
-        arguments={"http_port": None, "data_dir": None, "host": None, "port": None, "config": None},
+        arguments={"http_port": None, "data_dir": None, "host": None, "workers": None, "config": None},
         defaults={"data_dir": "hookmq-data"},
     )
     assert (settings["http_port"], settings.origin("http_port")) == (None, "Broker(http_port=…)")
     assert (settings["data_dir"], settings.origin("data_dir")) == (None, "Broker(data_dir=…)")
     assert (settings["host"], settings.origin("host")) == ("127.0.0.1", "default")
-    assert settings["port"] == 1883
+    assert settings["workers"] == 0
+
+
+def test_the_plain_port_can_be_off(tmp_path: Path) -> None:
+    assert load(tmp_path, arguments={"port": None}).listeners == ()
+    assert load(tmp_path, environ={"HOOKMQ_PORT": "off"})["port"] is None
 
 
 def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
@@ -145,13 +177,18 @@ def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize("setting", SETTINGS, ids=KEYS)
 def test_every_key_has_its_variable(setting: Setting, tmp_path: Path) -> None:
     text = {
-        "str": "debug" if setting.choices else "text",
+        "str": setting.choices[-1] if setting.choices else "text",
         "path": "some/where",
+        "file": "some/file",
+        "texts": "a, b",
+        "listeners": "mqtt://127.0.0.1:1884",
         "bool": "yes",
     }.get(setting.type, "100")
-    settings = load(tmp_path, environ={setting.variable: text})
+    files = {} if setting.key.startswith("tls.c") else {"tls": {"cert": "c", "key": "k"}}
+    settings = load(tmp_path, environ={setting.variable: text}, arguments=files)
     assert settings.origin(setting.key) == f"environment {setting.variable}"
-    assert str(settings[setting.key]) in (text, "True", "100.0")
+    shown = {"('a', 'b')", "({'url': 'mqtt://127.0.0.1:1884'},)", text, "True", "100.0"}
+    assert str(settings[setting.key]) in shown
 
 
 def test_the_names_of_the_variables() -> None:
@@ -356,13 +393,16 @@ SIZE = 'a number of bytes from 64 to 268435460, such as 1048576 or "1MiB"'
 TIME = 'such as 10, or a time such as "10s", "5m", "2h", "30d"'
 
 BAD = [
-    ("port", 65536, PORT),
-    ("port", -1, PORT),
-    ("port", "abc", PORT),
-    ("port", True, PORT),
-    ("port", 1883.0, PORT),
-    ("port", [1883], PORT),
-    ("port", "off", PORT),
+    ("port", 65536, PORT + ', or "off"'),
+    ("port", -1, PORT + ', or "off"'),
+    ("port", "abc", PORT + ', or "off"'),
+    ("port", True, PORT + ', or "off"'),
+    ("port", 1883.0, PORT + ', or "off"'),
+    ("port", [1883], PORT + ', or "off"'),
+    ("websocket.origins", 5, 'a list of texts, such as ["a", "b"] or "a, b"'),
+    ("websocket.origins", [5], 'a list of texts, such as ["a", "b"] or "a, b"'),
+    ("listeners", 5, "a list of URLs or of tables with a `url`"),
+    ("listeners", [5], "a list of URLs or of tables with a `url`"),
     ("http_port", "on", PORT + ', or "off"'),
     ("http_port", True, PORT + ', or "off"'),
     ("host", "", "a text"),
@@ -401,7 +441,7 @@ def test_values_that_do_not_fit(tmp_path: Path, key: str, given: object, expecte
 
 def test_a_value_that_does_not_fit_is_found_where_it_was_written(tmp_path: Path) -> None:
     assert failure(tmp_path, environ={"HOOKMQ_PORT": "abc"}) == (
-        f"error[E303]: environment HOOKMQ_PORT  `port` is 'abc'; expected {PORT}"
+        f"error[E303]: environment HOOKMQ_PORT  `port` is 'abc'; expected {PORT}, or \"off\""
     )
     assert failure(tmp_path, flags={"port": "abc"}).startswith("error[E303]: flag --port  `port` is 'abc'")
     toml = "[limits]\n\nmax_clients = '5x'\n"
@@ -439,6 +479,8 @@ def test_the_default_that_is_shown_means_the_default(setting: Setting) -> None:
     shown = setting.default_text
     if shown == "none":
         assert setting.default is None
+    elif shown == "[]":
+        assert setting.default == ()
     else:
         assert setting.read(shown.strip('"'), where="here") == setting.default
 

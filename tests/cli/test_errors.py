@@ -82,7 +82,7 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "E305": (
         {"where": "users:3", "reason": "there is no ':' between a name and a password hash"},
-        "error[E305]: users:3  there is no ':' between a name and a password hash\n"
+        "error[E305]: users:3  cannot be used: there is no ':' between a name and a password hash\n"
         "  help: until it can be read, it lets nobody in; correct it, "
         "or name another file in the configuration",
     ),

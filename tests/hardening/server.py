@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,6 +99,11 @@ class Server(Program):
     def memory(self) -> int:
         """Bytes it holds in memory."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * PAGE
+
+    def reserved(self) -> int:
+        """Bytes it has asked the system for, whether it has used them or not."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmData:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
 
     def processor_time(self) -> float:
         """Seconds of processor time it has used."""

@@ -139,8 +139,8 @@ def test_a_broker_without_descriptors_waits_for_better_times(server, sockets, fi
         waited = time.monotonic() - gone
         friend.ping()
     figures(
-        f"without descriptors ({CROWD} {kind} connections, {DESCRIPTORS} descriptors): {share:.1%} of a processor "
-        f"over 2 s; a new client was in {waited:.1f} s after they had gone"
+        f"without descriptors ({CROWD} {kind} connections, {DESCRIPTORS} descriptors): {share:.1%} of a "
+        f"processor over 2 s; a new client was in {waited:.1f} s after they had gone"
     )
     assert share < BUSY
 
@@ -177,8 +177,8 @@ def test_a_reconnect_storm_of_one_identifier_is_jailed_and_others_are_served(
     for wire in kept:
         wire.close()
     figures(
-        f"reconnect storm of connections that {ends}: {codes[0]} of {codes.total():,} let in, {codes[0x9F]:,} "
-        f"jailed; others connected within {slowest * 1000:.1f} ms; {bystanders}"
+        f"reconnect storm of connections that {ends}: {codes[0]} of {codes.total():,} let in, "
+        f"{codes[0x9F]:,} jailed; others connected within {slowest * 1000:.1f} ms; {bystanders}"
     )
     assert set(codes) == {0, 0x9F}
     assert 50 <= codes[0] <= 52

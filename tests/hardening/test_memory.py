@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -10,8 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..protocol.packets import V5, V311, Connect, Disconnect, Puback, Publish, Subscribe, u16
+from ..protocol.packets import V5, V311, Connect, Disconnect, Pingreq, Puback, Publish, Subscribe, u16
 from ..protocol.wire import Wire, subscription
+from .frame import BINARY, PING, FrameSocket, frame
 from .server import Server, mib
 
 IDENTIFIERS = range(1, 65_536)
@@ -164,18 +166,30 @@ class Reader:
         return self.ages
 
 
+def stopped_websocket(broker: Server) -> FrameSocket:
+    """The same over WebSocket."""
+    client = FrameSocket(broker.http_port)
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    hello = Connect("stopped websocket", keep_alive=0).encode(V311)
+    client.send(frame(BINARY, hello + Subscribe(1, [("flood", 0)]).encode(V311)))
+    client.expect(b"\x20\x02\0\0\x90\x03\0\x01\0")
+    return client
+
+
 def stamped() -> bytes:
     return struct.pack(">d", time.monotonic()) + MESSAGE
 
 
 def test_a_stopped_subscriber_neither_grows_memory_nor_slows_others(server, wires, figures, undisturbed):
     limits = {"max_outbox_bytes": OUTBOX, "max_queued_bytes": QUEUE}
-    broker = server(limits=limits)
+    broker = server(http_port=0, limits=limits)
     memory = broker.memory()
     most = 0
-    with undisturbed(broker.port) as bystanders:
-        for number in range(2):
-            stopped(broker, wires, f"stopped {number}", 0)
+    with (
+        undisturbed(broker.port) as bystanders,
+        contextlib.closing(stopped_websocket(broker)),
+    ):
+        stopped(broker, wires, "stopped", 0)
         other = dial(broker, wires, "reader", V5)
         other.subscribe("flood")
         reader = Reader(other)
@@ -189,9 +203,9 @@ def test_a_stopped_subscriber_neither_grows_memory_nor_slows_others(server, wire
         ages = sorted(reader.finish())
     dropped = broker.statistics()["limit_qos0_dropped"]
     figures(
-        f"stopped subscribers: 2, {len(ages):,} messages of {len(stamped()):,} bytes at QoS 0, {dropped:,} dropped "
-        f"for them, memory grew by {mib(most)} at most; another subscriber got all, median "
-        f"{ages[len(ages) // 2] * 1000:.1f} ms, slowest {ages[-1] * 1000:.0f} ms; {bystanders}"
+        f"stopped subscribers (TCP, WebSocket): {len(ages):,} messages of {len(stamped()):,} bytes at QoS 0, "
+        f"{dropped:,} dropped for them, memory grew by {mib(most)} at most; another subscriber got all, "
+        f"median {ages[len(ages) // 2] * 1000:.1f} ms, slowest {ages[-1] * 1000:.0f} ms; {bystanders}"
     )
     assert len(ages) == 60 * 8 * 40
     assert ages[-1] < 1
@@ -218,8 +232,42 @@ def test_a_stopped_subscriber_of_qos_1_makes_publishes_fail_and_not_memory_grow(
                 refused += answer.code == 0x97
             most = max(most, broker.memory() - memory)
     figures(
-        f"a stopped subscriber of QoS 1: {refused:,} of {60 * 200:,} publishes refused with 0x97, memory grew "
-        f"by {mib(most)} at most; {bystanders}"
+        f"a stopped subscriber of QoS 1: {refused:,} of {60 * 200:,} publishes refused with 0x97, memory "
+        f"grew by {mib(most)} at most; {bystanders}"
     )
     assert refused > 0
     assert most < OUTBOX + QUEUE + ROOM
+
+
+def send_until_it_stalls(raw: socket.socket, data: bytes, most: int) -> int:
+    """Sends the same over and over until the broker reads no more, or so many bytes; how many it took."""
+    raw.settimeout(0.5)
+    sent = 0
+    with contextlib.suppress(TimeoutError):
+        while sent < most:
+            sent += raw.send(data)
+    return sent
+
+
+# Who does not read the answers is not asked for more: its socket is left unread, nobody else's.
+@pytest.mark.parametrize("kind", ["PINGREQ", "PINGREQ in WebSocket", "ping of WebSocket"])
+def test_questions_whose_answers_nobody_reads_are_bounded(server, wires, figures, undisturbed, kind):
+    broker = server(http_port=0, limits={"max_outbox_bytes": OUTBOX})
+    question = Pingreq().encode(V311) * 1000
+    if kind == "PINGREQ":
+        opened = dial(broker, wires, "stopped", V311)._socket
+    else:
+        client = FrameSocket(broker.http_port)
+        opened = client.socket
+        client.send(frame(BINARY, Connect("stopped", keep_alive=0).encode(V311)))
+        client.expect(b"\x20\x02\0\0")
+        if kind == "PINGREQ in WebSocket":
+            question = frame(BINARY, question)
+        else:
+            question = frame(PING, b"x" * 125) * 100
+    memory = broker.memory()
+    with contextlib.closing(opened), undisturbed(broker.port) as bystanders:
+        sent = send_until_it_stalls(opened, question, 256 << 20)
+        grown = broker.memory() - memory
+    figures(f"{kind}, answers unread: the broker took {mib(sent)}, memory grew by {mib(grown)}; {bystanders}")
+    assert grown < OUTBOX + ROOM

@@ -5,6 +5,7 @@ RIDDLE is a method made up for these tests; SCRAM-SHA-256 has a file of its own,
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from .packets import (
     Will,
     raw,
 )
-from .wire import Wire, subscription
+from .wire import Closed, Late, Wire, subscription
 
 pytestmark = pytest.mark.settings
 
@@ -175,33 +176,22 @@ def test_no_method_no_questions(riddler, dial, root):
     old.expect_nothing()
 
 
+WRONG_ANSWERS: dict[str, tuple[Packet | bytes, set[int]]] = {
+    "again": (auth(b"a comb", 0x19), {0x81, 0x82}),
+    "success": (auth(b"a comb", 0x00), {0x81, 0x82}),
+    "another method": (auth(b"a comb", method="OTHER"), {0x82, 0x87, 0x8C}),
+    "no properties": (Auth(0x18), {0x82}),
+    "no method": (Auth(0x18, {"authentication_data": b"a comb"}), {0x82}),
+    "unknown reason": (raw(0xF0, b"\x55\x00"), {0x81, 0x82}),
+    "nothing": (raw(0xF0), {0x81, 0x82}),
+    "two methods": (Auth(0x18, [("authentication_method", METHOD)] * 2), {0x82}),
+    "wrong property": (auth(b"a comb", session_expiry_interval=1), {0x81, 0x82}),
+}
+
+
 # The answer to a question is AUTH 0x18 with the same method, and nothing else.
 @pytest.mark.mqtt5("3.14.0-1", "3.15.2-1", "4.12.0-3", "4.12.0-5")
-@pytest.mark.parametrize(
-    ("answer", "codes"),
-    [
-        (auth(b"a comb", 0x19), {0x81, 0x82}),
-        (auth(b"a comb", 0x00), {0x81, 0x82}),
-        (auth(b"a comb", method="OTHER"), {0x82, 0x8C, 0x87}),
-        (Auth(0x18), {0x82}),
-        (Auth(0x18, {"authentication_data": b"a comb"}), {0x82}),
-        (raw(0xF0, b"\x55\x00"), {0x81, 0x82}),
-        (raw(0xF0), {0x81, 0x82}),
-        (Auth(0x18, [("authentication_method", METHOD)] * 2), {0x82}),
-        (auth(b"a comb", session_expiry_interval=1), {0x81, 0x82}),
-    ],
-    ids=[
-        "again",
-        "success",
-        "another method",
-        "no properties",
-        "no method",
-        "unknown reason",
-        "nothing",
-        "two methods",
-        "wrong property",
-    ],
-)
+@pytest.mark.parametrize(("answer", "codes"), WRONG_ANSWERS.values(), ids=WRONG_ANSWERS)
 def test_wrong_answers(riddler, dial, root, answer, codes):
     wire = dial(V5, to=riddler)
     wire.send(hello(root))
@@ -317,8 +307,8 @@ def test_the_packet_size_of_auth(riddler, dial, root):
     assert wire.largest <= room
     wire = dial(V5, to=riddler)
     wire.send(hello(root, maximum_packet_size=size - 1))
-    words = wire.last_words()
-    assert all(isinstance(word, Connack) and word.code >= 0x80 for word in words), words
+    with contextlib.suppress(Closed, Late):  # closed at once, or when the time for connecting is over
+        wire.read(0.5)
     assert wire.largest < size
 
 
@@ -394,30 +384,20 @@ def test_a_failure_ends_the_connection(solver, riddler, connect, root, fails_at)
     watcher.expect_message(f"{root}/will", b"gone")
 
 
+WRONG_BEGINNINGS: dict[str, tuple[Packet | bytes, set[int]]] = {
+    "another method": (auth(b"friend", 0x19, "OTHER"), {0x82}),
+    "another known method": (auth(b"friend", 0x19, "SCRAM-SHA-256"), {0x82}),
+    "an answer to no question": (auth(b"friend", 0x18), {0x82}),
+    "success": (auth(b"friend", 0x00), {0x81, 0x82}),
+    "no properties": (Auth(0x19), {0x82}),
+    "no method": (Auth(0x19, {"authentication_data": b"friend"}), {0x82}),
+    "nothing": (raw(0xF0), {0x81, 0x82}),
+    "unknown reason": (raw(0xF0, b"\x55\x00"), {0x81, 0x82}),
+}
+
+
 @pytest.mark.mqtt5("3.15.2-1", "4.12.0-5", "4.12.1-1", "4.13.1-1")
-@pytest.mark.parametrize(
-    ("packet", "codes"),
-    [
-        (auth(b"friend", 0x19, "OTHER"), {0x82}),
-        (auth(b"friend", 0x19, "SCRAM-SHA-256"), {0x82}),
-        (auth(b"friend", 0x18), {0x82}),
-        (auth(b"friend", 0x00), {0x81, 0x82}),
-        (Auth(0x19), {0x82}),
-        (Auth(0x19, {"authentication_data": b"friend"}), {0x82}),
-        (raw(0xF0), {0x81, 0x82}),
-        (raw(0xF0, b"\x55\x00"), {0x81, 0x82}),
-    ],
-    ids=[
-        "another method",
-        "another known method",
-        "an answer to no question",
-        "success",
-        "no properties",
-        "no method",
-        "nothing",
-        "unknown reason",
-    ],
-)
+@pytest.mark.parametrize(("packet", "codes"), WRONG_BEGINNINGS.values(), ids=WRONG_BEGINNINGS)
 def test_wrong_beginnings(solver, connect, riddler, root, packet, codes):
     watcher = connect(to=riddler)
     watcher.subscribe(f"{root}/#")

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from .packets import V5, Connack, Connect, Pingreq, Pingresp, Publish, ServerError, Suback, Subscribe
+from .packets import V5, V31, Connack, Connect, Pingreq, Pingresp, Publish, ServerError, Suback, Subscribe
 from .websocket import BINARY, WebSocket, encode
 from .wire import subscription
 
@@ -38,10 +38,21 @@ def test_the_handshake(dial_websocket, offered):
 @pytest.mark.mqtt5("6.0.0-3")
 @pytest.mark.mqtt311("6.0.0-3")
 @BOTH
-@pytest.mark.parametrize("offered", [None, "chat", "mqttv3.1", "xmqtt, mqtt5"])
+@pytest.mark.parametrize("offered", [None, "", "chat", "MQTT", "xmqtt, mqtt5"])
 def test_a_client_that_does_not_offer_mqtt_is_not_served(dial_websocket, offered):
     wire = dial_websocket()
     assert 400 <= wire.request(Sec_WebSocket_Protocol=offered) < 500
+
+
+# The choice: clients of 3.1 offer the name that was in use before there was a standard; `mqtt` comes first.
+@pytest.mark.choice
+@BOTH
+def test_clients_of_version_31(dial_websocket):
+    wire = dial_websocket(V31)
+    assert wire.request(Sec_WebSocket_Protocol="mqttv3.1") == 101
+    assert wire.headers["sec-websocket-protocol"] == "mqttv3.1"
+    wire.connect(Connect("a"))
+    wire.ping()
 
 
 # Names of headers, and words in them, may be written in any case; Connection may list more.
@@ -72,7 +83,7 @@ def test_handshakes_that_are_good_too(dial_websocket, changed):
         ("/mqtt/more", {}, {404}),
         ("/mqtt", {"Upgrade": None, "Connection": None}, {400, 426}),
         ("/mqtt", {"Upgrade": "h2c"}, {400, 426}),
-        ("/mqtt", {"Sec_WebSocket_Key": None}, {400}),
+        ("/mqtt", {"Sec_WebSocket_Key": None}, {400, 426}),
         ("/mqtt", {"Sec_WebSocket_Version": None}, {400, 426}),
         ("/mqtt", {"Sec_WebSocket_Version": "8"}, {400, 426}),
         ("/mqtt", {"method": "POST"}, {400, 405, 426}),

@@ -12,7 +12,8 @@ import pytest
 
 from hookmq import Broker
 
-from ..protocol.conftest import connect, dial, root, version
+from ..limits.conftest import dial
+from ..protocol.conftest import connect, root, version
 from ..protocol.packets import V5
 from .certificates import Authority, Pair
 from .doors import door
