@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test test-rust test-python format docs clean
+.PHONY: help setup demo dev check test test-rust test-python fuzz format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -36,6 +36,8 @@ check: setup  ## formats, lints, types, the direction of dependencies, generated
 	$(BIN)/python tools/reference.py --check
 	$(BIN)/python tools/conformance.py --check
 	cargo fmt --manifest-path tests/clients/rumqttc/Cargo.toml --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	$(BIN)/python tools/audit.py
 
 test-rust: setup  ## Rust tests
 	cargo test --workspace --quiet
@@ -44,6 +46,10 @@ test-python: setup  ## Python tests; tools/system.sh installs the real clients t
 	@tools/system.sh
 	@tools/foreign.sh
 	$(BIN)/python -m pytest
+
+fuzz: setup  ## fuzz every target for FUZZ_SECONDS each (600); needs a nightly toolchain
+	@$(PIP) --group fuzz
+	fuzz/run
 
 format: setup  ## format everything
 	cargo fmt --all

@@ -272,8 +272,8 @@ def page(found: Conformance) -> str:
         for chapter, statements in groupby(ours, key=lambda one: one.chapter):
             rows = ["| Statement | Side | Asks for | Tests |", "|---|---|---|---|"]
             for one in statements:
-                links = _links(tests.get((one.version, one.id), ()))
-                rows.append(f"| {one.id} | {one.side} | {_cell(one.summary)} | {links} |")
+                names = _names(tests.get((one.version, one.id), ()))
+                rows.append(f"| {one.id} | {one.side} | {_cell(one.summary)} | {names} |")
             parts += [f"### {HEADINGS[version][chapter]}", "\n".join(rows)]
     return "\n\n".join(parts) + "\n"
 
@@ -289,10 +289,12 @@ def _counts(found: Conformance) -> str:
     return "\n".join(rows)
 
 
-def _links(marks: Iterable[Mark]) -> str:
+def _names(marks: Iterable[Mark]) -> str:
     # A test that names a statement in two markers is still one test.
-    targets = dict.fromkeys((mark.test or mark.file.rpartition("/")[2], mark.file) for mark in marks)
-    return ", ".join(f"[{name}](../{file})" for name, file in targets) or "—"
+    names = dict.fromkeys(
+        f"{mark.file.removeprefix('tests/')}::{mark.test}" if mark.test else mark.file for mark in marks
+    )
+    return ", ".join(f"`{name}`" for name in names) or "—"
 
 
 def _cell(text: str) -> str:

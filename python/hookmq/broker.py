@@ -249,12 +249,12 @@ class Broker(Decorators):
     def port(self) -> int:
         """The MQTT port; with ``port=0`` the one that was free. Raises E503 while it does not run then.
 
-        Without a plain MQTT port (``port=None``) it is the first one there is; 0 if there is none at all.
+        It is 0 without a plain MQTT port (``port=None``); :attr:`listeners` has all there are.
         """
         configured = self.settings["port"]
-        if self.running or configured in (0, None):
-            return next((port for _, port in self._active().native.listeners if port), 0)
-        return int(str(configured))
+        if configured is None:
+            return 0
+        return self.listeners[0].port if self.running or configured == 0 else int(str(configured))
 
     @property
     def listeners(self) -> list[ListenerInfo]:

@@ -17,6 +17,7 @@ from .web.request import BadBody, decode_path
 
 __all__ = ["Callbacks"]
 
+_log = logging.getLogger("hookmq")
 _clients_log = logging.getLogger("hookmq.clients")
 
 BAD_USER_NAME_OR_PASSWORD = 0x86
@@ -45,9 +46,12 @@ class Callbacks:
         """Report events that a hook was too slow for."""
         self._failures.dropped(name, events)
 
-    def log(self, client_id: str, text: str) -> None:
-        """Log a notice about a client."""
-        _clients_log.info("%s %s", repr(client_id) if client_id else "a client", text)
+    def log(self, client_id: str | None, warning: bool, text: str) -> None:
+        """Log a notice about a client, or about the broker itself."""
+        if client_id is None:
+            _log.log(logging.WARNING if warning else logging.INFO, "%s", text)
+        else:
+            _clients_log.info("%s %s", repr(client_id) if client_id else "a client", text)
 
     def authenticate(self, client: Client, vouched: bool, reply: VerdictReply) -> None:
         """Ask the ``authenticate`` hooks in their order until one has an opinion.

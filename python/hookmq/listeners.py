@@ -151,7 +151,8 @@ def _split(url: str, where: str) -> tuple[str, str, int, str]:
     except ValueError:
         scheme, host, port = "", "", None
     is_unix = scheme == "unix" and parts.path.startswith("/") and not host
-    if scheme not in _SCHEMES or not (host or is_unix) or (not is_unix and parts.path not in ("", "/")):
+    is_tcp = scheme != "unix" and host and parts.path in ("", "/")
+    if scheme not in _SCHEMES or not (is_unix or is_tcp):
         expected = "a URL such as mqtt://127.0.0.1:1884, mqtts://…, ws://…, wss://… or unix:///path"
         raise HookMQError("E303", where=where, key="url", value=repr(url), expected=expected)
     return scheme, host, _SCHEMES[scheme] if port is None else port, parts.path
@@ -173,7 +174,7 @@ def _listener(
 
     listener = ListenerSettings(
         scheme=scheme,
-        host=host,
+        host=host.strip("[]"),
         port=int(str(port)),
         path=None,
         cert=own("cert", "tls.cert"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import select
 import socket
 import time
@@ -33,18 +35,27 @@ class Figures:
     def cases(self) -> int:
         return sum(self.types.values())
 
+    def complaints(self) -> str:
+        """What was wrong, one example of each kind."""
+        kinds: dict[str, list[str]] = {}
+        for wrong in self.wrong:
+            kinds.setdefault(re.sub(r"0x[0-9A-F]+|\d+|'.*?'", "#", wrong.partition("\n")[0]), []).append(
+                wrong
+            )
+        return "\n".join(f"{len(each)} times: {each[0]}" for each in kinds.values())
+
 
 class Watcher:
     """A client that sees every message that was handled, though it may have stood behind an error."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        hello = Connect("watcher", keep_alive=0).encode(V311) + Subscribe(1, [("smuggled/#", 0)]).encode(V311)
-        self.socket.sendall(hello)
-        assert self.socket.recv(9, socket.MSG_WAITALL) == b"\x20\x02\0\0\x90\x03\0\x01\0"
         self.seen: Counter[bytes] = Counter()
         self._unread = b""
         self._answered = False
+        self.socket.sendall(Connect("watcher", keep_alive=0).encode(V311))
+        self.socket.sendall(Subscribe(1, [("smuggled/#", 0)]).encode(V311))
+        self.barrier()
 
     def read(self) -> None:
         data = self.socket.recv(65_536)
@@ -79,6 +90,15 @@ class Swarm:
         self.unknown: set[bytes] = set()  # … and those it may have seen
 
     def run(self, cases: Iterable[Case]) -> Figures:
+        with self.poll, contextlib.closing(self.watcher.socket):
+            try:
+                self._run_all(cases)
+            finally:
+                for trial in self.running.values():
+                    trial.end()
+        return self.figures
+
+    def _run_all(self, cases: Iterable[Case]) -> None:
         self.poll.register(self.watcher.socket, select.EPOLLIN)
         fresh = (Trial(case, number) for number, case in enumerate(cases, 1))
         postponed: deque[Trial] = deque()
@@ -91,9 +111,6 @@ class Swarm:
             self._give_up()
         self.watcher.barrier()
         self._compare_messages()
-        self.poll.close()
-        self.watcher.socket.close()
-        return self.figures
 
     def _fill(self, fresh: Iterable[Trial], postponed: deque[Trial]) -> bool:
         """Begins as many trials as may run; says whether any does."""

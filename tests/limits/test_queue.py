@@ -342,18 +342,18 @@ def test_a_client_that_does_not_read_neither_grows_nor_slows_the_others(broker_f
     stuck = [block(reach, broker, f"{root}/#", f"{root}stuck{n}") for n in range(3)]
     payload = b"x" * 100_000
     begun = time.monotonic()
-    before = _memory()
+    before = memory()
     for _ in range(1000):
         wire.send(Publish(f"{root}/x", payload))
         reader.expect(Publish(f"{root}/x", payload))
     assert time.monotonic() - begun < 15
-    assert _memory() - before < 40 << 20  # each may hold 2 MiB and what its socket took; 100 MB were sent
+    assert memory() - before < 40 << 20  # each may hold 2 MiB and what its socket took; 100 MB were sent
     assert broker.statistics["messages_dropped"] > 1000
     for line in stuck:
         line.close()
 
 
-def _memory() -> int:
+def memory() -> int:
     """Bytes of this process that are in memory."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()

@@ -122,20 +122,20 @@ def test_packet_identifiers_in_use_are_not_given_twice(connect, root, version, q
     subscriber, publisher = connect(version=version), connect()
     subscriber.subscribe(root, qos=qos)
     held: set[int | None] = set()
-    for _ in range(3):
-        for _ in range(15):
+    for _ in range(3):  # never more than 20 at once, which every server allows
+        for _ in range(8):
             publisher.publish(root, b"x", qos)
-        messages = [subscriber.expect(Publish(root, b"x", qos)) for _ in range(15)]
+        messages = [subscriber.expect(Publish(root, b"x", qos)) for _ in range(8)]
         numbers = [message.id for message in messages]
-        assert len(set(numbers)) == 15
+        assert len(set(numbers)) == 8
         assert not held & set(numbers)
-        for message in messages[:5]:
+        for message in messages[:3]:
             subscriber.acknowledge(message)
-        for number in numbers[5:10]:
+        for number in numbers[3:5]:
             if qos == 2:
                 subscriber.send(Pubrec(number))
                 subscriber.expect(Pubrel(number))
-        held |= set(numbers[5:])
+        held |= set(numbers[3:])
 
 
 # The PUBREL carries the identifier of the PUBLISH, and they come in the order of the PUBRECs.

@@ -44,7 +44,7 @@ def test_a_byte_order_mark_is_a_character_of_a_client_identifier(dial, root, ver
 @pytest.mark.mqtt311("1.5.3-3")
 def test_a_byte_order_mark_is_a_character_of_a_will_topic(connect, root, version):
     watcher = connect(version=version)
-    watcher.subscribe("#")
+    watcher.subscribe(f"{BOM}{root}", root)
     connect(version=version, will=Will(f"{BOM}{root}", b"gone")).close()
     watcher.expect_message(f"{BOM}{root}", b"gone")
 

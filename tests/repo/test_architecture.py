@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 # Which of our crates a crate may use, and the libraries that belong to one crate alone.
 ALLOWED = {
+    "hookmq-fuzz-targets": {"hookmq-auth", "hookmq-codec", "hookmq-engine"},
     "hookmq-auth": set(),
     "hookmq-codec": set(),
     "hookmq-engine": {"hookmq-codec"},
@@ -22,11 +23,11 @@ ALLOWED = {
 ONLY_IN = {
     "pyo3": {"hookmq-python"},
     "argon2": {"hookmq-auth"},
-    "axum": {"hookmq-server"},
-    "hyper": {"hookmq-server"},
+    "axum": {"hookmq-server", "hookmq-fuzz-targets"},
+    "hyper": {"hookmq-server", "hookmq-fuzz-targets"},
     "rustls": {"hookmq-server"},
     "socket2": {"hookmq-server"},
-    "tokio": {"hookmq-server", "hookmq-python"},
+    "tokio": {"hookmq-server", "hookmq-python", "hookmq-fuzz-targets"},
 }
 # Of tokio the extension uses the channel by which an answer comes back, and nothing that needs a runtime.
 TOKIO_IN_PYTHON = {"sync", "time"}

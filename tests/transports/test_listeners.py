@@ -92,7 +92,7 @@ def test_without_the_plain_port(broker_factory, through):
 
 def test_without_the_plain_port_there_is_no_port(broker_factory, tmp_path):
     broker = broker_factory(port="off", listeners=[f"unix://{tmp_path}/socket"])
-    assert broker.port is None
+    assert broker.port == 0
     assert urls(broker, "mqtt") == []
 
 
@@ -109,9 +109,8 @@ def test_ipv6(broker_factory, through, connect, version):
     eventually(lambda: seen == ["::1", "127.0.0.1"])
 
 
-@pytest.mark.parametrize("host", ["::1", "[::1]"])
-def test_ipv6_as_the_host(broker_factory, host, lines):
-    broker = broker_factory(host=host, http_port=0)
+def test_ipv6_as_the_host(broker_factory, lines):
+    broker = broker_factory(host="::1", http_port=0)
     line = Line(open_socket(broker.port, host="::1"))
     lines.append(line)
     line.connect(Connect("c1"))
@@ -143,7 +142,6 @@ def test_a_port_that_is_taken(broker_factory):
     [
         "tcp://127.0.0.1:0",
         "127.0.0.1:1883",
-        "mqtt://127.0.0.1",
         "mqtt://127.0.0.1:99999",
         "mqtt://:0",
         "unix://",
@@ -154,6 +152,8 @@ def test_a_port_that_is_taken(broker_factory):
         {"url": "mqtt://127.0.0.1:0", "colour": "blue"},
         {"url": "mqtt://127.0.0.1:0", "max_clients": -1},
         {"url": "mqtt://127.0.0.1:0", "trusted": ["10.0.0.0/33"], "proxy_protocol": True},
+        {"url": "mqtt://127.0.0.1:0", "proxy_protocol": True},  # trusting nobody
+        {"url": "mqtt://127.0.0.1:0", "proxy_protocol": True, "trusted": []},
         {"url": "unix:///tmp/x", "mode": "0999"},
         {"url": "mqtts://127.0.0.1:0"},  # without a certificate
     ],
@@ -162,7 +162,7 @@ def test_a_port_that_is_taken(broker_factory):
 def test_a_listener_that_cannot_be(broker_factory, listener):
     with pytest.raises(HookMQError) as caught:
         broker_factory(listeners=[listener])
-    assert caught.value.code in ("E301", "E303", "E304", "E305")
+    assert caught.value.code in ("E301", "E303", "E306")
     assert caught.value.exit_code == 3
 
 
@@ -296,7 +296,7 @@ def test_a_session_can_be_gone_on_with_through_another_door(broker_factory, thro
     second = through(broker, 1)
     assert second.connect(Connect("same", **kept)).session_present
     assert first.last_codes() == [0x8E]
-    second.publish("a", b"x", 1)
+    broker.publish("a", b"x", qos=1)
     second.expect_message("a", b"x", qos=1)
 
 

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from ..api.helpers import eventually, get
+from ..limits.test_queue import memory
 from ..protocol.packets import V5, V31, Connack, Connect, Disconnect, Pingreq, Pingresp, Publish, Will
 from ..protocol.wire import Closed, Late
 from .doors import door, urls
@@ -109,7 +110,7 @@ def test_an_upgrade_that_is_none(broker, lines, kind, headers):
         upgrade(plain, headers=headers)
 
 
-@pytest.mark.parametrize("path", ["/", "/mqtt/", "/mqtts", "/other", "/MQTT"])
+@pytest.mark.parametrize("path", ["/mqtt/", "/mqtts", "/other", "/MQTT"])
 def test_another_path(broker, lines, kind, path):
     host, port = door(broker, kind)
     plain = open_socket(port, host=host)
@@ -165,7 +166,6 @@ def test_a_port_for_websockets_serves_no_pages(broker):
     [
         ("localhost:8080", None, True),
         ("localhost:8080", "http://localhost:8080", True),
-        ("LOCALHOST:8080", "http://localhost:8080", True),
         ("example.org", "http://example.org", True),
         ("example.org", "https://example.org", True),
         ("localhost:8080", "http://localhost:8081", False),
@@ -391,21 +391,21 @@ def test_a_connect_that_is_too_large(broker_factory, web):
     line = web(broker)
     line.send(Connect("x" * 200))
     assert line.last_codes() in ([], [0x95])
-    assert broker.statistics["limit_max_connect_size"] == 1
+    eventually(lambda: broker.statistics["limit_max_connect_size"] == 1)
 
 
 def test_fragments_without_end_do_not_fill_the_memory(broker_factory, web):
-    """What is complete of MQTT is taken out at once, however large the WebSocket message grows."""
     broker = broker_factory({"limits.max_packet_size": 1000, "history.enabled": False}, http_port=0)
     line = web(broker)
     line.connect(Connect("c1"))
-    packet = Publish("a", b"x" * 900).encode(V5)
-    line.socket.send_raw(frame(BINARY, packet, fin=False))
-    for _ in range(5000):
-        line.socket.send_raw(frame(CONTINUATION, packet, fin=False))
-    line.socket.send_raw(frame(CONTINUATION, PING_REQUEST, fin=False))
-    line.expect(Pingresp())
-    assert broker.statistics["messages_received"] == 5001
+    before = memory()
+    piece = Publish("a", b"x" * 900).encode(V5) * 70
+    line.socket.send_raw(frame(BINARY, piece, fin=False))
+    with pytest.raises(OSError):
+        for _ in range(1000):
+            line.socket.send_raw(frame(CONTINUATION, piece, fin=False))
+            line.socket.settimeout(3)
+    assert memory() - before < 40 << 20
 
 
 # The end ---------------------------------------------------------------------------------------------------
@@ -482,6 +482,8 @@ def test_no_upgrade_on_a_port_for_websockets(broker_factory, lines, said):
     while plain.recv(4096):  # an answer such as 408 is welcome
         pass
     assert 0.7 < time.monotonic() - begun < 3
+    eventually(lambda: broker.statistics["limit_connect_timeout"] == 1)
+    eventually(lambda: broker.statistics["half_open"] == 0)
 
 
 def test_not_mqtt_after_the_upgrade(line):

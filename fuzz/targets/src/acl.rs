@@ -6,8 +6,8 @@ use hookmq_engine::acl::{Acl, Right, Who};
 
 use crate::plain;
 
-/// Five lines say who asks for what: right, user name (none if empty), client identifier, address, topic. The rest
-/// are rules.
+/// Five lines say who asks for what: right, user name (none if empty), client identifier, address, topic. The
+/// rest are rules.
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut parts = text.splitn(6, '\n');
@@ -101,7 +101,9 @@ impl<'a> Simple<'a> {
         if !self.rights.iter().any(|right| listed.contains(right)) {
             return false;
         }
-        let hidden = self.allow && topic.starts_with('$') && self.filter.starts_with(['+', '#']);
+        let first = self.filter.split('/').next().unwrap_or_default();
+        let open = matches!(first, "+" | "#") || first.contains("%c") || first.contains("%u");
+        let hidden = self.allow && topic.starts_with('$') && open;
         let wanted: Vec<Option<Cow<'_, str>>> =
             self.filter.split('/').map(|level| substituted(level, who)).collect();
         !hidden && self.covers(&wanted, &plain::levels(topic))

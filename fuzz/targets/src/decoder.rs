@@ -6,8 +6,8 @@ use hookmq_codec::{DecodeError, Decoder, Packet, Version};
 const LARGE: usize = 1 << 20;
 const SMALL: usize = 64;
 
-/// The first byte says the version and whether packets may be large, the second how the stream is cut; the rest
-/// is the stream.
+/// The first byte says the version and whether packets may be large, the second how the stream is cut; the
+/// rest is the stream.
 pub fn run(data: &[u8]) {
     let [head, cut, stream @ ..] = data else { return };
     let version = match head % 3 {
@@ -91,8 +91,8 @@ fn reads_back(version: Version, packet: &Packet) {
     let again = Decoder::new(version, usize::MAX).next(&mut buffer);
     assert!(buffer.is_empty(), "more was written than a packet");
     match (packet, again) {
-        // What only a broker sends is read more freely than it is written before 5.0: a reserved bit, a reason
-        // that has no code there. Written again it must be the same.
+        // What only a broker sends is read more freely than it is written before 5.0: a reserved bit, a
+        // reason that has no code there. Written again it must be the same.
         (Packet::ConnAck(_) | Packet::SubAck(_), Ok(Some(again))) => {
             assert_eq!(written(version, &again), bytes)
         }

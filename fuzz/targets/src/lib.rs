@@ -1,5 +1,5 @@
-//! What fuzzing runs. Each target is a function that takes any bytes at all and panics if something does not hold
-//! that must.
+//! What fuzzing runs. Each target is a function that takes any bytes at all and panics if something does not
+//! hold that must.
 //!
 //! The libFuzzer programs in `fuzz/fuzz_targets` call them for hours, `tests/seeds.rs` for every seed in
 //! `fuzz/corpus` and some mutations of it, with the stable compiler and in seconds.

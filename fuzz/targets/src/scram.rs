@@ -12,9 +12,9 @@ const CREDENTIALS: &str = "SCRAM-SHA-256$4096$W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3
 const SALTED: &str = "xKSVEDI6tPlSysH6mUQZOeeOp01r6B3fcJbodRPcYV0=";
 const NONCE: &str = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 
-/// Three lines: how the client is, its first message, and its last. Who is `honest` knows the password; the third
-/// line is extensions of its last message. Who is `sly` knows it as well; the line is the message without the proof.
-/// Who is neither says it all.
+/// Three lines: how the client is, its first message, and its last. Who is `honest` knows the password; the
+/// third line is extensions of its last message. Who is `sly` knows it as well; the line is the message
+/// without the proof. Who is neither says it all.
 pub fn run(data: &[u8]) {
     let mut lines = data.splitn(3, |byte| *byte == b'\n');
     let (Some(mode), Some(first), Some(last)) = (lines.next(), lines.next(), lines.next()) else { return };

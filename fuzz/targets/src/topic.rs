@@ -1,5 +1,5 @@
-//! Topic names and filters: parsing, matching, the subscription trie and the retained tree, each against the plain
-//! comparison.
+//! Topic names and filters: parsing, matching, the subscription trie and the retained tree, each against the
+//! plain comparison.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::plain;
 
 const NOW: u64 = 1_000_000;
 
-/// Each line is a letter and a topic: `S` adds an observer of a filter, `U` removes one, `P` publishes, `R` publishes
-/// with RETAIN, `C` clears what is retained, `Q` asks for what is retained.
+/// Each line is a letter and a topic: `S` adds an observer of a filter, `U` removes one, `P` publishes, `R`
+/// publishes with RETAIN, `C` clears what is retained, `Q` asks for what is retained.
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut world = World::new();

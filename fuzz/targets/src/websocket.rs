@@ -45,8 +45,8 @@ fn runtime() -> tokio::runtime::Runtime {
     }
 }
 
-/// The first byte says how the frames are cut, the second how many bytes may come before CONNECT; the rest are a
-/// client's frames.
+/// The first byte says how the frames are cut, the second how many bytes may come before CONNECT; the rest
+/// are a client's frames.
 pub fn run(data: &[u8]) {
     let [cut, allowance, frames @ ..] = data else { return };
     // Many frames are cut into some hundred pieces at most, for the time it takes.

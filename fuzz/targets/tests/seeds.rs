@@ -1,5 +1,5 @@
-//! Every target with every seed in `fuzz/corpus` and mutations of it: what the stable compiler can do in seconds
-//! of what `make fuzz` does for longer.
+//! Every target with every seed in `fuzz/corpus` and mutations of it: what the stable compiler can do in
+//! seconds of what `make fuzz` does for longer.
 
 // In a test a panic is the report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

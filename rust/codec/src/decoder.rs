@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use crate::frame::FixedHeader;
-use crate::wire::Reader;
+use crate::wire::{Reader, parse_varint};
 use crate::{Connect, DecodeError, Packet, PacketType, Version};
 
 /// Cuts a byte stream into packets. It keeps no bytes itself: what is not a whole packet yet stays in the
@@ -37,13 +37,28 @@ impl Decoder {
         self.max_packet_size = bytes;
     }
 
+    /// Reads from the beginning of a CONNECT that is refused for its length in which version to say so.
+    fn guess_version(&mut self, buffer: &[u8]) {
+        const BEGINNING: usize = 16; // protocol name and level
+        let is_connect = buffer.first().is_some_and(|byte| byte >> 4 == PacketType::Connect as u8);
+        if let (true, Ok(Some((_, length)))) = (is_connect, parse_varint(&buffer[1..])) {
+            let body = buffer[1 + length..].iter().take(BEGINNING).copied().collect();
+            self.version = Connect::version_hint(&body);
+        }
+    }
+
     /// Takes the next whole packet off the front of `buffer`; `None` means that more bytes are needed.
     ///
     /// Strings and payloads of the packet share the buffer's memory. Nothing is allocated by the length
     /// that a fixed header declares. After an error the stream cannot be read on.
     pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, DecodeError> {
-        let Some(header) = FixedHeader::parse(buffer, self.version, self.max_packet_size)? else {
-            return Ok(None);
+        let header = match FixedHeader::parse(buffer, self.version, self.max_packet_size) {
+            Ok(Some(header)) => header,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                self.guess_version(buffer);
+                return Err(error);
+            }
         };
         if buffer.len() < header.total() {
             return Ok(None);

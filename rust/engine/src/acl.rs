@@ -113,7 +113,8 @@ impl Rule {
                 (Level::Any, Some(level)) => level != "#" && reaches,
                 (Level::Text(text), Some(level)) => level == &**text,
                 (Level::Template(parts), Some(level)) => match substitute(parts, who) {
-                    Some(text) => level == text,
+                    // A name does not reach what a wildcard would not reach in its place.
+                    Some(text) => level == text && reaches,
                     // A name that would be more than one level, or a wildcard, opens nothing and closes all.
                     None => return !self.allow,
                 },
@@ -266,6 +267,13 @@ mod tests {
         assert!(allows("allow all dev-%c-%u/#", TANK, Right::Publish, "dev-t7-tank/x"));
         assert!(!allows("allow all dev-%u/#", client("x"), Right::Publish, "dev-/x"));
         assert!(allows("allow all a/%c", client("%u"), Right::Publish, "a/%u"));
+    }
+
+    #[test]
+    fn a_name_opens_nothing_of_the_brokers_own() {
+        assert!(!allows("allow all %c/#", client("$SYS"), Right::Subscribe, "$SYS/#"));
+        assert!(!allows("allow all %c/#", client("$SYS"), Right::Receive, "$SYS/broker/uptime"));
+        assert!(!allows("deny all %c/#\nallow all $SYS/#", client("$SYS"), Right::Receive, "$SYS/x"));
     }
 
     #[test]

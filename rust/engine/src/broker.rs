@@ -495,7 +495,6 @@ impl Broker {
         batch.counts.protocol_errors += u64::from(close.reason.is_error());
         match close.reason {
             ReasonCode::PacketTooLarge => batch.counts.limit_max_packet_size += 1,
-            ReasonCode::QuotaExceeded => batch.counts.limit_max_user_property_bytes += 1,
             ReasonCode::ReceiveMaximumExceeded => batch.counts.limit_receive_maximum += 1,
             ReasonCode::TopicAliasInvalid => batch.counts.limit_topic_alias_maximum += 1,
             _ => {}

@@ -87,6 +87,13 @@ pub enum Event {
         /// What happened.
         text: String,
     },
+    /// Something a log should say about the broker.
+    Log {
+        /// Whether somebody should do something about it.
+        warning: bool,
+        /// What happened.
+        text: String,
+    },
 }
 
 /// Who is told. Called at the end of a batch from network threads; it must return at once.

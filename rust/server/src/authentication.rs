@@ -52,7 +52,7 @@ impl Arrival<'_> {
         }
         let deciders = &self.context.deciders;
         let anonymous = client.username.is_none() && self.listener.settings.allow_anonymous;
-        let open = !self.listener.authenticates() && !deciders.authenticates();
+        let open = !self.listener.authenticates() && !deciders.authenticates() && !deciders.has_methods();
         if deciders.authenticates() {
             client.principal = client.username.clone().filter(|_| vouched);
             let asked = Arc::new(client.clone());

@@ -61,7 +61,13 @@ pub(crate) async fn serve(
     let arrival = Arrival::new((&mut reader, &socket, &mut output), visitor, listener, &context, &turn);
     // Boxed, because what a connection needs until it is let in must not be part of what it needs after.
     let welcomed = Box::pin(arrival.welcome()).await;
-    let Some(Welcomed { connection, decoder, buffer, method }) = welcomed else { return };
+    let Some(Welcomed { connection, decoder, buffer, method }) = welcomed else {
+        if output.is_some() {
+            // TLS and WebSocket have words of their own for the end.
+            Box::pin(handshake::drain(&mut reader, &socket, &mut output)).await;
+        }
+        return;
+    };
     if let Some(allowance) = allowance {
         allowance.set(usize::MAX);
     }

@@ -112,6 +112,9 @@ pub trait Deciders: Send + Sync + 'static {
     /// anyone it may then, else it may not.
     fn authenticate(&self, client: &Arc<Client>, vouched: bool) -> Answer;
 
+    /// Whether anyone registered for a method of enhanced authentication.
+    fn has_methods(&self) -> bool;
+
     /// Begins an enhanced authentication by this method; `None` if nobody registered for it.
     fn exchange(&self, client: &Arc<Client>, method: &str) -> Option<Box<dyn Exchange>>;
 

@@ -45,6 +45,9 @@ const MAX_CONNECTIONS: usize = 10_000;
 /// idle client takes.
 const READ_BUFFER: usize = 4 << 10;
 
+/// A WebSocket message may be as large as a packet, and at least this large, for those who send several in one.
+const MESSAGE: usize = 256 << 10;
+
 /// What frames may add to a CONNECT before it is taken, in bytes.
 const FRAMES: usize = 4 << 10;
 
@@ -235,7 +238,7 @@ async fn mqtt(
         let text = "pages of this origin may not connect; websocket.origins says which may\n";
         return respond(Response::text(403, text));
     }
-    let largest = settings.limits.max_packet_size.max(MAX_BODY);
+    let largest = settings.limits.max_packet_size.max(MESSAGE);
     let upgrade = upgrade
         .protocols(PROTOCOLS)
         .read_buffer_size(READ_BUFFER)

@@ -91,7 +91,8 @@ async fn read_block(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<
             Ok(Some(SocketAddr::new(Ipv6Addr::from(source).into(), port(32))))
         }
         0x11 | 0x21 => Err(invalid("a PROXY header that is too short")),
-        _ => Ok(None), // other transports have no address that we could name
+        0x00 | 0x12 | 0x22 | 0x31 | 0x32 => Ok(None), // other transports have no address that we could name
+        _ => Err(invalid("a PROXY header of an unknown family")),
     }
 }
 

@@ -220,11 +220,13 @@ async fn watch(files: Arc<Mutex<Files>>, context: Arc<Context>, turn: Arc<Mutex<
         let Ok((read, errors)) = looked.await else { continue };
         let turn = &mut *turn.lock();
         turn.batch.begin(context.clock.now());
-        let read = read.into_iter().map(|path| format!("{} was read again", path.display()));
-        let errors =
-            errors.into_iter().map(|error| format!("{error}; until it can be read, it lets nobody in"));
-        for text in read.chain(errors) {
-            turn.batch.note(Event::Notice { client_id: "".into(), text });
+        for path in read {
+            let text = format!("{} was read again", path.display());
+            turn.batch.note(Event::Log { warning: false, text });
+        }
+        for error in errors {
+            let text = format!("{error}; until it can be read, it lets nobody in");
+            turn.batch.note(Event::Log { warning: true, text });
         }
         context.broker.finish(&mut turn.batch);
     }

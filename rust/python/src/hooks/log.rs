@@ -11,13 +11,16 @@ const SLICE: usize = 64;
 
 /// A line for the log.
 pub(crate) struct Notice {
-    pub(crate) client_id: Arc<str>,
+    /// The client it is about, if it is about one.
+    pub(crate) client_id: Option<Arc<str>>,
+    /// Whether somebody should do something about it.
+    pub(crate) warning: bool,
     pub(crate) text: String,
 }
 
 impl Weigh for Notice {
     fn weight(&self) -> usize {
-        self.client_id.len() + self.text.len()
+        self.client_id.as_ref().map_or(0, |id| id.len()) + self.text.len()
     }
 }
 
@@ -29,13 +32,14 @@ pub(crate) struct LogLane {
 
 #[pymethods]
 impl LogLane {
-    /// Calls `write(client_id, text)` for each notice until `close()`.
+    /// Calls `write(client_id, warning, text)` for each notice until `close()`; the identifier is `None` for what
+    /// is about no client, and empty for one that is not known yet.
     fn run(&self, py: Python<'_>, write: Py<PyAny>) -> PyResult<()> {
         let mut slice = Vec::with_capacity(SLICE);
         while py.detach(|| self.queue.take(&mut slice, SLICE, None)) {
             let count = slice.len();
-            for Notice { client_id, text } in slice.drain(..) {
-                write.call1(py, (&*client_id, text))?;
+            for Notice { client_id, warning, text } in slice.drain(..) {
+                write.call1(py, (client_id.as_deref(), warning, text))?;
             }
             self.queue.done(count);
         }

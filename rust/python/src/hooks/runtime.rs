@@ -146,7 +146,11 @@ impl Observer for Runtime {
                     self.tell_client(false, || Happening::Disconnected(Arc::clone(&client), reason, detail));
                 }
                 Event::Notice { client_id, text } => {
-                    self.notices.push(Notice { client_id, text }, Overflow::DropNewest);
+                    let notice = Notice { client_id: Some(client_id), warning: false, text };
+                    self.notices.push(notice, Overflow::DropNewest);
+                }
+                Event::Log { warning, text } => {
+                    self.notices.push(Notice { client_id: None, warning, text }, Overflow::DropNewest);
                 }
             }
         }
@@ -161,6 +165,10 @@ impl Deciders for Runtime {
     fn authenticate(&self, client: &Arc<Client>, vouched: bool) -> Answer {
         let (reply, answer) = oneshot::channel();
         self.decide(Call::Authenticate { client: Arc::clone(client), vouched, reply }, answer)
+    }
+
+    fn has_methods(&self) -> bool {
+        !self.methods.read().is_empty()
     }
 
     fn exchange(&self, client: &Arc<Client>, method: &str) -> Option<Box<dyn Exchange>> {
