@@ -9,7 +9,7 @@ from .server import eventually, mib
 from .shape import TYPES
 from .swarm import Swarm
 
-CASES = 60_000
+CASES = 70_000  # some 64,000 wrong fields, and as many of several edits at once as are needed
 GROWTH = 64 << 20  # bytes by which the broker's memory may grow; sessions and retained wills are among them
 REST = 2  # clients that stay: the two who talk
 
@@ -41,6 +41,6 @@ def test_every_malformed_packet_gets_the_right_answer_and_disturbs_nobody(server
         pytest.fail(f"HOOKMQ_TEST_SEED={seed}\n{result.complaints()}")
     assert broker.panics() == 0
     assert growth < GROWTH
-    assert after["connects"] - before["connects"] == result.accepted
-    errors = after["protocol_errors"] - before["protocol_errors"]
-    assert result.errors <= errors <= result.errors + result.open
+    counted = {name: after[name] - before[name] for name in ("connects", "protocol_errors")}
+    assert result.accepted <= counted["connects"] <= result.accepted + result.open
+    assert result.errors <= counted["protocol_errors"] <= result.errors + result.open

@@ -29,7 +29,8 @@ impl ConnAck {
             _ => (ReasonCode::from_connect_return_code(code), Properties::new()),
         };
         let reason = reason.ok_or(DecodeError::malformed("unknown reason code in CONNACK"))?;
-        Ok(Self { session_present: flags == 1, reason, properties })
+        // In 3.1 the byte is reserved.
+        Ok(Self { session_present: flags == 1 && version != Version::V31, reason, properties })
     }
 
     pub(crate) fn encode(&self, version: Version, out: &mut BytesMut) {

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 
 use crate::frame::FixedHeader;
 use crate::wire::{Reader, parse_varint};
-use crate::{Connect, DecodeError, Packet, PacketType, Version};
+use crate::{Connect, DecodeError, Packet, PacketType, ReasonCode, Version};
 
 /// Cuts a byte stream into packets. It keeps no bytes itself: what is not a whole packet yet stays in the
 /// caller's buffer.
@@ -38,13 +38,14 @@ impl Decoder {
     }
 
     /// Reads from the beginning of a CONNECT that is refused for its length in which version to say so.
-    fn guess_version(&mut self, buffer: &[u8]) {
-        const BEGINNING: usize = 16; // protocol name and level
+    /// `false` means that more bytes are needed.
+    fn learns_version(&mut self, buffer: &[u8]) -> bool {
+        const BEGINNING: usize = 16; // protocol name and level; a packet that is too large has more
         let is_connect = buffer.first().is_some_and(|byte| byte >> 4 == PacketType::Connect as u8);
-        if let (true, Ok(Some((_, length)))) = (is_connect, parse_varint(&buffer[1..])) {
-            let body = buffer[1 + length..].iter().take(BEGINNING).copied().collect();
-            self.version = Connect::version_hint(&body);
-        }
+        let (true, Ok(Some((_, length)))) = (is_connect, parse_varint(&buffer[1..])) else { return true };
+        let Some(body) = buffer.get(1 + length..1 + length + BEGINNING) else { return false };
+        self.version = Connect::version_hint(&body.iter().copied().collect());
+        true
     }
 
     /// Takes the next whole packet off the front of `buffer`; `None` means that more bytes are needed.
@@ -55,10 +56,10 @@ impl Decoder {
         let header = match FixedHeader::parse(buffer, self.version, self.max_packet_size) {
             Ok(Some(header)) => header,
             Ok(None) => return Ok(None),
-            Err(error) => {
-                self.guess_version(buffer);
-                return Err(error);
+            Err(error) if error.reason == ReasonCode::PacketTooLarge && !self.learns_version(buffer) => {
+                return Ok(None);
             }
+            Err(error) => return Err(error),
         };
         if buffer.len() < header.total() {
             return Ok(None);

@@ -44,7 +44,12 @@ impl SubAck {
             Version::V5 => Properties::decode(reader, Carrier::SubAck)?,
             _ => Properties::new(),
         };
-        Ok(Self { packet_id, properties, reasons: decode_reasons(reader)? })
+        let reasons = decode_reasons(reader)?;
+        let known = |reason: &ReasonCode| matches!(reason.value(), 0..=2 | 0x80);
+        if !version.is_v5() && !reasons.iter().all(known) {
+            return Err(DecodeError::malformed("return code is not one for SUBACK")); // [MQTT-3.9.3-2]
+        }
+        Ok(Self { packet_id, properties, reasons })
     }
 
     pub(crate) fn encode(&self, version: Version, out: &mut BytesMut) {

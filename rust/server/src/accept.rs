@@ -42,6 +42,11 @@ impl HalfOpen {
         }
         Some(Self(Arc::clone(&context.broker)))
     }
+
+    /// Counts that it sent nothing in time.
+    pub(crate) fn count_timeout(&self) {
+        self.0.statistics.limit_connect_timeout.fetch_add(1, Relaxed);
+    }
 }
 
 impl Drop for HalfOpen {

@@ -204,6 +204,7 @@ pub(crate) async fn serve_connection(
         visitor: Arc::new(Mutex::new(Some(visitor))),
         allowance: allowance.clone(),
     };
+    let waiting = Arc::clone(&visit.visitor);
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(visit.clone());
@@ -215,7 +216,13 @@ pub(crate) async fn serve_connection(
         .header_read_timeout(head_timeout)
         .serve_connection(TokioIo::new(Metered::new(stream, allowance)), service)
         .with_upgrades();
-    let _ = connection.await; // whatever went wrong was its own
+    let ended = connection.await; // whatever went wrong was its own
+    let visitor = waiting.lock().take();
+    if let (Err(error), Some(Visitor { half_open: Some(half_open), .. })) = (ended, visitor)
+        && error.is_timeout()
+    {
+        half_open.count_timeout();
+    }
 }
 
 /// Makes a connection one for MQTT.

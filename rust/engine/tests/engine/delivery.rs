@@ -48,20 +48,25 @@ fn a_blocked_socket_is_left_to_its_owner_and_loses_nothing_it_has_room_for() {
 }
 
 #[test]
-fn qos_0_beyond_the_outbox_is_dropped_and_counted_and_memory_stays_bounded() {
-    let limits = Limits { max_outbox_bytes: 10_000, ..Limits::default() };
+fn qos_0_beyond_the_outbox_waits_and_the_oldest_go_when_the_queue_is_full() {
+    let limits = Limits { max_outbox_bytes: 10_000, max_queued_messages: 20, ..Limits::default() };
     let mut world = World::new(limits);
     let mut publisher = world.connect("p", V, true);
     let mut receiver = world.connect("r", V, true);
     world.subscribe(&mut receiver, "#", QoS::AtMostOnce);
     receiver.wire.blocked.store(true, SeqCst);
-    for _ in 0..100 {
-        world.publish(&mut publisher, "t", &[0; 1000], QoS::AtMostOnce, 0);
+    for number in 0..100u8 {
+        world.publish(&mut publisher, "t", &[number; 1000], QoS::AtMostOnce, 0);
     }
     let dropped = world.count("messages_dropped");
+    assert_eq!(world.count("limit_qos0_dropped"), dropped);
     world.unblock(&receiver);
-    assert_eq!(receiver.messages().len() as i64 + dropped, 100);
-    assert!((88..=90).contains(&dropped), "{dropped}");
+    let got: Vec<_> = receiver.messages().iter().map(|message| message.payload[0]).collect();
+    assert_eq!(got.len() as i64 + dropped, 100);
+    let first: Vec<_> = (0..10).collect();
+    assert_eq!(got[..10], first, "what was encoded already");
+    let last: Vec<_> = (80..100).collect();
+    assert_eq!(got[10..], last, "and the newest");
 }
 
 #[test]

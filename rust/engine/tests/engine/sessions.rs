@@ -90,7 +90,7 @@ fn a_client_that_comes_back_in_time_keeps_its_will_back_and_its_session() {
 
 #[test]
 fn reconnecting_again_and_again_leaves_nothing_behind() {
-    let mut world = World::new(Limits::default());
+    let mut world = World::new(Limits { max_reconnects: 0, ..Limits::default() });
     for _ in 0..1000 {
         let mut peer = world.connect("a", Version::V311, true);
         world.subscribe(&mut peer, "x/y/z", QoS::AtLeastOnce);
