@@ -9,7 +9,7 @@ from .server import eventually, mib
 from .shape import TYPES
 from .swarm import Swarm
 
-CASES = 70_000  # some 64,000 wrong fields, and as many of several edits at once as are needed
+CASES = 100_000  # some 64,000 wrong fields, and as many of several edits at once as are needed
 GROWTH = 64 << 20  # bytes by which the broker's memory may grow; sessions and retained wills are among them
 REST = 2  # clients that stay: the two who talk
 

@@ -15,9 +15,9 @@ pub(crate) const CLOSE: u8 = 8;
 pub(crate) const PING: u8 = 9;
 pub(crate) const PONG: u8 = 10;
 
-/// The next frame off the front of `bytes`; `None` if there is no whole one, or none that the other side must
-/// take.
-pub(crate) fn next(bytes: &mut &[u8], masked: bool, longest: usize) -> Option<Frame> {
+/// The next frame off the front of `bytes`, and whether all of it is there; `None` if there is no whole head, or
+/// none that the other side must take.
+pub(crate) fn next(bytes: &mut &[u8], masked: bool, longest: usize) -> Option<(Frame, bool)> {
     let [first, second, rest @ ..] = *bytes else { return None };
     let (fin, reserved, opcode) = (first & 0x80 != 0, first & 0x70, first & 0x0f);
     let (length, rest) = match second & 0x7f {
@@ -41,30 +41,33 @@ pub(crate) fn next(bytes: &mut &[u8], masked: bool, longest: usize) -> Option<Fr
         true => rest.split_first_chunk().map(|(mask, rest)| (*mask, rest))?,
         false => ([0; 4], rest),
     };
-    let (payload, rest) = rest.split_at_checked(length as usize)?;
+    let there = rest.len().min(length as usize);
+    let (payload, rest) = rest.split_at(there);
     let payload = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
     *bytes = rest;
-    Some(Frame { fin, opcode, payload })
+    Some((Frame { fin, opcode, payload }, there as u64 == length))
 }
 
-/// The bytes in the binary messages of a stream, up to the first thing that ends it.
+/// The bytes that a stream's binary messages carry, up to the first thing that ends it.
 pub(crate) fn binary(mut bytes: &[u8], masked: bool, longest: usize) -> Vec<u8> {
-    let mut whole = Vec::new();
-    let mut message: Option<Vec<u8>> = None;
-    while let Some(frame) = next(&mut bytes, masked, longest) {
-        match (frame.opcode, &mut message) {
+    let mut carried = Vec::new();
+    let mut message: Option<usize> = None;
+    // A frame's head says how long the message will be, so too long a one ends it before its first byte.
+    while let Some((frame, whole)) = next(&mut bytes, masked, longest - message.unwrap_or(0)) {
+        match (frame.opcode, message) {
             (PING | PONG, _) => continue,
-            (BINARY, None) => message = Some(frame.payload),
-            (CONTINUATION, Some(message)) => message.extend(frame.payload),
+            (BINARY, None) => message = Some(frame.payload.len()),
+            (CONTINUATION, Some(before)) => message = Some(before + frame.payload.len()),
             // Text, an end, a part of nothing, a message inside another.
             _ => break,
         }
-        if message.as_ref().is_some_and(|message| message.len() > longest) {
+        carried.extend(frame.payload);
+        if !whole {
             break;
         }
         if frame.fin {
-            whole.extend(message.take().unwrap_or_default());
+            message = None;
         }
     }
-    whole
+    carried
 }

@@ -1,38 +1,28 @@
 //! From the frames of a WebSocket to the bytes of MQTT, and back: the server's own stream, on a connection in
 //! memory.
 
-use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::FromRequestParts;
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
-use axum::response::{IntoResponse, Response};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
-use tokio::sync::oneshot;
 
 use crate::frame;
 
 // The server keeps it to itself.
-#[path = "../../../rust/server/src/websocket.rs"]
-#[expect(dead_code, reason = "not all of it is needed here")]
-mod stream;
+#[path = "../../../rust/server/src/websocket"]
+mod server {
+    pub(crate) mod frames;
+    pub(crate) mod metered;
+    pub(crate) mod stream;
+}
 
-use stream::{Allowance, Metered, PROTOCOLS, WebSocketStream};
+use server::metered::{Allowance, Metered};
+use server::stream::WebSocketStream;
 
 /// The largest frame and the largest message that are taken.
 const LARGEST: usize = 4096;
 
 /// A connection in memory takes no time at all; if it takes this long, it hangs.
 const HANGS: Duration = Duration::from_secs(20);
-
-const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Protocol: mqtt\r\n\r\n";
 
 thread_local! {
     static RUNTIME: tokio::runtime::Runtime = runtime();
@@ -65,27 +55,18 @@ pub fn run(data: &[u8]) {
     // What was read was sent back, and nothing of it in a frame that a client must refuse.
     assert_eq!(frame::binary(&sent, false, usize::MAX), read);
     let mut rest = &sent[..];
-    while let Some(frame) = frame::next(&mut rest, false, usize::MAX) {
+    while let Some((frame, whole)) = frame::next(&mut rest, false, usize::MAX) {
         assert!(frame.fin && frame.opcode != frame::TEXT, "{frame:?}");
+        // An answer to a client that hung up in the middle may be cut, a message may not.
+        assert!(whole || frame.opcode >= frame::CLOSE, "half a message: {frame:?}");
     }
-    // An answer to a client that hung up in the middle may be cut, a message may not.
     assert!(rest.first().is_none_or(|first| first & 0x0f >= frame::CLOSE), "half a message: {rest:?}");
 }
 
 /// Sends frames to a server: the bytes it read, and what it sent.
 async fn exchange(frames: &[u8], piece: usize, allowance: Option<usize>) -> (Vec<u8>, Vec<u8>) {
-    let (mut client, server) = duplex(piece);
-    let (done, result) = oneshot::channel();
-    let serving = tokio::spawn(serve(server, piece, allowance, done));
-    assert!(client.write_all(REQUEST).await.is_ok());
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        let byte = client.read_u8().await;
-        assert!(byte.is_ok(), "the answer ends early: {answer:?}");
-        answer.extend(byte);
-    }
-    assert!(answer.starts_with(b"HTTP/1.1 101 "), "{answer:?}");
-
+    let (client, server) = duplex(piece);
+    let serving = tokio::spawn(serve(server, piece, allowance));
     let (mut from_server, mut to_server) = split(client);
     let reading = tokio::spawn(async move {
         let mut sent = Vec::new();
@@ -100,54 +81,23 @@ async fn exchange(frames: &[u8], piece: usize, allowance: Option<usize>) -> (Vec
         }
     }
     let _ = to_server.shutdown().await;
-    let (Ok(read), Ok(sent), Ok(())) = (result.await, reading.await, serving.await) else {
+    let (Ok(sent), Ok(read)) = (reading.await, serving.await) else {
         unreachable!("a task of the connection did not end well")
     };
     (read, sent)
 }
 
-type Done = oneshot::Sender<Vec<u8>>;
-
-/// Serves one connection as the HTTP port does, with a stream that is sent back.
-async fn serve(server: DuplexStream, piece: usize, bytes: Option<usize>, done: Done) {
+/// Serves one connection with a stream that is sent back; what came.
+async fn serve(server: DuplexStream, piece: usize, bytes: Option<usize>) -> Vec<u8> {
     let allowance = Allowance::unbounded();
-    let metered = Metered::new(server, allowance.clone());
-    let done = Arc::new(Mutex::new(Some(done)));
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let (allowance, done) = (allowance.clone(), Arc::clone(&done));
-        async move { Ok::<_, Infallible>(upgrade(request, piece, bytes, allowance, done).await) }
-    });
-    let connection = hyper::server::conn::http1::Builder::new();
-    let _ = connection.serve_connection(TokioIo::new(metered), service).with_upgrades().await;
-}
-
-async fn upgrade(
-    request: hyper::Request<Incoming>,
-    piece: usize,
-    bytes: Option<usize>,
-    allowance: Allowance,
-    done: Arc<Mutex<Option<Done>>>,
-) -> Response {
-    let (mut parts, _) = request.map(Body::new).into_parts();
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade,
-        Err(refusal) => return refusal.into_response(),
-    };
-    let upgrade = upgrade.protocols(PROTOCOLS).read_buffer_size(4096).write_buffer_size(0);
-    let upgrade = upgrade.max_frame_size(LARGEST).max_message_size(LARGEST);
     if let Some(bytes) = bytes {
         allowance.set(bytes);
     }
-    upgrade.on_upgrade(move |socket: WebSocket| async move {
-        let read = echo(WebSocketStream::new(socket), piece).await;
-        let done = done.lock().take();
-        let sent = done.is_some_and(|done| done.send(read).is_ok());
-        assert!(sent, "the connection was upgraded twice");
-    })
+    echo(WebSocketStream::new(Metered::new(server, allowance), LARGEST), piece).await
 }
 
 /// Sends back what comes until it ends; what came.
-async fn echo(mut stream: WebSocketStream, piece: usize) -> Vec<u8> {
+async fn echo(mut stream: WebSocketStream<Metered<DuplexStream>>, piece: usize) -> Vec<u8> {
     let mut read = Vec::new();
     let mut buffer = vec![0; piece];
     while let Ok(count @ 1..) = stream.read(&mut buffer).await {

@@ -13,12 +13,13 @@ pub struct Decoder {
     version: Version,
     max_packet_size: usize,
     max_user_property_bytes: usize,
+    connected: bool,
 }
 
 impl Decoder {
     /// A decoder for a stream of this version that refuses packets of more than `max_packet_size` bytes.
     pub const fn new(version: Version, max_packet_size: usize) -> Self {
-        Self { version, max_packet_size, max_user_property_bytes: usize::MAX }
+        Self { version, max_packet_size, max_user_property_bytes: usize::MAX, connected: false }
     }
 
     /// Refuses packets with more bytes of User Properties.
@@ -32,15 +33,20 @@ impl Decoder {
         self.version
     }
 
-    /// Sets the largest packet that is taken from here on, in bytes.
-    pub fn set_max_packet_size(&mut self, bytes: usize) {
-        self.max_packet_size = bytes;
+    /// Says that the CONNECT was taken, and how large packets may be from here on, in bytes. Another CONNECT is
+    /// an error, whatever is in it.
+    pub fn connected(&mut self, max_packet_size: usize) {
+        self.max_packet_size = max_packet_size;
+        self.connected = true;
     }
 
     /// Reads from the beginning of a CONNECT that is refused for its length in which version to say so.
     /// `false` means that more bytes are needed.
     fn learns_version(&mut self, buffer: &[u8]) -> bool {
         const BEGINNING: usize = 16; // protocol name and level; a packet that is too large has more
+        if self.connected {
+            return true;
+        }
         let is_connect = buffer.first().is_some_and(|byte| byte >> 4 == PacketType::Connect as u8);
         let (true, Ok(Some((_, length)))) = (is_connect, parse_varint(&buffer[1..])) else { return true };
         let Some(body) = buffer.get(1 + length..1 + length + BEGINNING) else { return false };
@@ -67,6 +73,9 @@ impl Decoder {
         let mut body = buffer.split_to(header.total()).freeze();
         body = body.split_off(header.length);
         if header.packet_type == PacketType::Connect {
+            if self.connected {
+                return Err(DecodeError::protocol("a second CONNECT")); // [MQTT-3.1.0-2]
+            }
             self.version = Connect::version_hint(&body);
         }
         let reader = Reader::within(body, self.max_user_property_bytes);

@@ -21,28 +21,34 @@ impl Disconnect {
         Self { reason, properties: Properties::new() }
     }
 
+    /// Whether DISCONNECT has this reason code: all but those of acknowledgements, of CONNACK and of
+    /// authentication.
+    pub const fn can_say(reason: ReasonCode) -> bool {
+        use ReasonCode::*;
+        !matches!(
+            reason,
+            GrantedQoS1
+                | GrantedQoS2
+                | NoMatchingSubscribers
+                | NoSubscriptionExisted
+                | ContinueAuthentication
+                | ReAuthenticate
+                | UnsupportedProtocolVersion
+                | ClientIdentifierNotValid
+                | BadUserNameOrPassword
+                | ServerUnavailable
+                | Banned
+                | PacketIdentifierInUse
+                | PacketIdentifierNotFound
+        )
+    }
+
     pub(crate) fn decode(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
         if !version.is_v5() || reader.is_empty() {
             return Ok(Self::new(ReasonCode::Success));
         }
         let reason = ReasonCode::from_value(reader.u8()?)
-            // [MQTT-3.14.2-1]: all but those of acknowledgements and of authentication
-            .filter(|reason| {
-                use ReasonCode::*;
-                !matches!(
-                    reason,
-                    GrantedQoS1
-                        | GrantedQoS2
-                        | NoMatchingSubscribers
-                        | NoSubscriptionExisted
-                        | ContinueAuthentication
-                        | ReAuthenticate
-                        | UnsupportedProtocolVersion
-                        | ClientIdentifierNotValid
-                        | PacketIdentifierInUse
-                        | PacketIdentifierNotFound
-                )
-            })
+            .filter(|reason| Self::can_say(*reason)) // [MQTT-3.14.2-1]
             .ok_or(DecodeError::malformed("reason code is not one for DISCONNECT"))?;
         let properties = match reader.is_empty() {
             true => Properties::new(),

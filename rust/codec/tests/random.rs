@@ -1,17 +1,18 @@
 //! Ten million random decodes: bytes of every kind of wrongness, in any pieces. Nothing panics, what is accepted
 //! reads back as it was, and no length that a peer declares allocates anything.
 //!
-//! `HOOKMQ_TEST_SEED` repeats a run, `HOOKMQ_RANDOM_DECODES` says how many there are. The figures are printed
-//! (`cargo test -- --nocapture`).
+//! `HOOKMQ_TEST_SEED` repeats a run, `HOOKMQ_RANDOM_DECODES` says how many there are. The figures stand in the
+//! output of `cargo test`.
 
-// In a test a panic is the report; the figures are its output.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+// In a test a panic is the report.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(dead_code)] // the rest of it is for vectors.rs
 mod table;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -292,11 +293,17 @@ fn run_part(writer: &Writer, seed: u64, part: u64, decodes: u64, figures: &Figur
             }
         }));
         if let Err(panic) = checked {
-            eprintln!("HOOKMQ_TEST_SEED={seed}: part {part}, input {number}, {version:?}");
-            eprintln!("  {}", table::bytes_of(&input));
+            let bytes = table::bytes_of(&input);
+            say(format_args!("HOOKMQ_TEST_SEED={seed}: part {part}, input {number}, {version:?}: {bytes}"));
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+/// Writes a line for the record.
+#[allow(clippy::explicit_write)] // the test harness would swallow `eprintln!`
+fn say(line: std::fmt::Arguments<'_>) {
+    writeln!(std::io::stderr(), "{line}").unwrap();
 }
 
 fn variable(name: &str) -> Option<u64> {
@@ -311,7 +318,7 @@ fn random_bytes_in_any_pieces_do_no_harm() {
     let (writer, figures) = (Writer::new(), Figures::default());
     let next_part = AtomicU64::new(0);
     let started = Instant::now();
-    eprintln!("random decodes: HOOKMQ_TEST_SEED={seed}");
+    say(format_args!("random decodes: HOOKMQ_TEST_SEED={seed}"));
     std::thread::scope(|scope| {
         let work = || {
             while let part @ ..PARTS = next_part.fetch_add(1, Relaxed) {
@@ -323,7 +330,7 @@ fn random_bytes_in_any_pieces_do_no_harm() {
         }
     });
     let count = |figure: &AtomicU64| figure.load(Relaxed);
-    eprintln!(
+    say(format_args!(
         "random decodes: {} inputs in {:.1} s: {} accepted, {} refused, {} incomplete; {} of them once more in \
          pieces; 0 panics; at most {} bytes held, {ALLOWED} and {} for each byte of input",
         decodes * PARTS,
@@ -334,7 +341,7 @@ fn random_bytes_in_any_pieces_do_no_harm() {
         count(&figures.in_pieces),
         count(&figures.most_held),
         count(&figures.most_per_byte),
-    );
+    ));
     assert_eq!(
         count(&figures.accepted) + count(&figures.refused) + count(&figures.incomplete),
         decodes * PARTS

@@ -60,6 +60,8 @@ impl Link {
 /// The DISCONNECT that ends a connection from the server's side; nothing before 5.0. [MQTT-3.14.0-1]
 fn farewell(version: Version, reason: ReasonCode) -> Bytes {
     let mut out = BytesMut::new();
+    // What only CONNACK can say becomes the one that is nearest to all of them.
+    let reason = if Disconnect::can_say(reason) { reason } else { ReasonCode::NotAuthorized };
     if version.is_v5() {
         Packet::Disconnect(Disconnect::new(reason)).encode(version, &mut out);
         debug_assert_eq!(out[0] >> 4, PacketType::Disconnect as u8);

@@ -124,7 +124,7 @@ impl<'a> Arrival<'a> {
             Ok((connection, method)) => {
                 let limits = &self.context.settings.limits;
                 let largest = limits.max_packet_size.min(self.listener.settings.max_packet_size);
-                self.decoder.set_max_packet_size(largest);
+                self.decoder.connected(largest);
                 Some(Welcomed { connection, decoder: self.decoder, buffer: self.buffer, method })
             }
             Err(denial) => {

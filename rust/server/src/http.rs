@@ -8,11 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::routing::any;
 use bytes::Bytes;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -29,7 +26,8 @@ use crate::deciders::Later;
 use crate::listener::Listener;
 use crate::server::Context;
 use crate::stream::Stream;
-use crate::websocket::{self, Allowance, Metered, PROTOCOLS, WebSocketStream};
+use crate::websocket::handshake::{self, Handshake, Refusal};
+use crate::websocket::{Allowance, Metered, PROTOCOLS, WebSocketStream};
 use crate::worker::Turn;
 
 /// The largest request body, in bytes.
@@ -40,10 +38,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connections at one time, so that pages never take the descriptors that devices need.
 const MAX_CONNECTIONS: usize = 10_000;
-
-/// Bytes for a WebSocket's frames read at a time; the library's default of 128 KiB would be the most of what an
-/// idle client takes.
-const READ_BUFFER: usize = 4 << 10;
 
 /// A WebSocket message may be as large as a packet, and at least this large, for those who send several in one.
 const MESSAGE: usize = 256 << 10;
@@ -229,33 +223,21 @@ pub(crate) async fn serve_connection(
 async fn mqtt(
     State(entry): State<Entry>,
     Extension(visit): Extension<Visit>,
-    headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    mut request: axum::extract::Request,
 ) -> axum::response::Response {
     let settings = &entry.context.settings;
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(
-            WebSocketUpgradeRejection::InvalidUpgradeHeader(_)
-            | WebSocketUpgradeRejection::InvalidConnectionHeader(_),
-        ) => return respond(Response::text(426, "this is for MQTT over WebSocket\n")),
-        Err(rejection) => return rejection.into_response(),
+    let handshake = match Handshake::read(&mut request) {
+        Ok(handshake) => handshake,
+        Err(Refusal { status, text }) => return respond(Response::text(status, text)),
     };
-    if !websocket::allows_origin(&headers, &settings.websocket.origins) {
+    if !handshake::allows_origin(request.headers(), &settings.websocket.origins) {
         let text = "pages of this origin may not connect; websocket.origins says which may\n";
         return respond(Response::text(403, text));
     }
-    let largest = settings.limits.max_packet_size.max(MESSAGE);
-    let upgrade = upgrade
-        .protocols(PROTOCOLS)
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_frame_size(largest)
-        .max_message_size(largest);
-    if upgrade.selected_protocol().is_none() {
+    let Some(protocol) = handshake::agree(request.headers(), &PROTOCOLS) else {
         let text = "the WebSocket must offer the subprotocol mqtt\n"; // [MQTT-6.0.0-3]
         return respond(Response::text(400, text));
-    }
+    };
     let Some(mut visitor) = visit.visitor.lock().take() else {
         return respond(Response::text(400, "this connection was upgraded before\n"));
     };
@@ -268,10 +250,15 @@ async fn mqtt(
         }
     }
     visit.allowance.set(settings.max_connect_size + FRAMES);
-    upgrade.on_upgrade(move |socket: WebSocket| async move {
-        let stream = Stream::owned(WebSocketStream::new(socket)).with_allowance(visit.allowance);
+    let answer = handshake.answer(Some(protocol));
+    let longest = settings.limits.max_packet_size.max(MESSAGE);
+    tokio::spawn(async move {
+        let Ok(upgraded) = handshake.upgrade.await else { return };
+        let stream = WebSocketStream::new(TokioIo::new(upgraded), longest);
+        let stream = Stream::owned(stream).with_allowance(visit.allowance);
         connection::serve(stream, visitor, &entry.listener, entry.context, entry.turn).await;
-    })
+    });
+    answer
 }
 
 async fn answer(

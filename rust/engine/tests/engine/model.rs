@@ -1,13 +1,14 @@
 //! Sequences at random against a simple model of sessions and QoS: two clients share a Client Identifier and take
 //! it over from each other, a third publishes, connections break, time passes.
 //!
-//! `HOOKMQ_TEST_SEED` repeats a run, `HOOKMQ_MODEL_SEQUENCES` says how many sequences there are. The figures are
-//! printed (`cargo test -- --nocapture`). A sequence that fails is made as short as it can be.
+//! `HOOKMQ_TEST_SEED` repeats a run, `HOOKMQ_MODEL_SEQUENCES` says how many sequences there are. The figures
+//! stand in the output of `cargo test`. A sequence that fails is made as short as it can be.
 
 mod expected;
 mod play;
 mod step;
 
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -82,27 +83,32 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect(name))
 }
 
+/// Writes a line for the record.
+#[allow(clippy::explicit_write)] // the test harness would swallow `eprintln!`
+fn say(line: std::fmt::Arguments<'_>) {
+    writeln!(std::io::stderr(), "{line}").unwrap();
+}
+
 #[test]
-#[allow(clippy::print_stderr)] // the figures are its output
 fn two_clients_with_one_identifier_get_what_the_model_says() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = variable("HOOKMQ_TEST_SEED").unwrap_or(now.as_nanos() as u64);
     let sequences = variable("HOOKMQ_MODEL_SEQUENCES").unwrap_or(SEQUENCES);
     let (figures, next, started) = (Figures::default(), AtomicU64::new(0), Instant::now());
-    eprintln!("model of sessions: HOOKMQ_TEST_SEED={seed}");
+    say(format_args!("model of sessions: HOOKMQ_TEST_SEED={seed}"));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| run(seed, sequences, &next, &figures));
         }
     });
     let failed = figures.failed.lock().take();
-    eprintln!(
+    say(format_args!(
         "model of sessions: {} sequences of {} steps in all in {:.1} s, {} mismatches",
         figures.played.load(Relaxed),
         figures.steps.load(Relaxed),
         started.elapsed().as_secs_f64(),
         u8::from(failed.is_some()),
-    );
+    ));
     if let Some((number, steps, mismatch)) = failed {
         let (steps, mismatch) = shortened(steps, mismatch);
         let steps: String = steps.iter().map(|step| format!("\n  {step:?}")).collect();

@@ -1,0 +1,100 @@
+//! The opening handshake of WebSocket: an HTTP request that asks for an upgrade, and its answer.
+
+use axum::body::Body;
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+};
+use base64ct::{Base64, Encoding as _};
+use hyper::upgrade::OnUpgrade;
+use sha1::{Digest as _, Sha1};
+
+/// What a server adds to a client's key to show that it understood. (RFC 6455, section 1.3)
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// The version of the protocol that RFC 6455 describes.
+const VERSION: &str = "13";
+
+/// The length of a client's key, in bytes.
+const KEY: usize = 16;
+
+/// Why a request cannot become a WebSocket: a status code and words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) text: &'static str,
+}
+
+/// A request that asks for an upgrade in the right words.
+pub(crate) struct Handshake {
+    /// Gives the connection when the answer was sent.
+    pub(crate) upgrade: OnUpgrade,
+    accept: HeaderValue,
+}
+
+impl Handshake {
+    /// Reads a request.
+    pub(crate) fn read(request: &mut Request<Body>) -> Result<Self, Refusal> {
+        let headers = request.headers();
+        if !lists(headers, &header::UPGRADE, "websocket") || !lists(headers, &header::CONNECTION, "upgrade") {
+            return Err(Refusal { status: 426, text: "this is for WebSockets\n" });
+        }
+        if request.method() != Method::GET || request.version() != Version::HTTP_11 {
+            return Err(Refusal { status: 405, text: "a WebSocket begins with GET in HTTP/1.1\n" });
+        }
+        if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != VERSION) {
+            return Err(Refusal { status: 426, text: "the WebSocket must be of version 13\n" });
+        }
+        let mut bytes = [0; KEY];
+        let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).filter(|key| {
+            Base64::decode(key, &mut bytes).is_ok_and(|key| key.len() == KEY) // what it says does not matter
+        });
+        let key = key.ok_or(Refusal { status: 400, text: "the WebSocket's key is not one\n" })?;
+        let digest = Sha1::new_with_prefix(key).chain_update(GUID).finalize();
+        let accept = HeaderValue::from_str(&Base64::encode_string(&digest))
+            .map_err(|_| Refusal { status: 500, text: "the WebSocket's key has no answer\n" })?;
+        let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        let upgrade = upgrade.ok_or(Refusal { status: 426, text: "this connection cannot be upgraded\n" })?;
+        Ok(Self { upgrade, accept })
+    }
+
+    /// The answer that makes the connection a WebSocket.
+    pub(crate) fn answer(&self, protocol: Option<&'static str>) -> Response<Body> {
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = answer.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        if let Some(protocol) = protocol {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+        }
+        answer
+    }
+}
+
+/// The first of these subprotocols that the client offers too.
+pub(crate) fn agree(headers: &HeaderMap, ours: &[&'static str]) -> Option<&'static str> {
+    let offered: Vec<&str> = words(headers, &header::SEC_WEBSOCKET_PROTOCOL).collect();
+    ours.iter().copied().find(|name| offered.contains(name))
+}
+
+/// Whether a page of this origin may connect. A client that is no browser names none.
+pub(crate) fn allows_origin(headers: &HeaderMap, allowed: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let same = origin
+        .split_once("://")
+        .is_some_and(|(_, authority)| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)));
+    same || allowed.iter().any(|one| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin))
+}
+
+fn lists(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
+    words(headers, name).any(|word| word.eq_ignore_ascii_case(wanted))
+}
+
+/// The words of a header that is a list, in however many lines.
+fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',').map(str::trim))
+}
