@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test test-rust test-python fuzz format docs clean
+.PHONY: help setup demo dev check test test-rust test-python bench-hooks fuzz format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -46,6 +46,10 @@ test-python: setup  ## Python tests; tools/system.sh installs the real clients t
 	@tools/system.sh
 	@tools/foreign.sh
 	$(BIN)/python -m pytest
+
+bench-hooks: setup  ## what hooks cost, beside paho clients and an engine without hooks; some minutes
+	@bench/setup.sh
+	$(BIN)/python -m bench.hooks
 
 fuzz: setup  ## fuzz every target for FUZZ_SECONDS each (600); needs a nightly toolchain
 	@$(PIP) --group fuzz

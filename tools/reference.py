@@ -4,7 +4,7 @@
     python tools/reference.py --check    writes nothing; shows what differs and exits with 1
 
 The configuration comes from `hookmq.config.SETTINGS`, the errors from `hookmq.errors.ERRORS`, the hooks from
-`hookmq.hooks.HOOKS` and the docstrings of the decorators.
+`hookmq.registry.HOOKS`, the docstrings of the decorators, and `hookmq.options`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ from __future__ import annotations
 import argparse
 import difflib
 import inspect
+import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
+from hookmq import options
 from hookmq.config import CONFIG_FILE, SETTINGS
 from hookmq.decorators import Decorators
 from hookmq.errors import ERRORS, ErrorSpec
-from hookmq.hooks import HOOKS
+from hookmq.hooks import OVERFLOWS, Options
 from hookmq.keys import LISTENER
+from hookmq.registry import HOOKS
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTORY = ROOT / "docs" / "reference"
@@ -50,7 +54,8 @@ SECTIONS = {
     "hooks": (
         "hooks",
         "The queues and threads of hooks and pages. One queue serves all `def` observers and one all "
-        "`async def` observers, and each has the bounds below: see [Overflow](../hooks.md#overflow).",
+        "`async def` observers; hooks with threads or processes of their own and batch hooks have queues of "
+        "their own. Each has the bounds below: see [Overflow](../hooks.md#overflow).",
     ),
     "history": ("history", "The stored messages. See [History](../history.md)."),
     "log": ("log", "What is printed to stderr while the broker runs."),
@@ -66,8 +71,11 @@ GROUPS = {
     "E7": "Files and streams of the command line",
 }
 
-# What registers functions beside the hooks of the registry.
-OTHERS = ("schedule", "route")
+# What registers functions beside the hooks of the registry, and what is not written as a decorator.
+OTHERS = ("schedule", "route", "websocket", "mount")
+CALLED = ("websocket", "mount")
+
+WIDTH = 100
 
 
 def pages() -> Mapping[Path, str]:
@@ -150,12 +158,17 @@ def _error(spec: ErrorSpec) -> str:
 
 def hooks() -> str:
     """Return the page of all decorators."""
-    table = ["| Hook | Kind | Given | Topic filter |", "|---|---|---|---|"]
+    table = [
+        "| Hook | Kind | Given | Topic filter | Thread | Order | Overflow |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for spec in HOOKS.values():
         kind = "decides" if spec.decides else "observes"
         given = ", ".join(f"`{argument}`" for argument in spec.arguments)
         filtered = "yes" if spec.filtered else "no"
-        table.append(f"| [`{spec.name}`](#{spec.name}) | {kind} | {given} | {filtered} |")
+        overflow = f"`{spec.overflow}`" if spec.overflow in OVERFLOWS else spec.overflow
+        cells = [f"[`{spec.name}`](#{spec.name})", kind, given, filtered, spec.thread, spec.order, overflow]
+        table.append(f"| {' | '.join(cells)} |")
     parts = [
         "# Hooks and decorators",
         NOTICE,
@@ -163,36 +176,94 @@ def hooks() -> str:
         "takes as many of the arguments as it has parameters, from the left. [Hooks](../hooks.md) tells how "
         "they run.",
         "\n".join(table),
+        "`async def` functions run on the event loop's thread, `hookmq-asyncio`. *Overflow* is what happens "
+        "by default when more comes than a hook can take.",
     ]
     for name in [*HOOKS, *OTHERS]:
         method = getattr(Decorators, name)
-        parts += [f"## {name}", f"```text\n@broker.{name}{_signature(method)}\n```"]
+        told = _told(method)
+        call = ("" if name in CALLED else "@") + f"broker.{name}"
+        parts += [f"## {name}", f"```text\n{_signature(call, name, method, told)}\n```"]
         if name in HOOKS:
             parts.append(HOOKS[name].when)
         parts.append(_markdown(inspect.getdoc(method) or ""))
+        if told:
+            listed = [f"- `{key}`: {_markdown(meaning)}" for key, meaning in told.items()]
+            parts += ["**Options:**", "\n".join(listed)]
     return _joined(parts)
 
 
-def _signature(method: object) -> str:
-    """Return what stands in the parentheses of a decorator; none where it is written without."""
-    parameters = [*inspect.signature(method).parameters.values()]  # type: ignore[arg-type]
+def _told(method: object) -> Mapping[str, str]:
+    """Return what a decorator can be told by `**options`, and what each of it means."""
+    for one in inspect.signature(method).parameters.values():  # type: ignore[arg-type]
+        named = re.fullmatch(r"Unpack\[(\w+)\]", str(one.annotation))
+        if named is not None:
+            return _meanings(getattr(options, named[1]))
+    return {}
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """Return the keys of a class of options and their descriptions: its own, then those it inherits."""
+    keys = set(kind.__annotations__)
+    # A TypedDict does not tell what it was derived from.
+    kinds = [getattr(options, name) for name in options.__all__]
+    bases = [one for one in kinds if set(one.__annotations__) < keys]
+    found: dict[str, str] = {}
+    for one in [kind, *sorted(bases, key=lambda base: -len(base.__annotations__))]:
+        for key, meaning in _described(one).items():
+            found.setdefault(key, meaning)
+    if keys != set(found):
+        raise ValueError(f"{kind.__name__} does not describe {', '.join(sorted(keys ^ set(found)))}")
+    return found
+
+
+def _described(kind: type) -> dict[str, str]:
+    found: dict[str, str] = {}
+    text = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")[2]
+    for entry in re.split(r"^    (?=\S)", text, flags=re.MULTILINE)[1:]:
+        key, _, meaning = entry.partition(": ")
+        found[key] = " ".join(meaning.split())
+        same = re.fullmatch(r"as that of :class:`(\w+)`\.", found[key])
+        if same is not None:
+            found[key] = _described(getattr(options, same[1]))[key]
+    return found
+
+
+def _signature(call: str, name: str, method: object, told: Iterable[str]) -> str:
+    """Return how a decorator is written, with everything it can be told; bare where that is possible."""
     shown, star = [], False
-    for one in parameters[1:]:
-        if one.name == "function":
+    for one in [*inspect.signature(method).parameters.values()][1:]:  # type: ignore[arg-type]
+        if one.name == "function" or one.kind is one.VAR_KEYWORD:
             continue
         if one.kind is one.KEYWORD_ONLY and not star:
             shown.append("*")
             star = True
-        default = "" if one.default is one.empty else f'="{one.default}"'
-        shown.append(one.name + default.replace('"None"', "None"))
-    return f"({', '.join(shown)})" if shown else ""
+        shown.append(one.name if one.default is one.empty else f"{one.name}={_written(one.default)}")
+    keywords = [f"{key}={_written(_default(name, key))}" for key in told]
+    shown += ["*", *keywords] if keywords else []
+    line = f"{call}({', '.join(shown)})" if shown else call
+    if len(line) <= WIDTH:
+        return line
+    wrapped = textwrap.fill(", ".join(shown), WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return f"{call}(\n{wrapped}\n)"
+
+
+def _default(name: str, key: str) -> object:
+    """Return the default of an option of a hook."""
+    if key == "name":
+        return None
+    return HOOKS[name].overflow if key == "overflow" else getattr(Options(), key)
+
+
+def _written(value: object) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def _markdown(docstring: str) -> str:
     """Turn a docstring with roles and sections into Markdown."""
     text = re.sub(r":\w+:`(?:~hookmq\.)?([^`]+)`", r"`\1`", docstring).replace("``", "`")
     # The replacement above must not touch the fences of code blocks.
-    text = re.sub(r"^`+(python)?$", lambda fence: f"```{fence[1] or ''}", text, flags=re.MULTILINE)
+    text = re.sub(r"^`+(python|text)?$", lambda fence: f"```{fence[1] or ''}", text, flags=re.MULTILINE)
     lines, section = [], False
     for line in text.splitlines():
         if line in ("Args:", "Raises:", "Returns:"):

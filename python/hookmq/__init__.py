@@ -8,20 +8,28 @@
 {'level': 42}
 
 The package is a map of itself: :mod:`hookmq.broker` is the façade, :mod:`hookmq.decorators` what registers
-hooks, :mod:`hookmq.hooks` which hooks there are, :mod:`hookmq.config` every setting and its default,
+hooks, :mod:`hookmq.registry` which hooks there are, :mod:`hookmq.config` every setting and its default,
 :mod:`hookmq.errors` every error code.
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "KEEP",
+    "Allow",
     "Broker",
+    "Change",
     "Client",
     "Deny",
+    "Drop",
+    "File",
     "HookMQError",
+    "Identity",
     "Message",
+    "PageSocket",
+    "PageSockets",
     "Request",
     "Response",
     "Subscription",
@@ -29,22 +37,33 @@ __all__ = [
     "every",
 ]
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .broker import Broker
+    from .decisions import KEEP, Allow, Change, Deny, Drop, Identity
     from .errors import HookMQError
-    from .hooks import Deny
     from .message import Client, Message
     from .scheduler import every
     from .subscription import Subscription
-    from .web import Request, Response
+    from .web import File, PageSocket, PageSockets, Request, Response
 
 # Where each name lives. They are imported when they are first used: `hookmq --help` needs none of them.
 _HOMES = {
+    "KEEP": "decisions",
+    "Allow": "decisions",
     "Broker": "broker",
+    "Change": "decisions",
     "Client": "message",
-    "Deny": "hooks",
+    "Deny": "decisions",
+    "Drop": "decisions",
+    "File": "web.file",
     "HookMQError": "errors",
+    "Identity": "decisions",
     "Message": "message",
+    "PageSocket": "web.sockets",
+    "PageSockets": "web.sockets",
     "Request": "web",
     "Response": "web",
     "Subscription": "subscription",

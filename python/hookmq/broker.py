@@ -2,52 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
-import contextlib
 import functools
-import logging
 import os
-import platform
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
 
 from . import config
-from .aio import EventLoop
-from .callbacks import Callbacks
-from .decorators import Decorators
-from .errors import HookMQError, render
-from .failures import FailureLog
-from .hooks import Hook, HookInfo
-from .listeners import ListenerInfo
+from .errors import HookMQError
+from .log import logger
 from .message import encode_payload
+from .own_hooks import OwnHooks
+from .registration import Registration
 from .run import Run, left
+from .source import Source, is_loading
 from .subscription import Subscription
-from .terminal import SignalWatch, log_to_terminal
-from .web import RouteInfo, Routes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import schedule
+    from types import TracebackType
+    from typing import Any
 
-    from .scheduler import JobInfo, Scheduler
+    from .listeners import ListenerInfo
+    from .replayed import Replay
     from .storage import History
 
 __all__ = ["Broker"]
 
-_log = logging.getLogger("hookmq")
-
 _UNSET: Any = object()
+
+_STARTING = 5.0
+"""Seconds that a start on another thread may take when the process ends."""
 
 _LOOK = 0.05
 """Seconds from one look of ``run()`` to the next, whether it is to end."""
 
 
-class Broker(Decorators):
+class Broker(Registration):
     """An MQTT broker (3.1, 3.1.1 and 5.0) with hooks in this process.
 
     Args:
@@ -91,17 +85,13 @@ class Broker(Decorators):
             "allow_anonymous": allow_anonymous,
         }
         self._arguments = {key: value for key, value in named.items() if value is not _UNSET} | settings
-        self._lifecycle = threading.RLock()
+        super().__init__()
         self._stopped = threading.Event()
         self._stopped.set()
-        self._run: Run | None = None
-        self._hooks: list[Hook] = []
-        self._routes = Routes()
-        self._failures = FailureLog()
-        self._loop: EventLoop | None = None
-        self._loop_lock = threading.Lock()
-        self._callbacks = Callbacks(self._routes, self._event_loop, self._failures)
-        self._scheduler: Scheduler | None = None
+        self._stopping = threading.Event()
+        self._unapplied: list[str] = []
+        """Settings that new code has, but that hold from the next start on."""
+        self._source = Source.of_caller(sys._getframe(1))
 
     # Life -----------------------------------------------------------------------------------------------
 
@@ -112,26 +102,34 @@ class Broker(Decorators):
             HookMQError: E1xx if an address cannot be bound, E3xx for a wrong setting, E601 if the history's
                 database cannot be used. Nothing is left behind then, and it can be started again.
         """
-        if config.importing_app:
+        if config.importing_app or is_loading(self):
             return self
         with self._lifecycle:
             if self._run is not None:
                 self._check_process()
                 return self
             settings = self._resolve()
-            asks = bool(self._callbacks.authenticators or self._callbacks.exchanges.hooks)
-            config.require_authentication(settings, authenticated=asks)
+            config.require_authentication(settings, authenticated=self._callbacks.asks_who_it_is)
             run = Run(settings, self._callbacks, self._event_loop)
+            # From here on there are threads, which must end before the process does.
+            _running.add(self)
             try:
                 run.open(self._hooks)
             except BaseException:
+                _running.discard(self)
                 self._stop_loop(time.monotonic() + run.grace)
                 raise
             self._run = run
             self._stopped.clear()
-            _running.add(self)
+            if self._pages is not None:
+                self._pages.open(run)
             if self._scheduler is not None:
                 self._scheduler.start()
+            try:
+                OwnHooks(self._hooks, self._event_loop, self._failures).start()
+            except BaseException:
+                self._stop_now()
+                raise
         return self
 
     def stop(self) -> None:
@@ -153,15 +151,19 @@ class Broker(Decorators):
 
         An error at the start is printed with its remedy and ends the process with its exit code.
         """
-        if config.importing_app:
+        if config.importing_app or is_loading(self):
             return
+        from .announcement import announce
+        from .terminal import SignalWatch, log_to_terminal, supervisor
+
         # From the first moment on: nobody knows how soon a supervisor changes its mind.
         with SignalWatch() as signals:
             try:
                 self._start_or_exit()
                 signals.raises = False
                 log_to_terminal(str(self.settings["log.level"]))
-                self._print_banner()
+                announce(self._active(), self.hooks, self.jobs, self.routes)
+                supervisor.tell("ready")
                 while not (signals.received or self._stopped.is_set()):
                     if signals.take_reload():
                         self._reload_on_signal()
@@ -174,17 +176,32 @@ class Broker(Decorators):
                     pass
 
     def _reload_on_signal(self) -> None:
+        from .reloading import summary
+        from .terminal import supervisor
+
         try:
             self.reload()
-            _log.info("certificates, users and access rules were read again")
-        except HookMQError as error:
-            _log.error("%s", error)
+        except Exception as error:  # whatever it is: the clients have nothing to do with it
+            unexpected = None if isinstance(error, HookMQError) else error
+            logger().error("%s", error, exc_info=unexpected)
+            supervisor.tell("failed")
+            return
+        if self._source is None:
+            logger().info("certificates, users and access rules were read again")
+            return
+        if self._unapplied and supervisor.tell("restart", ", ".join(self._unapplied)):
+            return
+        clients = self.statistics["clients_connected"]
+        done = summary(len(self.hooks), len(self.jobs), len(self.routes), clients)
+        if not supervisor.tell("reloaded", done):
+            logger().info("%s", done)
 
     def _start_or_exit(self) -> None:
         try:
             self.start()
         except HookMQError as error:
             from .banner import wants_colour
+            from .errors import render
 
             print(render(error, colour=wants_colour(sys.stderr)), file=sys.stderr)
             raise SystemExit(error.exit_code) from None
@@ -197,6 +214,9 @@ class Broker(Decorators):
             await Broker(port=1884).serve()
         ```
         """
+        import asyncio
+        import contextlib
+
         starting = asyncio.ensure_future(asyncio.to_thread(self.start))
         try:
             # The thread cannot be cancelled: it has to be waited for, and what it started to be stopped.
@@ -221,11 +241,15 @@ class Broker(Decorators):
         self.stop()
 
     async def __aenter__(self) -> Broker:
+        import asyncio
+
         return await asyncio.to_thread(self.start)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        import asyncio
+
         await asyncio.to_thread(self.stop)
 
     # Where it is ----------------------------------------------------------------------------------------
@@ -259,20 +283,45 @@ class Broker(Decorators):
     @property
     def listeners(self) -> list[ListenerInfo]:
         """Where MQTT is served, with the ports that were free: the plain port, TLS, then the others."""
-        run = self._active()
-        bound = zip(run.settings.listeners, run.native.listeners, strict=True)
-        return [ListenerInfo(url, listener.scheme, port) for listener, (url, port) in bound]
+        return self._active().listeners
 
-    def reload(self) -> None:
-        """Read certificates, keys, revocation lists, users and access rules again, dropping no connection.
+    def reload(self, *, code: bool = True) -> None:
+        """Load the app's code again, and certificates, users and access rules; no connection is dropped.
 
-        It happens by itself when a file changes, and when the process gets SIGHUP while :meth:`run` runs.
+        The file in which this broker was made is run anew, with the modules beside it that it imports. When
+        that went well, what it registers (hooks, jobs, pages) takes the place of what was there, all at once;
+        when it fails, the old code stays. Settings of ``Broker(...)`` hold from the next start on.
+        ``on_startup`` hooks are not called. With ``code=False`` only the files are read, which happens by
+        itself when one changes.
+
+        SIGHUP does the same while :meth:`run` runs.
 
         Raises:
-            HookMQError: E305 for a file that cannot be used; until it can, it lets nobody in. E503 when the
-                broker does not run.
+            HookMQError: E511 when the code fails, E3xx for settings with which it could not be started; E305
+                for a file that cannot be used, which lets nobody in until it can. E503 when the broker does
+                not run.
         """
-        self._active().reload()
+        run = self._active()
+        try:
+            if code and self._source is not None:
+                self._load_code(self._source, run)
+        finally:
+            run.reload()
+
+    def _load_code(self, source: Source, run: Run) -> None:
+        from .reloading import differences, load
+
+        def check(fresh: Broker) -> None:
+            self._unapplied = differences(run.settings, fresh._resolve())
+            # What asks nobody who he is must not open by a reload what a start would not have opened.
+            config.require_authentication(run.settings, authenticated=fresh._callbacks.asks_who_it_is)
+
+        fresh = load(source, self, check)
+        arguments = fresh._arguments  # before both become one
+        self._adopt(fresh, run)
+        self._arguments = arguments
+        if self._unapplied:
+            logger().warning("new settings hold from the next start on: %s", ", ".join(self._unapplied))
 
     @property
     def http_port(self) -> int | None:
@@ -308,8 +357,11 @@ class Broker(Decorators):
             ValueError: for a topic, QoS or property that cannot be.
             TypeError: for a payload that has no JSON form.
         """
-        native = self._active().native
         data = encode_payload(payload)
+        replay = _replaying()
+        if replay is not None and replay.catch(topic, data, qos, retain, properties):
+            return
+        native = self._active().native
         try:
             native.publish(topic, data, qos, retain, None if properties is None else dict(properties))
         except RuntimeError as error:
@@ -365,6 +417,12 @@ class Broker(Decorators):
         Raises:
             HookMQError: E503 when the broker does not run, E507 when the history is switched off.
         """
+        replay = _replaying()
+        if self._run is None and replay is not None and (trial := replay.captured.get()) is not None:
+            stored: History = trial.history(
+                filter, since=since, until=until, client=client, limit=limit, newest=newest
+            )
+            return stored
         recorder = self._active().recorder
         if recorder is None:
             raise HookMQError("E507")
@@ -374,24 +432,64 @@ class Broker(Decorators):
 
     def disconnect(self, client_id: str) -> bool:
         """End a client's connection. Return whether it had one."""
+        replay = _replaying()
+        if replay is not None and (trial := replay.captured.get()) is not None and trial.replay.dry_run:
+            return False
         return self._active().native.disconnect(client_id)
 
-    # What is registered ---------------------------------------------------------------------------------
+    def replay(
+        self,
+        filter: str = "#",
+        *,
+        hook: str | Callable[..., Any],
+        since: Any = None,
+        until: Any = None,
+        client: str | None = None,
+        speed: float | None = None,
+        dry_run: bool = True,
+        limit: int | None = None,
+        progress: Callable[[Replay], None] | None = None,
+    ) -> Replay:
+        """Give stored messages to a hook once more, and tell what came of it.
 
-    @property
-    def hooks(self) -> list[HookInfo]:
-        """Every hook with its counters since the start."""
-        return [hook.info() for hook in self._hooks]
+        Args:
+            filter: a topic filter: which of them.
+            hook: the name of a hook, the function, or any function of a message.
+            since, until, client, limit: as those of :meth:`history`.
+            speed: 1.0 as it happened, 10.0 ten times faster; as fast as it goes by default.
+            dry_run: what the hook publishes is caught and told, not published; what a ``transform`` hook
+                changes is shown beside what was stored.
+            progress: is told now and then how far it is.
 
-    @property
-    def jobs(self) -> list[JobInfo]:
-        """Every scheduled job and what became of its runs."""
-        return [] if self._scheduler is None else self._scheduler.jobs
+        ```python
+        print(broker.replay("tank/+/level", hook="watch", since="1h"))
+        ```
 
-    @property
-    def routes(self) -> list[RouteInfo]:
-        """Every page."""
-        return self._routes.infos
+        Raises:
+            HookMQError: E503 when the broker does not run, E507 when the history is switched off.
+            ValueError: if there is no such hook.
+            TypeError: if it cannot be replayed.
+        """
+        from .replay import replay
+
+        self._active()
+        return replay(
+            self._hooks,
+            self.history,
+            filter,
+            hook=hook,
+            since=since,
+            until=until,
+            client=client,
+            speed=speed,
+            dry_run=dry_run,
+            limit=limit,
+            progress=progress,
+            event_loop=self._event_loop,
+            stopped=self._stopping,
+        )
+
+    # Counting -------------------------------------------------------------------------------------------
 
     @property
     def statistics(self) -> dict[str, int]:
@@ -411,46 +509,6 @@ class Broker(Decorators):
         run = self._active()
         return all(lane.wait(timeout) for lane in run.lanes)
 
-    # Registering, for the decorators --------------------------------------------------------------------
-
-    def _add_hook(self, hook: Hook) -> None:
-        with self._lifecycle:
-            replaced = [other for other in self._hooks if hook.replaces(other)]
-            _insert(self._hooks, hook, replaced)
-            deciders = self._deciders(hook)
-            if deciders is not None:
-                _insert(deciders, hook, replaced)
-            if self._run is not None:
-                self._run.connect(hook)
-            # Afterwards, so that there is no moment in which nobody decides.
-            for other in replaced:
-                self._hooks.remove(other)
-                if deciders is not None:
-                    deciders.remove(other)
-                if self._run is not None:
-                    self._run.disconnect(other)
-
-    def _add_job(self, job: schedule.Job, function: Callable[..., Any], name: str | None) -> None:
-        with self._lifecycle:
-            if self._scheduler is None:
-                from .scheduler import Scheduler
-
-                self._scheduler = Scheduler(self._failures.failed, self._event_loop)
-            self._scheduler.add(job, function, name)
-            if self._run is not None:
-                self._scheduler.start()
-
-    def _add_route(self, path: str, function: Callable[..., Any], methods: tuple[str, ...] | None) -> None:
-        self._routes.add(path, function, methods)
-
-    def _deciders(self, hook: Hook) -> list[Hook] | None:
-        deciders = {
-            "authenticate": self._callbacks.authenticators,
-            "authorize": self._callbacks.authorizers,
-            "enhanced_authenticate": self._callbacks.exchanges.hooks,
-        }
-        return deciders.get(hook.spec.name)
-
     # Inside ---------------------------------------------------------------------------------------------
 
     def _active(self) -> Run:
@@ -468,16 +526,12 @@ class Broker(Decorators):
             arguments=self._arguments, flags=config.process_flags, defaults=config.process_defaults
         )
 
-    def _event_loop(self) -> EventLoop:
-        with self._loop_lock:
-            if self._loop is None:
-                self._loop = EventLoop(self._failures.failed)
-            return self._loop
-
     def _in_hook(self, run: Run) -> bool:
         current = threading.current_thread()
         is_loop = self._loop is not None and current is self._loop.thread
-        return is_loop or run.threads.has_current() or current.name.startswith("hookmq-job-")
+        of_job = current.name.startswith(("hookmq-job-", "hookmq-shutdown"))
+        of_page = self._pages is not None and self._pages.has_current()
+        return is_loop or of_job or of_page or run.threads.has_current()
 
     def _stop_now(self) -> None:
         with self._lifecycle:
@@ -485,62 +539,38 @@ class Broker(Decorators):
             if run is None:
                 return
             deadline = time.monotonic() + run.grace
+            self._stopping.set()
+            OwnHooks(self._hooks, self._event_loop, self._failures).stop(left(deadline))
             run.native.stop()
             for subscription in list(run.subscriptions):
                 subscription.close()
             if self._scheduler is not None:
                 self._scheduler.stop(left(deadline))
             # What happened before the stop is still told; what hooks publish meanwhile is still stored.
-            run.settle(deadline)
+            run.settle(deadline, self._hooks)
+            if self._pages is not None and (late := self._pages.close(lambda: left(deadline))):
+                logger().warning("a page did not end: %s", ", ".join(late))
             self._stop_loop(deadline)
             run.end(deadline)
+            self._stop_loop(deadline)  # a thread that went on may have asked for another
             for hook in self._hooks:
-                hook.handle = None
+                hook.handle = hook.executor = None
             self._run = None
             _running.discard(self)
+            self._stopping.clear()
             self._stopped.set()
 
     def _stop_loop(self, deadline: float) -> None:
-        if self._loop is not None:
-            self._loop.stop(left(deadline))
+        with self._making:
+            loop = self._loop
+        if loop is not None:
+            loop.stop(left(deadline))
             self._loop = None
 
-    def _hosts(self) -> list[str]:
-        settings = self._active().settings
-        doors = [*settings.listeners, settings.http]
-        return [door.host for door in doors if door is not None and door.host is not None]
 
-    def _print_banner(self) -> None:
-        from . import __version__
-        from .banner import BannerHook, BannerInfo, write
-
-        run = self._active()
-        host = self.host if ":" not in self.host else f"[{self.host}]"
-        scheme = "https" if self.settings["tls.http"] else "http"
-        http = None if self.http_port is None else f"{scheme}://{host}:{self.http_port}/"
-        path = self.settings["websocket.path"]
-        hooks = [BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in self.hooks] + [
-            BannerHook(job.name, job.description, job.where, scheduled=True) for job in self.jobs
-        ]
-        info = BannerInfo(
-            version=__version__,
-            python=platform.python_version(),
-            platform=f"{platform.system()} {platform.machine()}",
-            mqtt=[listener.url for listener in self.listeners],
-            http=http,
-            websocket=None if http is None else f"{http[:-1].replace('http', 'ws', 1)}{path}",
-            pages=[route.path for route in self.routes],
-            storage=None if run.recorder is None else run.recorder.describe(),
-            hooks=hooks,
-            loopback_only=all(config.is_loopback(host) for host in self._hosts()),
-        )
-        write(info, sys.stdout)
-        sys.stdout.flush()
-
-
-def _insert(hooks: list[Hook], hook: Hook, replaced: list[Hook]) -> None:
-    """Put a hook in the place of what it replaces, or at the end: deciders are asked in their order."""
-    hooks.insert(hooks.index(replaced[0]) if replaced else len(hooks), hook)
+def _replaying() -> Any:
+    """Return the module of replays if there may be one: who never replays does not import it."""
+    return sys.modules.get("hookmq.replay")
 
 
 # Brokers that run, so that none of their threads outlives the interpreter.
@@ -550,4 +580,7 @@ _running: weakref.WeakSet[Broker] = weakref.WeakSet()
 @atexit.register
 def _stop_all() -> None:
     for broker in list(_running):
+        # One that starts at this moment on another thread is waited for, if it comes to an end.
+        if broker._lifecycle.acquire(timeout=_STARTING):
+            broker._lifecycle.release()
         broker.stop()

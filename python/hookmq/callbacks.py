@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
-from typing import Any
+import sys
+from collections.abc import Callable
 
-from ._hookmq import Client, PageReply, StepReply, VerdictReply
-from .aio import EventLoop
-from .exchanges import NOT_AUTHORIZED, Exchanges, denial
-from .failures import FailureLog
-from .hooks import Deny, Hook
-from .web import Request, Response, Routes
-from .web.request import BadBody, decode_path
+from .exchanges import Exchanges
+from .log import logger
+from .remembered import Remembered
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._hookmq import Asking as NativeAsking
+    from ._hookmq import Client, Message, StepReply, TransformReply, VerdictReply
+    from .aio import EventLoop
+    from .asking import Pairs, Terms
+    from .failures import FailureLog
+    from .hooks import Hook
 
 __all__ = ["Callbacks"]
 
-_log = logging.getLogger("hookmq")
-_clients_log = logging.getLogger("hookmq.clients")
-
-BAD_USER_NAME_OR_PASSWORD = 0x86
+PAYLOAD_FORMAT_INVALID = 0x99
 
 
 class Callbacks:
     """The functions that native threads call. None of them raises: what goes wrong is reported and denied.
 
-    An answer is given by calling ``reply``, which an asynchronous hook does later; a reply that is dropped
-    denies.
+    ``page`` answers an HTTP request. What only deciders need is imported when one is asked.
     """
 
-    def __init__(self, routes: Routes, loop: Callable[[], EventLoop], failures: FailureLog) -> None:
-        self.authenticators: list[Hook] = []
-        self.authorizers: list[Hook] = []
+    def __init__(
+        self, page: Callable[..., None], loop: Callable[[], EventLoop], failures: FailureLog
+    ) -> None:
+        self.page = page
+        self.deciders: dict[str, list[Hook]] = {
+            kind: [] for kind in ("authenticate", "on_connect", "authorize", "on_subscribe")
+        }
         self.exchanges = Exchanges(loop, failures)
-        self._routes = routes
+        self.remembered = Remembered()
+        self.decision_timeout: float | None = None
+        """Seconds after which nobody waits for a decider's answer any more."""
         self._loop = loop
         self._failures = failures
+
+    @property
+    def asks_who_it_is(self) -> bool:
+        """Whether there are hooks that ask a client who it is."""
+        return bool(self.deciders["authenticate"] or self.exchanges.hooks)
+
+    def hooks_of(self, kind: str) -> list[Hook] | None:
+        """Return the list of deciders of a kind that is asked from here; ``None`` for other kinds."""
+        return self.exchanges.hooks if kind == "enhanced_authenticate" else self.deciders.get(kind)
+
+    # Reports --------------------------------------------------------------------------------------------
 
     def failed(self, name: str, error: BaseException) -> None:
         """Report what a hook raised."""
@@ -49,16 +67,64 @@ class Callbacks:
     def log(self, client_id: str | None, warning: bool, text: str) -> None:
         """Log a notice about a client, or about the broker itself."""
         if client_id is None:
-            _log.log(logging.WARNING if warning else logging.INFO, "%s", text)
+            write = logger().warning if warning else logger().info
+            write("%s", text)
         else:
-            _clients_log.info("%s %s", repr(client_id) if client_id else "a client", text)
+            client = repr(client_id) if client_id else "a client"
+            logger("hookmq.clients").info("%s %s", client, text)
+
+    # Deciders -------------------------------------------------------------------------------------------
 
     def authenticate(self, client: Client, vouched: bool, reply: VerdictReply) -> None:
         """Ask the ``authenticate`` hooks in their order until one has an opinion.
 
         With no opinion from anyone a client may in if somebody else has ``vouched`` for it.
         """
-        self._ask(list(self.authenticators), (client,), reply, first=True, allowed=vouched)
+        key, generation = self.remembered.key(client), self.remembered.generation
+        if (known := self.remembered.recall(key)) is not None:
+            return reply(True, user=known[0])
+
+        def remember(terms: Terms) -> None:
+            self.remembered.remember(key, terms.ttl or 0.0, terms.user, generation)
+
+        pairs = [(hook, (client,)) for hook in self.deciders["authenticate"]]
+        return self._ask(pairs, reply, first=True, allowed=vouched, remember=remember)
+
+    def greet(self, client: Client, reply: VerdictReply) -> None:
+        """Ask the ``on_connect`` hooks until one refuses."""
+        self._ask([(hook, (client,)) for hook in self.deciders["on_connect"]], reply)
+
+    def authorize(
+        self, client: Client, action: str, topic: str, qos: int, retain: bool, reply: VerdictReply
+    ) -> None:
+        """Ask the ``authorize`` hooks until one denies; of a subscription, the ``on_subscribe`` hooks too."""
+        arguments = (client, action, topic, qos, retain)
+        pairs: list[tuple[Hook, tuple[Any, ...]]] = [(hook, arguments) for hook in self.deciders["authorize"]]
+        if action == "subscribe":
+            pairs += [(hook, (client, topic, qos)) for hook in self.deciders["on_subscribe"]]
+        self._ask(pairs, reply)
+
+    def _ask(
+        self,
+        pairs: Pairs,
+        reply: VerdictReply,
+        *,
+        first: bool = False,
+        allowed: bool = True,
+        remember: Callable[[Terms], None] | None = None,
+    ) -> None:
+        from .asking import Asking
+
+        Asking(
+            pairs,
+            reply,
+            first=first,
+            allowed=allowed,
+            loop=self._loop,
+            failures=self._failures,
+            timeout=self.decision_timeout,
+            remember=remember,
+        ).go()
 
     def step(self, exchange: int, method: str, client: Client, data: bytes, reply: StepReply) -> None:
         """Give a client's data to the hook of its authentication method."""
@@ -68,134 +134,42 @@ class Callbacks:
         """Forget an enhanced authentication that is over."""
         self.exchanges.forget(exchange)
 
-    def authorize(
-        self, client: Client, action: str, topic: str, qos: int, retain: bool, reply: VerdictReply
-    ) -> None:
-        """Ask the ``authorize`` hooks until one denies."""
-        arguments = (client, action, topic, qos, retain)
-        self._ask(list(self.authorizers), arguments, reply, first=False, allowed=True)
-
-    def _ask(
+    def transform(
         self,
-        hooks: Sequence[Hook],
-        arguments: tuple[Any, ...],
-        reply: VerdictReply,
-        *,
-        first: bool,
-        allowed: bool,
+        questions: list[tuple[Message, list[NativeAsking]]],
+        client: Client,
+        reply: TransformReply,
     ) -> None:
-        """Ask hooks one after the other; the first opinion counts if ``first``, else the first denial.
+        """Ask ``transform`` hooks of which some are coroutines, on the event loop."""
+        from .later import transform
 
-        ``allowed`` is the answer if nobody has an opinion.
+        # The native side waits as long as there is progress.
+        most = None if self.decision_timeout is None else self.decision_timeout * len(questions)
+        self._loop().ask(lambda: transform(questions, client, reply, self.denial), timeout=most)
+
+    @staticmethod
+    def outcome(message: Message, returned: object) -> list[Message]:
+        """Read what a hook that decides about a message returned.
+
+        This one raises: the caller asks :meth:`denial`.
         """
-        for index, hook in enumerate(hooks):
-            hook.calls += 1
-            try:
-                opinion = hook.function(*arguments[: hook.positional])
-            except BaseException as error:
-                return self._deny(hook, error, reply)
-            if isinstance(opinion, Coroutine):
-                return self._go_on_later(
-                    hooks, index, opinion, arguments, reply, first=first, allowed=allowed
-                )
-            verdict = self._verdict(hook, opinion, reply)
-            if verdict is False:
-                return None
-            if verdict is True and first:
-                return reply(True)
-        return reply(True) if allowed else reply(False, NOT_AUTHORIZED, "nobody vouches for this client")
+        from .transforms import outcome
 
-    def _go_on_later(
-        self,
-        hooks: Sequence[Hook],
-        index: int,
-        opinion: Coroutine[Any, Any, Any],
-        arguments: tuple[Any, ...],
-        reply: VerdictReply,
-        *,
-        first: bool,
-        allowed: bool,
-    ) -> None:
-        """Let a coroutine give the opinion, and ask the hooks behind it when it has."""
-        hook = hooks[index]
+        return outcome(message, returned)
 
-        def answered(future: Future[Any]) -> None:
-            try:
-                verdict = self._verdict(hook, future.result(), reply)
-            except BaseException as error:
-                return self._deny(hook, error, reply)
-            if verdict is False:
-                return None
-            if verdict is True and first:
-                return reply(True)
-            return self._ask(hooks[index + 1 :], arguments, reply, first=first, allowed=allowed)
+    def denial(self, name: str, error: BaseException) -> tuple[int, str] | None:
+        """Read what such a hook raised: a reason code and words; ``None`` if it failed, which is reported."""
+        from .decisions import Deny
+        from .exchanges import denial
 
-        self._loop().ask(lambda: opinion).add_done_callback(answered)
-
-    def _verdict(self, hook: Hook, opinion: object, reply: VerdictReply) -> bool | None:
-        """Return an opinion; a denial, and what is no opinion at all, is answered here."""
-        if opinion is None or opinion is True:
-            return opinion
-        if opinion is not False:
-            hook.errors += 1
-            # Not the value: it may be the password.
-            problem = f"{hook.spec.name} hooks return True, False or None, not {type(opinion).__name__}"
-            self._failures.failed(hook.name, TypeError(problem))
-        reply(False, _denial_code(hook), None)
-        return False
-
-    def _deny(self, hook: Hook, error: BaseException, reply: VerdictReply) -> None:
         if isinstance(error, Deny):
-            code, text = denial(error)
-            try:
-                return reply(False, code, text)
-            except ValueError:  # no reason code has this value
-                return reply(False, NOT_AUTHORIZED, text)
-        hook.errors += 1
-        self._failures.failed(hook.name, error)
-        return reply(False, NOT_AUTHORIZED, None)
-
-    def page(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: list[tuple[str, str]],
-        body: bytes,
-        address: str,
-        reply: PageReply,
-    ) -> None:
-        """Answer an HTTP request."""
-        request = Request(method, decode_path(path), query, dict(headers), body, address)
-        name = "the pages"
-        try:
-            name, call, response = self._routes.find(request)
-            value = response if call is None else call()
-        except BaseException as error:
-            return self._page_failed(name, error, reply)
-        if not isinstance(value, Coroutine):
-            return self._page_answered(name, method, lambda: value, reply)
-        coroutine = value
-        future = self._loop().ask(lambda: coroutine)
-        future.add_done_callback(lambda done: self._page_answered(name, method, done.result, reply))
+            return denial(error)
+        if _is_invalid_payload(error):
+            return PAYLOAD_FORMAT_INVALID, str(error)
+        self._failures.failed(name, error)
         return None
 
-    def _page_answered(self, name: str, method: str, result: Callable[[], object], reply: PageReply) -> None:
-        try:
-            response = Response.of(result())
-            # The answer to HEAD is that to GET without its body.
-            reply(response.status, response.header_pairs(), b"" if method == "HEAD" else response.body)
-        except BaseException as error:
-            self._page_failed(name, error, reply)
 
-    def _page_failed(self, name: str, error: BaseException, reply: PageReply) -> None:
-        if isinstance(error, BadBody):
-            response = Response(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
-        else:
-            self._failures.failed(name, error)
-            response = Response("the page failed; the broker's log says why\n", status=500)
-        reply(response.status, response.header_pairs(), response.body)
-
-
-def _denial_code(hook: Hook) -> int:
-    return BAD_USER_NAME_OR_PASSWORD if hook.spec.name == "authenticate" else NOT_AUTHORIZED
+def _is_invalid_payload(error: BaseException) -> bool:
+    typed = sys.modules.get("hookmq.typed")  # not imported unless a hook needs it
+    return typed is not None and isinstance(error, typed.InvalidPayload)

@@ -18,12 +18,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from .errors import HookMQError
 from .keys import SETTINGS
 from .listeners import ListenerSettings, http_settings, listener_settings
 from .setting import Setting, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "CONFIG_FILE",
@@ -139,7 +142,7 @@ def resolve(
         setting = _setting(key, where="the defaults")
         values[key] = (setting.read(given, where="the defaults"), "default")
 
-    file = _config_file(flags, environ, arguments, directory or Path.cwd())
+    file = _config_file(flags, environ, arguments, directory or os.getcwd())
     layers = [] if file is None else [_from_file(*file)]
     layers += [_from_arguments(arguments), _from_environment(environ), _from_flags(flags)]
     for layer in layers:  # the strongest last
@@ -166,7 +169,9 @@ def is_loopback(host: str) -> bool:
     >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "broker.example")]
     [True, True, True, False, False]
     """
-    import ipaddress  # only needed here, and not free at start-up
+    if host == "127.0.0.1":
+        return True  # the default need not import anything
+    import ipaddress
 
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -253,19 +258,25 @@ def _config_file(
     flags: Mapping[str, object],
     environ: Mapping[str, str],
     arguments: Mapping[str, object],
-    directory: Path,
+    directory: str | Path,
 ) -> tuple[Path, str] | None:
     """Return the file to read and how to call it, or ``None`` if none was named and none is there."""
     named = flags.get("config") or environ.get("HOOKMQ_CONFIG") or arguments.get("config")
     if not named:
-        path = directory / CONFIG_FILE
-        return (path, CONFIG_FILE) if path.is_file() else None
+        path = os.path.join(directory, CONFIG_FILE)
+        return (_path(path), CONFIG_FILE) if os.path.isfile(path) else None
     if not isinstance(named, str | os.PathLike):
         raise HookMQError(
             "E303", where="Broker(config=…)", key="config", value=repr(named), expected="a path"
         )
     shown = os.fspath(named)
-    return directory / shown, shown
+    return _path(os.path.join(directory, shown)), shown
+
+
+def _path(name: str) -> Path:
+    from pathlib import Path  # only needed where there is a file
+
+    return Path(name)
 
 
 def _flatten(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -1,32 +1,36 @@
-"""The decorators that register hooks.
+"""The decorators that register hooks, jobs and pages.
 
-Each returns the function untouched, so it stays callable and testable.
+Each returns the function untouched, so it stays callable and testable. Those of hooks that observe are in
+:mod:`hookmq.observing`, those of hooks that decide in :mod:`hookmq.deciding`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .hooks import HOOKS, Hook, bare
+from .deciding import Deciding
+from .observing import Observing
+from .registering import overload
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Unpack
+
     import schedule
+
+    from .options import DeciderOptions
+    from .registering import F
+    from .web.sockets import PageSockets
 
 __all__ = ["Decorators"]
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-class Decorators:
+class Decorators(Observing, Deciding):
     """What ``Broker`` inherits to register hooks.
 
     Hooks can be added before the broker starts and while it runs: then they see what happens from that moment
     on. An ``authenticate`` hook that is added later asks clients that connect later.
     """
-
-    def _add_hook(self, hook: Hook) -> None:
-        raise NotImplementedError
 
     def _add_job(self, job: schedule.Job, function: Callable[..., Any], name: str | None) -> None:
         raise NotImplementedError
@@ -34,153 +38,47 @@ class Decorators:
     def _add_route(self, path: str, function: Callable[..., Any], methods: tuple[str, ...] | None) -> None:
         raise NotImplementedError
 
-    def _decorate(
-        self,
-        kind: str,
-        given: object,
-        *,
-        default: str | None = None,
-        overflow: str = "drop_oldest",
-        name: str | None = None,
-    ) -> Any:
-        """Register ``given`` if it is the function, else return a decorator for the filter ``given``."""
-        spec = HOOKS[kind]
-        if callable(given):
-            self._add_hook(Hook.of(spec, given, default, overflow, name))
-            return given
+    def _add_mount(self, path: str, app: Any) -> None:
+        raise NotImplementedError
 
-        def decorate(function: F) -> F:
-            filter = default if given is None else given
-            self._add_hook(Hook.of(spec, function, filter, overflow, name))  # type: ignore[arg-type]
-            return function
+    def _add_websocket(self, path: str) -> PageSockets:
+        raise NotImplementedError
 
-        return decorate
+    # The broker's own life ------------------------------------------------------------------------------
 
     @overload
-    def on_message_received(self, filter: F, /) -> F: ...
+    def on_startup(self, function: F, /) -> F: ...
     @overload
-    def on_message_received(
-        self, filter: str = "#", /, *, overflow: str = "drop_oldest", name: str | None = None
-    ) -> Callable[[F], F]: ...
-    def on_message_received(
-        self, filter: Any = "#", /, *, overflow: str = "drop_oldest", name: str | None = None
-    ) -> Any:
-        """Call the function with each message that a client publishes to a topic that matches.
+    def on_startup(self, /, **options: Unpack[DeciderOptions]) -> Callable[[F], F]: ...
+    def on_startup(self, function: Any = None, /, **options: Unpack[DeciderOptions]) -> Any:
+        """Call the function when the broker has begun to serve, before ``start()`` returns.
 
-        Args:
-            filter: a topic filter; ``{name}`` in the place of ``+`` hands that level over as an argument.
-            overflow: which event goes when the queue is full: ``"drop_oldest"`` or ``"drop_newest"``.
-                Either is counted in ``broker.hooks`` and logged.
-            name: the hook's name, the function's own by default.
-
-        The function runs on a thread of its own, never on a network thread; messages of one client come in
-        their order. An ``async def`` function runs on the broker's event loop, in the same order for each
-        client. What it returns is ignored, what it raises is logged and counted. Wills fire it as well; what
-        the broker itself publishes does not.
+        If it raises, the broker does not start. ``async def`` functions are waited for.
 
         ```python
-        @broker.on_message_received("tank/{tank}/level")
-        def watch(msg, tank):
-            if msg.json()["level"] < 20:
-                broker.publish(f"tank/{tank}/alert", {"low": True}, retain=True)
+        @broker.on_startup
+        def announce():
+            broker.publish("status", "up", retain=True)
         ```
-
-        Raises:
-            HookMQError: E501 if the function cannot be called so, E502 if the filter is none.
         """
-        return self._decorate("on_message_received", filter, default="#", overflow=overflow, name=name)
+        return self._decorate("on_startup", function, options)
 
     @overload
-    def on_message_sent(self, filter: F, /) -> F: ...
+    def on_shutdown(self, function: F, /) -> F: ...
     @overload
-    def on_message_sent(
-        self, filter: str = "#", /, *, overflow: str = "drop_oldest", name: str | None = None
-    ) -> Callable[[F], F]: ...
-    def on_message_sent(
-        self, filter: Any = "#", /, *, overflow: str = "drop_oldest", name: str | None = None
-    ) -> Any:
-        """Call the function with each message that is sent to a client, once for each receiver.
+    def on_shutdown(self, /, **options: Unpack[DeciderOptions]) -> Callable[[F], F]: ...
+    def on_shutdown(self, function: Any = None, /, **options: Unpack[DeciderOptions]) -> Any:
+        """Call the function when the broker is about to stop, while clients are still connected.
 
-        ``msg.client_id`` is the receiver, ``msg.publisher`` who published it; ``msg.qos``, ``msg.retain`` and
-        ``msg.packet_id`` are those it was sent with. Otherwise like :meth:`on_message_received`.
+        What it raises is logged. It has ``hooks.stop_grace`` seconds.
 
         ```python
-        @broker.on_message_sent("alarm/#")
-        def log_delivery(msg):
-            print(msg.topic, "went to", msg.client_id)
+        @broker.on_shutdown
+        def farewell():
+            broker.publish("status", "down", retain=True)
         ```
         """
-        return self._decorate("on_message_sent", filter, default="#", overflow=overflow, name=name)
-
-    @overload
-    def on_client_connected(self, function: F, /) -> F: ...
-    @overload
-    def on_client_connected(self, /, *, name: str | None = None) -> Callable[[F], F]: ...
-    def on_client_connected(self, function: Any = None, /, *, name: str | None = None) -> Any:
-        """Call the function with the :class:`~hookmq.Client` when a client has connected.
-
-        ```python
-        @broker.on_client_connected
-        def hello(client):
-            print(client.client_id, "from", client.address)
-        ```
-        """
-        return self._decorate("on_client_connected", function, name=name)
-
-    @overload
-    def on_client_disconnected(self, function: F, /) -> F: ...
-    @overload
-    def on_client_disconnected(self, /, *, name: str | None = None) -> Callable[[F], F]: ...
-    def on_client_disconnected(self, function: Any = None, /, *, name: str | None = None) -> Any:
-        """Call the function with the client, and why in words, when a connection has ended.
-
-        ```python
-        @broker.on_client_disconnected
-        def gone(client, reason):
-            print(client.client_id, reason)
-        ```
-        """
-        return self._decorate("on_client_disconnected", function, name=name)
-
-    @overload
-    def authenticate(self, function: F, /) -> F: ...
-    @overload
-    def authenticate(self, /, *, name: str | None = None) -> Callable[[F], F]: ...
-    def authenticate(self, function: Any = None, /, *, name: str | None = None) -> Any:
-        """Ask the function whether a client may connect.
-
-        It is given the client with ``username`` and ``password`` and returns ``True``, ``False`` or ``None``
-        for no opinion, or raises :class:`~hookmq.Deny`. Several are asked in their order until one has an
-        opinion. If none has, if one raises, and after ``hooks.decision_timeout`` (5 s) the client is refused.
-        The functions run on threads of their own: a slow answer delays only who waits for it.
-
-        ```python
-        @broker.authenticate
-        def admit(client) -> bool:
-            return client.username == "tank" and client.password == "secret"
-        ```
-        """
-        return self._decorate("authenticate", function, name=name)
-
-    @overload
-    def authorize(self, function: F, /) -> F: ...
-    @overload
-    def authorize(self, /, *, name: str | None = None) -> Callable[[F], F]: ...
-    def authorize(self, function: Any = None, /, *, name: str | None = None) -> Any:
-        """Ask the function whether a client may publish or subscribe.
-
-        It is given the client, the action (``"publish"`` or ``"subscribe"``), the topic name or topic filter,
-        the QoS and whether a publish is to be retained, as many of these as it takes. ``False`` or
-        :class:`~hookmq.Deny` denies, ``True`` and ``None`` allow if nobody denies; an error and a time-out
-        deny. A Will is asked about as a publish when its client connects.
-
-        ```python
-        @broker.authorize
-        def may(client, action, topic) -> bool:
-            return topic.startswith(f"home/{client.username}/")
-        ```
-        """
-        return self._decorate("authorize", function, name=name)
+        return self._decorate("on_shutdown", function, options)
 
     def schedule(self, when: schedule.Job, /, *, name: str | None = None) -> Callable[[F], F]:
         """Call the function at certain times, in the words of the ``schedule`` library.
@@ -200,6 +98,8 @@ class Decorators:
         """
 
         if callable(when):
+            from .functions import bare
+
             raise bare("schedule", when, "@broker.schedule(every(10).seconds)")
 
         def decorate(function: F) -> F:
@@ -208,48 +108,20 @@ class Decorators:
 
         return decorate
 
-    def enhanced_authenticate(self, method: str, /, *, name: str | None = None) -> Callable[[F], F]:
-        """Lead the enhanced authentication of clients that name this method (MQTT 5).
-
-        Args:
-            method: the Authentication Method, such as ``"K8S-SAT"``.
-            name: the hook's name, the function's own by default.
-
-        The function is given the :class:`~hookmq.Client` and the data of its first message. It returns
-        ``True``, ``None`` or ``bytes`` (last data for the client) to let it in, ``False`` to refuse it, or
-        raises :class:`~hookmq.Deny`. A method of several steps is a generator: it yields challenges, and
-        each ``yield`` gives the client's answer. What it raises refuses, and so does a step that takes
-        longer than ``hooks.decision_timeout``. ``SCRAM-SHA-256`` needs no hook: the users file knows it.
-
-        ```python
-        @broker.enhanced_authenticate("ECHO")
-        def echo(client, data):
-            answer = yield b"say it again"
-            return answer == data
-        ```
-        """
-
-        if callable(method):
-            raise bare("enhanced_authenticate", method, '@broker.enhanced_authenticate("METHOD")')
-
-        def decorate(function: F) -> F:
-            hook = Hook.of(HOOKS["enhanced_authenticate"], function, None, "drop_oldest", name)
-            hook.method = method
-            self._add_hook(hook)
-            return function
-
-        return decorate
+    # Pages ----------------------------------------------------------------------------------------------
 
     def route(self, path: str, /, *, methods: tuple[str, ...] | None = None) -> Callable[[F], F]:
         """Serve what the function returns under a path of the HTTP port.
 
         Args:
-            path: begins with ``/``; ``{name}`` stands for one part of it, handed over by name.
+            path: begins with ``/``; ``{name}`` stands for one part of it, ``{name:path}`` at the end for all
+                that is left, handed over by name.
             methods: such as ``("GET", "POST")``; all of them by default.
 
-        The function is given a :class:`~hookmq.Request`, if it takes an argument. It returns ``str`` (HTML
-        if it begins with ``<``, else plain text), ``bytes``, ``dict`` or ``list`` (JSON), ``None`` (no
-        content) or a :class:`~hookmq.Response`. An error is logged and answered with 500.
+        The function is given a :class:`~hookmq.Request`, if it takes an argument. It returns ``str`` (HTML if
+        it begins with ``<``, else plain text), ``bytes``, ``dict`` or ``list`` (JSON), ``None`` (no content),
+        a :class:`~hookmq.File`, an iterator or async iterator of pieces that are sent as they come, or a
+        :class:`~hookmq.Response` around any of these. An error is logged and answered with 500.
 
         ```python
         @broker.route("/hello/{name}")
@@ -259,6 +131,8 @@ class Decorators:
         """
 
         if callable(path):
+            from .functions import bare
+
             raise bare("route", path, '@broker.route("/hello")')
 
         def decorate(function: F) -> F:
@@ -266,3 +140,30 @@ class Decorators:
             return function
 
         return decorate
+
+    def websocket(self, path: str, /) -> PageSockets:
+        """Make a place for WebSockets of pages at a path of the HTTP port.
+
+        What is sent to it goes to every page that is connected; see :class:`hookmq.PageSockets`.
+
+        ```python
+        live = broker.websocket("/live")
+
+        @broker.on_message_received("tank/+/level")
+        def push(msg):
+            live.send({"topic": msg.topic, "level": msg.json()["level"]})
+        ```
+        """
+        return self._add_websocket(path)
+
+    def mount(self, path: str, app: Any, /) -> None:
+        """Serve an ASGI application (FastAPI, Starlette, …) at a path of the HTTP port and below it.
+
+        ```text
+        from fastapi import FastAPI
+
+        app = FastAPI()
+        broker.mount("/api", app)
+        ```
+        """
+        self._add_mount(path, app)

@@ -10,7 +10,7 @@ E1xx  the network addresses the broker listens on     5
 E2xx  the user's app cannot be imported               4
 E3xx  the configuration                               3
 E4xx  refused by a broker, or a broker out of reach   6 (E402: 1)
-E5xx  use of the Python API                           1
+E5xx  use of the Python API                           1 (E511: 4)
 E6xx  storage                                         1
 E7xx  files and streams of the command line           1
 ====  ==============================================  =========
@@ -25,17 +25,17 @@ error[E101]: port 1883 is already in use
 
 from __future__ import annotations
 
-import string
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+
+from .records import Record
 
 __all__ = ["ERRORS", "ErrorSpec", "HookMQError", "render"]
 
 _RED, _CYAN, _RESET = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
 
 
-class ErrorSpec(NamedTuple):
+class ErrorSpec(Record):
     """One line of the catalogue.
 
     ``text`` and ``help`` are templates: ``{port}`` stands for the field ``port`` of the error. A help whose
@@ -149,6 +149,24 @@ _CATALOGUE = (
         "the history is switched off",
         "switch it on:   HOOKMQ__HISTORY__ENABLED=true",
         1,
+    ),
+    ErrorSpec(
+        "E508",
+        "there is no hook `{name}`",
+        "the hooks there are:   {known}",
+        1,
+    ),
+    ErrorSpec(
+        "E510",
+        "{where}  {hook} raised at the start: {problem}",
+        "the broker does not start until this hook returns; the log has the traceback",
+        1,
+    ),
+    ErrorSpec(
+        "E511",
+        "{path}  the app cannot be loaded again: {problem}",
+        "the code that was loaded before runs on; mend the file and save it, or call broker.reload() again",
+        4,
     ),
     # E6xx: storage
     ErrorSpec(
@@ -265,6 +283,8 @@ def _with_derived(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _all_known(template: str, fields: Mapping[str, object]) -> bool:
+    import string
+
     names = (name for _, name, _, _ in string.Formatter().parse(template) if name)
     return all(fields.get(name) is not None for name in names)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any
 
-from ._hookmq import Client, StepReply
-from .aio import EventLoop
-from .failures import FailureLog
-from .hooks import Deny, Hook
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from typing import Any
+
+    from ._hookmq import Client, StepReply
+    from .aio import EventLoop
+    from .decisions import Deny
+    from .failures import FailureLog
+    from .hooks import Hook
 
 __all__ = ["NOT_AUTHORIZED", "Exchanges", "denial"]
 
@@ -28,6 +33,8 @@ class Exchanges:
         self._failures = failures
         self._waiting: dict[int, tuple[Hook, Generator[bytes, bytes, Any]]] = {}
         self._lock = threading.Lock()
+        self.timeout: float | None = None
+        """Seconds after which nobody waits for a hook's answer any more."""
 
     @property
     def methods(self) -> list[str]:
@@ -40,10 +47,15 @@ class Exchanges:
             waiting = self._waiting.pop(exchange, None)
         if waiting is not None:
             hook, generator = waiting
+            if hook.paused:
+                generator.close()
+                return reply.deny(NOT_AUTHORIZED, f"{hook.name} is paused")
             return self._answer(exchange, hook, reply, lambda: self._next(generator, data))
         hook = next((hook for hook in reversed(self.hooks) if hook.method == method), None)  # type: ignore[assignment]
         if hook is None:
             return reply.deny(NOT_AUTHORIZED, None)
+        if hook.paused:
+            return reply.deny(NOT_AUTHORIZED, f"{hook.name} is paused")
         hook.calls += 1
         return self._answer(exchange, hook, reply, lambda: hook.function(*(client, data)[: hook.positional]))
 
@@ -55,20 +67,27 @@ class Exchanges:
             waiting[1].close()
 
     def _answer(self, exchange: int, hook: Hook, reply: StepReply, call: Callable[[], Any]) -> None:
-        try:
-            result = call()
-            if isinstance(result, Generator):
-                result = self._next(result, None)
-        except BaseException as error:
-            return self._deny(hook, error, reply)
+        with hook.watched():
+            try:
+                result = call()
+                if isinstance(result, Generator):
+                    result = self._next(result, None)
+            except BaseException as error:
+                return self._deny(hook, error, reply)
         if isinstance(result, _Challenge):
             with self._lock:
                 self._waiting[exchange] = hook, result.generator
             return reply.go_on(result.data)
         if isinstance(result, Coroutine):
-            coroutine = result
-            future = self._loop().ask(lambda: coroutine)
-            future.add_done_callback(lambda done: self._finish(hook, done.result, reply))
+            coroutine, watch = result, hook.watched()
+            watch.__enter__()
+
+            def answered(done: Future[Any]) -> None:
+                watch.__exit__(None, None, None)
+                self._finish(hook, done.result, reply)
+
+            # Nobody waits for the answer any longer than this.
+            self._loop().ask(lambda: coroutine, timeout=self.timeout).add_done_callback(answered)
             return None
         return self._finish(hook, lambda: result, reply)
 
@@ -100,6 +119,8 @@ class Exchanges:
             return self._deny(hook, error, reply)
 
     def _deny(self, hook: Hook, error: BaseException, reply: StepReply) -> None:
+        from .decisions import Deny
+
         if isinstance(error, Deny):
             return reply.deny(*denial(error))
         hook.errors += 1
@@ -118,6 +139,7 @@ class _Challenge:
 def denial(error: Deny) -> tuple[int, str]:
     """Return a denial's reason code and its words, as MQTT can carry them.
 
+    >>> from hookmq import Deny
     >>> denial(Deny("come back tomorrow", code=0x88))
     (136, 'come back tomorrow')
     """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 
+from .log import logger
+
 __all__ = ["FailureLog"]
 
-_log = logging.getLogger("hookmq.hooks")
+_NAME = "hookmq.hooks"
 
 QUIET = 10.0
 """Seconds from one report of a hook to its next; what comes between is counted."""
@@ -30,14 +31,21 @@ class FailureLog:
     def failed(self, name: str, error: BaseException) -> None:
         """Report that a hook raised."""
         if (count := self._count(name, 1)) == 1:
-            _log.error("%s raised %s", name, _short(error), exc_info=error)
+            logger(_NAME).error("%s raised %s", name, _short(error), exc_info=error)
         elif count:
-            _log.error("%s raised %d times, last %s", name, count, _short(error), exc_info=error)
+            logger(_NAME).error("%s raised %d times, last %s", name, count, _short(error), exc_info=error)
 
     def dropped(self, name: str, events: int) -> None:
         """Report that events for a hook were dropped, because it is slower than they come."""
         if count := self._count(f"{name} (dropped)", events):
-            _log.warning("%s is too slow: %d events were dropped", name, count)
+            logger(_NAME).warning("%s is too slow: %d events were dropped", name, count)
+
+    def invalid(self, name: str, problem: str) -> None:
+        """Report payloads that are not what a hook's annotations say."""
+        if count := self._count(f"{name} (invalid)", 1):
+            logger(_NAME).warning(
+                "%s was given %d payloads that are not what it asks for, last: %s", name, count, problem
+            )
 
     def _count(self, key: str, number: int) -> int:
         """Return how many to report now, 0 for none yet."""

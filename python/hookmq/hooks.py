@@ -1,119 +1,59 @@
-"""Which hooks there are, and how a function becomes one.
-
-``HOOKS`` is the one registry: decorators, ``broker.hooks`` and the documentation follow it.
-"""
+"""How a function becomes a hook: what is checked, what it wants, what it counts."""
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import inspect
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import CodeType, MappingProxyType
-from typing import Any
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from ._hookmq import HookHandle, check_filter
+from ._hookmq import HookHandle, Stopwatch, check_condition, check_filter
 from .errors import HookMQError
+from .functions import (
+    defined_again,
+    function_name,
+    innermost,
+    is_coroutine_function,
+    same_function,
+    where_defined,
+)
+from .registry import HookSpec
 
-__all__ = [
-    "HOOKS",
-    "Deny",
-    "Hook",
-    "HookInfo",
-    "HookSpec",
-    "Template",
-    "bare",
-    "defined_again",
-    "function_name",
-    "same_function",
-    "where_defined",
-]
+if TYPE_CHECKING:
+    from .adapter import Adapter
+    from .processes import ProcessExecutor
 
+__all__ = ["Hook", "HookInfo", "Options", "Template"]
 
-class Deny(Exception):
-    """Raised by a decider to say no, with words for the client and a reason code.
+OVERFLOWS = ("drop_oldest", "drop_newest", "block")
+FORMATS = ("messages", "dicts", "arrow")
+COLUMNS = ("time", "topic", "client", "qos", "retain", "payload")
+FIELD_TYPES = ("float", "int", "str", "bool")
 
-    ``reason`` goes to a client that may not connect, as the reason string (MQTT 5). ``code`` is a reason
-    code of MQTT 5 from 0x80 on; 0x87 is "not authorized", 0x86 "bad user name or password".
-
-    >>> str(Deny("come back tomorrow", code=0x88))
-    'come back tomorrow'
-    """
-
-    def __init__(self, reason: str = "not authorized", *, code: int = 0x87) -> None:
-        super().__init__(reason)
-        self.code = code
+# As rust/rules/src/path.rs reads it.
+_STEP = r"""\[(?:\d+|"[^"]*"|'[^']*')\]"""
+_PATH = rf"(?:[\w$]+|{_STEP})(?:\.(?:[\w$]+|{_STEP})|{_STEP})*"
 
 
 @dataclass(frozen=True, slots=True)
-class HookSpec:
-    """A kind of hook.
+class Options:
+    """How a hook wants to be called: what its decorator was given."""
 
-    ``native`` is its name in the native module; ``arguments`` what it is given, by position; a hook that is
-    ``filtered`` takes a topic filter, one that ``decides`` answers instead of observing.
-    """
-
-    name: str
-    when: str
-    arguments: tuple[str, ...]
-    native: str
-    filtered: bool = False
-    decides: bool = False
-
-
-_SPECS = (
-    HookSpec(
-        "on_message_received",
-        "A client published a message, or its will was published. What the broker itself publishes does not "
-        "fire it, so a hook that publishes cannot call itself.",
-        ("message",),
-        "received",
-        filtered=True,
-    ),
-    HookSpec(
-        "on_message_sent",
-        "A message was sent to a client, once for each receiver; `message.client_id` is the receiver.",
-        ("message",),
-        "sent",
-        filtered=True,
-    ),
-    HookSpec("on_client_connected", "A client connected.", ("client",), "connected"),
-    HookSpec(
-        "on_client_disconnected",
-        "A client's connection ended; `reason` says why, in words.",
-        ("client", "reason"),
-        "disconnected",
-    ),
-    HookSpec(
-        "authenticate",
-        "A client wants to connect. True lets it in, False refuses it, None has no opinion; with no opinion "
-        "from anyone, and with any error or time-out, it is refused.",
-        ("client",),
-        "authenticate",
-        decides=True,
-    ),
-    HookSpec(
-        "enhanced_authenticate",
-        "A client of MQTT 5 wants to connect, or proves again who it is, by the authentication method that "
-        "the hook names. A generator yields challenges and is given the answers; True, None or bytes at its "
-        "end let the client in, False refuses it, and so do an error and a time-out.",
-        ("client", "data"),
-        "enhanced_authenticate",
-        decides=True,
-    ),
-    HookSpec(
-        "authorize",
-        "A client wants to publish to a topic, or to subscribe to a filter. True and None allow it if nobody "
-        "says False; an error or a time-out denies it.",
-        ("client", "action", "topic", "qos", "retain"),
-        "authorize",
-        decides=True,
-    ),
-)
-
-HOOKS: Mapping[str, HookSpec] = MappingProxyType({spec.name: spec for spec in _SPECS})
-"""The registry: name → :class:`HookSpec`."""
+    overflow: str | None = None
+    priority: int = 0
+    where: str | None = None
+    payload: bool = True
+    threads: int | None = None
+    executor: str = "thread"
+    workers: int | None = None
+    ack: str | None = None
+    dead_letter: str | None = None
+    max_rows: int = 4096
+    max_delay: float = 0.05
+    format: str = "messages"
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +98,33 @@ class Template:
 class HookInfo:
     """What ``broker.hooks`` tells of a hook: what it is, where it stands, what it counted since the start.
 
-    ``busy`` is in seconds; ``queued`` are events that wait, ``dropped`` those that were lost to a full queue.
+    Of observers, ``queued`` are events that wait, ``dropped`` those that were lost to a full queue,
+    ``skipped`` those that came while it was paused, ``invalid`` payloads that were not what its annotation
+    says. ``busy`` is the time spent in the function; ``wait_p50`` and ``wait_p99`` how long events waited for
+    it, ``run_p50`` and ``run_p99`` how long calls took: half of them, and 99 of 100, took no longer. All
+    times are in seconds.
     """
 
     name: str
     kind: str
     filter: str | None
     where: str
+    thread: str = ""
+    overflow: str = ""
+    priority: int = 0
+    condition: str | None = None
+    paused: bool = False
     calls: int = 0
     errors: int = 0
     dropped: int = 0
     queued: int = 0
+    skipped: int = 0
+    invalid: int = 0
     busy: float = 0.0
+    wait_p50: float = 0.0
+    wait_p99: float = 0.0
+    run_p50: float = 0.0
+    run_p99: float = 0.0
 
 
 @dataclass(eq=False)
@@ -178,146 +133,228 @@ class Hook:
 
     spec: HookSpec
     function: Callable[..., Any]
+    """What is called: the user's function, or what reads payloads for it."""
     name: str
     template: Template | None
-    overflow: str
+    options: Options
     where: str
     positional: int
     levels: Sequence[tuple[int, str]]
     handle: HookHandle | None = field(default=None, repr=False)
+    executor: ProcessExecutor | None = field(default=None, repr=False)
+    adapter: Adapter | None = field(default=None, repr=False)
+    stopwatch: Stopwatch | None = field(default=None, repr=False)
+    """Measures calls that are made from here, not natively."""
+    active: int = 0
+    """How many of them go on."""
+    paused: bool = False
     calls: int = 0
     errors: int = 0
+    busy: float = 0.0
     method: str | None = None
     """The authentication method it is for."""
 
     @classmethod
     def of(
-        cls, spec: HookSpec, function: Callable[..., Any], filter: str | None, overflow: str, name: str | None
+        cls,
+        spec: HookSpec,
+        function: Callable[..., Any],
+        filter: str | None = None,
+        options: Options = Options(),
+        name: str | None = None,
     ) -> Hook:
         """Check that the function fits the hook. Raises E501 or E502 with what is wrong."""
         where = where_defined(function)
+
+        def unfit(problem: str) -> HookMQError:
+            return _unfit(spec, function, where, problem)
+
         if filter is not None and not spec.filtered:
-            raise _unfit(spec, function, where, f"it takes no topic filter, but was given {filter!r}")
+            raise unfit(f"it takes no topic filter, but was given {filter!r}")
         template = Template.parse(filter) if filter is not None else None
-        if overflow not in ("drop_oldest", "drop_newest"):
-            problem = f"overflow is {overflow!r}, it must be 'drop_oldest' or 'drop_newest'"
-            raise _unfit(spec, function, where, problem)
+        _check_options(spec, function, options, unfit)
         levels = template.levels if template else ()
-        positional, taken = _fit(spec, function, where, levels, template)
+        adapter = None
+        called = function
+        if spec.payload and getattr(innermost(function), "__annotations__", None):
+            from .adapter import Adapter
+
+            try:
+                adapter = Adapter.of(function, spec.arguments, [level for _, level in levels])
+            except TypeError as error:
+                raise unfit(str(error)) from None
+        if adapter is not None:
+            called = adapter.call
+        extra = adapter.extra if adapter else ()
+        positional, taken = _fit(spec, function, where, levels, template, extra)
+        if adapter is not None:
+            adapter.positional = positional
+            positional = max(positional, 1)
         named = name or function_name(function)
-        return cls(spec, function, named, template, overflow, where, positional, taken)
+        return cls(spec, called, named, template, options, where, positional, taken, adapter=adapter)
+
+    @property
+    def user_function(self) -> Callable[..., Any]:
+        """The function that was registered."""
+        return self.adapter.function if self.adapter is not None else self.function
 
     @property
     def is_async(self) -> bool:
         """Whether the function is a coroutine function."""
-        return is_coroutine_function(self.function)
+        return is_coroutine_function(self.user_function)
+
+    @property
+    def overflow(self) -> str:
+        """What happens when more comes than it can take."""
+        if self.options.overflow is not None:
+            return self.options.overflow
+        # Who keeps messages must not lose any.
+        return "block" if self.options.ack else self.spec.overflow
+
+    @property
+    def thread(self) -> str:
+        """On which thread it runs."""
+        if self.is_async:
+            return "hookmq-asyncio"
+        if self.options.executor == "process":
+            return f"{self.options.workers or 1} processes"
+        if self.options.threads:
+            return f"hookmq-{self.name}-N, N < {self.options.threads}"
+        return self.spec.thread.partition(",")[0].strip("`").replace("NAME", self.name)
 
     def info(self) -> HookInfo:
         """Return what is known of it at this moment."""
-        handle = self.handle
-        filter = self.template.filter if self.template else None
-        if handle is None:
-            return HookInfo(self.name, self.spec.name, filter, self.where, self.calls, self.errors)
-        return HookInfo(
+        handle, executor = self.handle, self.executor
+        info = HookInfo(
             self.name,
             self.spec.name,
-            filter,
+            self.template.filter if self.template else None,
             self.where,
-            handle.calls,
-            handle.errors + self.errors,
-            handle.dropped,
-            handle.queued,
-            handle.busy,
+            self.thread,
+            self.overflow,
+            self.options.priority,
+            self.options.where,
+            paused=self.paused,
+            calls=self.calls,
+            errors=self.errors,
+            invalid=self.adapter.invalid if self.adapter is not None else 0,
+            busy=self.busy,
         )
+        if handle is None:
+            return info
+        info = replace(
+            info,
+            calls=info.calls + handle.calls,
+            errors=info.errors + handle.errors,
+            dropped=handle.dropped,
+            queued=handle.queued,
+            skipped=handle.skipped,
+            busy=handle.busy,
+            wait_p50=handle.waited(0.5),
+            wait_p99=handle.waited(0.99),
+            run_p50=handle.ran(0.5),
+            run_p99=handle.ran(0.99),
+        )
+        if executor is None:
+            return info
+        # The native side only counts what it handed over.
+        return replace(
+            info,
+            calls=executor.calls,
+            errors=executor.errors,
+            queued=handle.queued + executor.queued,
+            busy=executor.busy,
+        )
+
+    def count_anew(self) -> None:
+        """Begin to count, at a start of the broker."""
+        self.calls = self.errors = 0
+        self.busy = 0.0
+        if self.adapter is not None:
+            self.adapter.invalid = 0
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Measure a call, so that one which does not come back is named in the log."""
+        running = self.stopwatch.begin() if self.stopwatch is not None else None
+        self.active += 1
+        try:
+            yield
+        finally:
+            self.active -= 1
+            if running is not None:
+                running.end()
+
+    def pause(self, paused: bool) -> None:
+        """Keep what happens from it, or no longer. A decider that is paused denies."""
+        self.paused = paused
+        if self.handle is not None:
+            self.handle.pause(paused)
 
     def replaces(self, other: Hook) -> bool:
         """Say whether this is the same hook once more: the same function, or one that was defined again."""
         if (self.spec, self.name, self.method) != (other.spec, other.name, other.method):
             return False
-        if same_function(self.function, other.function):
+        if same_function(self.user_function, other.user_function):
             return self.template == other.template
-        return defined_again(self.function, other.function)
-
-
-def same_function(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
-    """Say whether two are one function: also a method that was asked for twice, or an equal ``partial``."""
-    if isinstance(one, functools.partial) and isinstance(other, functools.partial):
-        same = same_function(one.func, other.func)
-        return same and one.args == other.args and one.keywords == other.keywords
-    return bool(one == other)
-
-
-def defined_again(new: Callable[..., Any], old: Callable[..., Any]) -> bool:
-    """Say whether a function is another of the same name defined anew, as when a cell is run once more.
-
-    Two functions of one name in one file are two, and so are those that one ``def`` makes in a loop; the same
-    place compiled again, or another text of the same module, is a repetition. Of two lambdas only the same
-    text is one: all of them have the same name.
-    """
-    mine, theirs = _innermost(new), _innermost(old)
-    if getattr(mine, "__module__", None) != getattr(theirs, "__module__", None):
-        return False
-    here, there = _code_of(mine), _code_of(theirs)
-    if here is None or there is None or here is there:
-        return False
-    if here.co_name == "<lambda>":
-        return here == there and here.co_filename == there.co_filename
-    return here.co_filename != there.co_filename or here.co_firstlineno == there.co_firstlineno
-
-
-def is_coroutine_function(function: Callable[..., Any]) -> bool:
-    """Say whether a call makes a coroutine; also of methods, ``partial`` and objects with such a call."""
-    call = getattr(function, "__call__", None)  # noqa: B004 - the method itself is wanted
-    return inspect.iscoroutinefunction(_innermost(function)) or inspect.iscoroutinefunction(call)
-
-
-def function_name(function: object) -> str:
-    """Return what a function is called; an object that can be called goes by its class."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    return str(getattr(function, "__name__", type(function).__name__))
-
-
-def where_defined(function: Callable[..., Any]) -> str:
-    """Return ``app.py:7``: the file, relative to the working directory if it is below, and the line."""
-    code = _code_of(_innermost(function))
-    if code is None:
-        return "?"
-    file, line = code.co_filename, code.co_firstlineno
-    try:
-        shown = os.path.relpath(file)
-    except ValueError:  # another drive
-        shown = file
-    return f"{file if shown.startswith('..') else shown}:{line}"
-
-
-def _innermost(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return what ``partial`` and decorators were put around."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    if callable(function):
-        function = inspect.unwrap(function)
-    return function
-
-
-def _code_of(function: Callable[..., Any]) -> CodeType | None:
-    code = getattr(function, "__code__", None) or getattr(
-        getattr(type(function), "__call__", None),  # noqa: B004 - the method itself is wanted
-        "__code__",
-        None,
-    )
-    return code if isinstance(code, CodeType) else None
-
-
-def bare(kind: str, function: Callable[..., Any], example: str) -> HookMQError:
-    """Return the error for a decorator without the argument it cannot do without."""
-    problem = f"it is to be given more than the function; write for example {example}"
-    name, where = function_name(function), where_defined(function)
-    return HookMQError("E501", hook=kind, function=name, where=where, problem=problem)
+        return defined_again(self.user_function, other.user_function)
 
 
 def _unfit(spec: HookSpec, function: Callable[..., Any], where: str, problem: str) -> HookMQError:
     return HookMQError("E501", hook=spec.name, function=function_name(function), where=where, problem=problem)
+
+
+def _check_options(
+    spec: HookSpec, function: Callable[..., Any], options: Options, unfit: Callable[[str], HookMQError]
+) -> None:
+    """Raise E501 for options that no hook can have, or not together."""
+    is_async = callable(function) and is_coroutine_function(function)
+    if options.overflow not in (None, *OVERFLOWS):
+        raise unfit(f"overflow is {options.overflow!r}, it must be {one_of(OVERFLOWS)}")
+    if options.ack not in (None, "after_hook"):
+        raise unfit(f"ack is {options.ack!r}, it must be 'after_hook' or be left out")
+    if options.ack and spec.native != "received":
+        raise unfit("ack= is for hooks that are told of what clients publish")
+    if options.ack and options.overflow not in (None, "block"):
+        raise unfit("with ack='after_hook' nothing may be dropped: overflow must be 'block'")
+    if options.executor not in ("thread", "process"):
+        raise unfit(f"executor is {options.executor!r}, it must be 'thread' or 'process'")
+    if options.executor == "process" and (is_async or options.threads or options.ack):
+        raise unfit("executor='process' goes neither with async def nor with threads= or ack=")
+    if options.threads is not None and (is_async or options.threads < 1):
+        raise unfit("threads= is a number from 1 on, and not for async def")
+    if options.format not in FORMATS:
+        raise unfit(f"format is {options.format!r}, it must be {one_of(FORMATS)}")
+    if options.max_rows < 1 or options.max_delay < 0:
+        raise unfit("max_rows is a number from 1 on, max_delay is in seconds and not negative")
+    if options.fields and options.format != "arrow":
+        raise unfit("fields= is for format='arrow'; otherwise read the payloads")
+    taken = set(COLUMNS)
+    for path, kind in options.fields:
+        if kind not in FIELD_TYPES:
+            raise unfit(f"the field {path!r} is read as {kind}, it must be {one_of(FIELD_TYPES)}")
+        if path in taken:
+            raise unfit(f"fields= names {path!r}, but there is a column of this name already")
+        taken.add(path)
+        if not re.fullmatch(_PATH, path):
+            raise unfit(f"{path!r} is no path of a field, such as sensor.values[0]")
+    if spec.name == "on_batch" and is_async:
+        raise unfit("a batch hook has a thread of its own: write it with def")
+    if options.where is not None:
+        try:
+            check_condition(options.where)
+        except ValueError as error:
+            raise unfit(f"where={options.where!r}: {error}") from None
+
+
+def one_of(words: Sequence[str]) -> str:
+    """Return words as a choice.
+
+    >>> one_of(["a", "b", "c"])
+    "'a', 'b' or 'c'"
+    """
+    quoted = [repr(word) for word in words]
+    return " or ".join([", ".join(quoted[:-1]), quoted[-1]])
 
 
 def _fit(
@@ -326,6 +363,7 @@ def _fit(
     where: str,
     levels: Sequence[tuple[int, str]],
     template: Template | None,
+    extra: Collection[str],
 ) -> tuple[int, list[tuple[int, str]]]:
     """Return how many arguments the function takes by position, and which levels by name."""
     if not callable(function):
@@ -344,6 +382,8 @@ def _fit(
             positional = limit
         elif one.name in names and one.kind is not one.POSITIONAL_ONLY:
             taken.add(one.name)
+        elif one.name in extra:
+            positional = max(positional, 1)  # read from the payload of what is given
         elif one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD):
             if taken:
                 problem = f"`{one.name}` stands behind a level of the topic; the {given} comes first"

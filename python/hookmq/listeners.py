@@ -6,14 +6,16 @@ A listener inherits what it does not say: its certificate from ``[tls]``, its us
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from .errors import HookMQError
 from .keys import LISTENER
+from .records import Record, changed
 from .setting import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["ListenerInfo", "ListenerSettings", "http_settings", "listener_settings"]
 
@@ -23,8 +25,7 @@ _SCHEMES = {"mqtt": 1883, "mqtts": 8883, "ws": 8083, "wss": 8084, "unix": 0}
 _BY_NAME = {setting.key: setting for setting in LISTENER}
 
 
-@dataclass(frozen=True, slots=True)
-class ListenerSettings:
+class ListenerSettings(Record):
     """One listener. ``path`` is that of a Unix socket, ``host`` and ``port`` are for everything else."""
 
     scheme: str
@@ -64,7 +65,7 @@ class ListenerSettings:
 
     def native(self) -> dict[str, Any]:
         """Return it as the native module reads it."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values = {name: getattr(self, name) for name in self.FIELDS}
         values["sni"] = list(self.sni)
         values["proxies"] = None if self.proxies is None else list(self.proxies)
         values["tls"] = self.encrypted
@@ -73,8 +74,7 @@ class ListenerSettings:
         return values
 
 
-@dataclass(frozen=True, slots=True)
-class ListenerInfo:
+class ListenerInfo(Record):
     """Where a running broker serves MQTT: ``url`` with its real port, ``kind`` as the scheme, ``port``.
 
     ``port`` is 0 for a Unix socket.
@@ -117,7 +117,7 @@ def http_settings(settings: Mapping[str, Value], origin: Origin) -> ListenerSett
     scheme = "https" if encrypted else "http"
     listener = _listener(scheme, str(settings["host"]), settings["http_port"], {}, settings, where)
     # Browsers look at pages without a certificate; who connects by WebSocket is asked for more than that.
-    return dataclasses.replace(listener, client_cert="optional")
+    return changed(listener, client_cert="optional")
 
 
 def _further(entry: Mapping[str, object], settings: Mapping[str, Value], where: str) -> ListenerSettings:
@@ -135,9 +135,7 @@ def _further(entry: Mapping[str, object], settings: Mapping[str, Value], where: 
         raise HookMQError("E306", where=where, what="a listener", key="url")
     scheme, host, port, path = _split(url, where)
     if scheme == "unix":
-        return dataclasses.replace(
-            _listener(scheme, "", 0, given, settings, where), host=None, path=path, port=0
-        )
+        return changed(_listener(scheme, "", 0, given, settings, where), host=None, path=path, port=0)
     return _listener(scheme, host, port, given, settings, where)
 
 
@@ -198,7 +196,7 @@ def _listener(
         mode=_mode(given.get("mode"), where),
     )
     if not listener.encrypted:
-        return dataclasses.replace(listener, identity="username")
+        return changed(listener, identity="username")
     for name in ("cert", "key"):
         if getattr(listener, name) is None:
             key = name if given else f"tls.{name}"

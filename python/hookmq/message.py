@@ -11,12 +11,13 @@ seconds), ``properties`` (MQTT 5, a dict) and CrystalMQ's keys ``msg["sender"]``
 
 from __future__ import annotations
 
-import json
-from typing import TypeAlias
-
 from ._hookmq import Client, Message
 
-__all__ = ["Client", "Message", "Payload", "encode_payload"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+__all__ = ["Client", "Message", "Payload", "encode_payload", "rebuild"]
 
 Payload: TypeAlias = (
     "bytes | bytearray | memoryview | str | int | float | bool | dict[str, object] | list[object] | None"
@@ -41,4 +42,32 @@ def encode_payload(payload: object) -> bytes:
         return b""
     if isinstance(payload, bytearray | memoryview):
         return bytes(payload)
+    import json
+
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def rebuild(
+    topic: str,
+    payload: bytes,
+    qos: int,
+    retain: bool,
+    client_id: str,
+    timestamp: float,
+    properties: dict[str, Any],
+) -> Message:
+    """Return a message made of its parts: what ``pickle`` calls.
+
+    >>> import pickle
+    >>> pickle.loads(pickle.dumps(Message("tank/7", b"42", qos=1))).payload
+    b'42'
+    """
+    return Message(
+        topic,
+        payload,
+        qos=qos,
+        retain=retain,
+        client_id=client_id,
+        timestamp=timestamp,
+        properties=properties or None,
+    )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from ._hookmq import HistoryFeed, NativeBroker
-from .config import Settings
 from .errors import HookMQError
+from .log import logger
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from ._hookmq import HistoryFeed, NativeBroker
+    from .config import Settings
     from .storage import HistoryStore
 
 __all__ = ["Recorder"]
-
-_log = logging.getLogger("hookmq.history")
 
 IN_MEMORY_ROWS = 100_000
 """Messages that are kept without a data directory, unless ``history.max_rows`` is set."""
@@ -48,7 +48,7 @@ class Recorder:
 
             self._url = sqlite_url(str(directory))
             try:
-                Path(str(directory)).mkdir(parents=True, exist_ok=True)
+                os.makedirs(str(directory), exist_ok=True)
             except OSError as error:
                 reason = f"{error.strerror}: {directory}"
                 help = "name a directory that can be written to:   hookmq run --data-dir DIRECTORY"
@@ -78,7 +78,7 @@ class Recorder:
         self._feed.close()
         # A hook that has used all the grace up takes nothing from the messages.
         if not self.in_memory and not self._feed.barrier(max(grace, LAST_WRITE)):
-            _log.warning("%d messages were not stored in time", len(self._feed))
+            logger("hookmq.history").warning("%d messages were not stored in time", len(self._feed))
         if self._store is not None:
             self._store.close()
 

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import errno
-import functools
-import inspect
-import logging
 import os
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
-from ._hookmq import BindError, FileError, Lane, NativeBroker
-from .aio import EventLoop
-from .callbacks import Callbacks
-from .config import Settings
+from ._hookmq import BindError, FileError, NativeBroker
 from .errors import HookMQError
-from .hooks import Hook
-from .subscription import Subscription
+from .listeners import ListenerInfo
+from .log import logger
 from .threads import HookThreads
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from ._hookmq import CallPool, DeliveryLane, HookHandle, Hub, Lane, LoopLane, SocketLane
+    from .aio import EventLoop
+    from .callbacks import Callbacks
+    from .config import Settings
+    from .hooks import Hook
     from .recorder import Recorder
+    from .subscription import Subscription
 
 __all__ = ["Run", "left"]
 
-_log = logging.getLogger("hookmq")
+
+STUCK = 1.0
+"""Seconds after which a call is taken for one that does not come back, when its hook is let go."""
 
 
 class Run:
@@ -40,15 +44,30 @@ class Run:
         self.threads = HookThreads()
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self._callbacks = callbacks
+        # The native side stops waiting first; from then on nobody needs the answer.
+        callbacks.decision_timeout = float(str(settings["hooks.decision_timeout"])) + 0.5
+        callbacks.exchanges.timeout = callbacks.decision_timeout
         self._event_loop = event_loop
         self._observers = self.native.lane()
-        self._coroutines: Lane | None = None
-        self._deciding = False
+        self._coroutines: LoopLane | None = None
+        self._deliveries: DeliveryLane | None = None
+        self._sockets: SocketLane | None = None
+        self._own: dict[Hook, list[Lane]] = {}
+        self._decisions: CallPool | None = None
+        self._pages: CallPool | None = None
 
     @property
-    def lanes(self) -> list[Lane]:
-        """The queues of what observers are told."""
-        return [self._observers] if self._coroutines is None else [self._observers, self._coroutines]
+    def lanes(self) -> list[Lane | DeliveryLane]:
+        """The queues of what hooks are told, and of what they decide behind the publisher's back."""
+        lanes: list[Lane | DeliveryLane] = [
+            self._observers,
+            *(lane for lanes in self._own.values() for lane in lanes),
+        ]
+        if self._coroutines is not None:
+            lanes.append(self._coroutines.lane)
+        if self._deliveries is not None:
+            lanes.append(self._deliveries)
+        return lanes
 
     def open(self, hooks: Sequence[Hook]) -> None:
         """Give every hook its place, then bind and serve: nobody slips in unasked.
@@ -58,6 +77,7 @@ class Run:
         """
         self._start_threads()
         for hook in hooks:
+            hook.count_anew()
             self.connect(hook)
         try:
             self.native.start()
@@ -75,6 +95,12 @@ class Run:
             raise _file_error(error) from None
 
     @property
+    def listeners(self) -> list[ListenerInfo]:
+        """Where MQTT is served, with the ports that were free."""
+        bound = zip(self.settings.listeners, self.native.listeners, strict=True)
+        return [ListenerInfo(url, listener.scheme, port) for listener, (url, port) in bound]
+
+    @property
     def grace(self) -> float:
         """Seconds that a stop may take."""
         return float(str(self.settings["hooks.stop_grace"]))
@@ -83,69 +109,181 @@ class Run:
 
     def connect(self, hook: Hook) -> None:
         """Give a hook its place in the native broker."""
-        if hook.spec.decides:
+        if self._callbacks.hooks_of(hook.spec.name) is not None:
+            hook.stopwatch = self.native.stopwatch(hook.name)
             self._start_deciding()
             self.tell_deciders()
             return
-        lane, function = self._observers, hook.function
-        if hook.is_async:
-            lane, function = self._lane_of_coroutines(), self._later(hook)
+        if not hook.spec.native:
+            return  # it is called when the broker starts or stops
+        options = hook.options
+        lanes, function = self._place(hook)
+        executor = hook.executor
         hook.handle = self.native.add_hook(
-            lane,
+            lanes,
             hook.spec.native,
             function,
             name=hook.name,
             filter=hook.template.filter if hook.template else None,
-            # The key of an asynchronous call is taken from the first argument.
-            positional=len(hook.spec.arguments) if hook.is_async else hook.positional,
+            positional=hook.positional,
             levels=list(hook.levels),
-            overflow=hook.overflow,
+            overflow="block" if hook.spec.decides else hook.overflow,
+            rank=options.priority,
+            condition=options.where,
+            bare=not options.payload,
+            keeps=options.ack is not None,
+            later=hook.is_async and hook.spec.name == "transform",
+            flush=None if executor is None else executor.flush,
         )
+        hook.handle.pause(hook.paused)
 
-    def disconnect(self, hook: Hook) -> None:
-        """Take a hook's place away; it is not called any more."""
+    def _place(self, hook: Hook) -> tuple[list[Lane], Callable[..., Any]]:
+        """Return where the calls of a hook wait, and what is called."""
+        options = hook.options
         if hook.spec.decides:
+            self._start_deciding()
+            if hook.spec.name == "on_deliver":
+                self._start_delivering()
+            # Coroutines that transform are awaited on the loop; deliveries keep their order by waiting.
+            waits = hook.is_async and hook.spec.name == "on_deliver"
+            return [], self._waited_for(hook) if waits else hook.function
+        # What must not be dropped has a lane to itself: a neighbour of another policy could push it out.
+        alone = hook.overflow == "block"
+        if hook.is_async:
+            return [self._lane_of_coroutines(hook if alone else None)], hook.function
+        if hook.spec.name == "on_batch":
+            batches = self.native.batch_lane(
+                options.format, options.max_rows, options.max_delay, list(options.fields)
+            )
+            self._own[hook] = [batches.lane]
+            self.threads.start(f"batch-{hook.name}", batches.run)
+            return [batches.lane], hook.function
+        if options.executor == "process":
+            from .processes import ProcessExecutor
+
+            hook.executor = ProcessExecutor(
+                hook.name,
+                hook.user_function,
+                workers=options.workers or 1,
+                failed=self._callbacks.failed,
+            )
+            function: Callable[..., Any] = hook.executor
+            if hook.adapter is not None:
+                hook.adapter.target, function = hook.executor, hook.adapter.call
+            # A full executor blocks its thread, so it has one of its own.
+            return self._own_lanes(hook, 1), function
+        if options.threads or alone:
+            return self._own_lanes(hook, options.threads or 1), hook.function
+        return [self._observers], hook.function
+
+    def _own_lanes(self, hook: Hook, count: int) -> list[Lane]:
+        lanes = [self.native.lane() for _ in range(count)]
+        for index, lane in enumerate(lanes):
+            self.threads.start(f"{hook.name}-{index}", lane.run)
+        self._own[hook] = lanes
+        return lanes
+
+    def _waited_for(self, hook: Hook) -> Callable[..., Any]:
+        """Return a function that lets the event loop run the coroutine, and waits for what it returns."""
+        loop, function = self._event_loop, hook.function
+        timeout = float(str(self.settings["hooks.decision_timeout"]))
+
+        def call(*arguments: Any, **levels: str) -> Any:
+            future = loop().ask(lambda: function(*arguments, **levels))
+            try:
+                return future.result(timeout)
+            except TimeoutError:
+                future.cancel()
+                raise
+
+        return call
+
+    def disconnect(self, hook: Hook, *, drain: bool = False) -> None:
+        """Take a hook's place away; it is not called any more, or with ``drain`` only for what waits."""
+        asked = self._callbacks.hooks_of(hook.spec.name) is not None
+        if asked:
             self.tell_deciders()
         elif hook.handle is not None:
-            self.native.remove_hook(hook.handle)
+            self.native.remove_hook(hook.handle, drain=drain)
+            self._relieve(hook, hook.handle)
+        # Threads that wait for its answers may never come back to decide about others.
+        for _ in range(hook.active if asked else 0):
+            self._start_decider()
+        for lane in self._own.pop(hook, ()):
+            lane.close()  # its thread ends when it has made the calls that wait
+        if hook.executor is not None:
+            hook.executor.stop(self.grace if drain else 0)
+            hook.executor = None
+
+    def _relieve(self, hook: Hook, handle: HookHandle) -> None:
+        """Let another thread go on with what waits behind a call that does not come back."""
+        if hook.is_async:
+            return  # the event loop is relieved as a whole
+        if hook.spec.decides and hook.spec.name != "on_deliver":
+            for _ in range(handle.active):
+                self._start_decider()
+        elif (handle.busy_for or 0.0) < STUCK:
+            return
+        elif hook.spec.name == "on_deliver" and self._deliveries is not None:
+            self._deliveries.take_over()
+            self.threads.start("deliver", self._deliveries.run)
+        elif hook not in self._own:
+            self._observers.take_over()
+            self.threads.start("hooks", self._observers.run)
 
     def tell_deciders(self) -> None:
-        """Tell the native broker whether anyone wants to be asked."""
-        callbacks = self._callbacks
+        """Tell the native broker whether anyone wants to be asked. What was answered before holds no more."""
+        deciders = self._callbacks.deciders
+        self._callbacks.remembered.forget()
+        authorizes = bool(deciders["authorize"])
         self.native.decide(
-            bool(callbacks.authenticators), bool(callbacks.authorizers), list(callbacks.exchanges.methods)
+            bool(deciders["authenticate"]),
+            bool(deciders["on_connect"]),
+            authorizes,
+            authorizes or bool(deciders["on_subscribe"]),
+            list(self._callbacks.exchanges.methods),
         )
 
     def _start_deciding(self) -> None:
-        if not self._deciding:
-            self._deciding = True
+        if self._decisions is None:
+            self._decisions = self.native.decisions()
             for index in range(int(str(self.settings["hooks.decision_threads"]))):
-                self.threads.start(f"decide-{index}", self.native.decisions().run)
+                self.threads.start(f"decide-{index}", self._decisions.run)
 
-    def _lane_of_coroutines(self) -> Lane:
-        if self._coroutines is None:
-            self._coroutines = self.native.lane()
-            self.threads.start("async-hooks", self._coroutines.run)
-        return self._coroutines
+    def _start_decider(self) -> None:
+        """Start another thread that decides, in the place of one that may never come back."""
+        if self._decisions is not None:
+            self.threads.start("decide", self._decisions.run)
 
-    def _later(self, hook: Hook) -> Callable[..., None]:
-        """Return a function that runs the coroutine function on the event loop, in order for each client."""
-        loop = self._event_loop()
+    def _start_delivering(self) -> None:
+        if self._deliveries is None:
+            self._deliveries = self.native.deliveries()
+            self.threads.start("deliver", self._deliveries.run)
 
-        async def run(*arguments: Any, **levels: str) -> None:
-            try:
-                made = hook.function(*arguments[: hook.positional], **levels)
-                if inspect.isawaitable(made):  # a decorator around it may have awaited it already
-                    await made
-            except BaseException:
-                hook.errors += 1
-                raise
+    def _lane_of_coroutines(self, owner: Hook | None) -> Lane:
+        """Return the lane that hooks share, or a new one for its owner alone."""
+        if owner is None and self._coroutines is not None:
+            return self._coroutines.lane
+        made = self.native.loop_lane()
+        self._event_loop().attach(made)
+        if owner is None:
+            self._coroutines = made
+        else:
+            self._own[owner] = [made.lane]
+        return made.lane
 
-        def call(*arguments: Any, **levels: str) -> None:
-            key = f"{id(hook)} {arguments[0].client_id}"
-            loop.call(hook.name, key, functools.partial(run, *arguments, **levels))
+    def relieve_sockets(self) -> None:
+        """Let another thread tell what happens to WebSockets of pages, if a handler does not come back."""
+        if self._sockets is not None and not self._sockets.wait(STUCK):
+            self._sockets.take_over()
+            self.threads.start("page-sockets", self._sockets.run)
 
-        return call
+    def hub(self, path: str, observer: Callable[..., None], *, below: bool = False) -> Hub:
+        """Make a place for WebSockets of pages, whose events are told on a thread of their own."""
+        if self._sockets is None:
+            self._sockets = self.native.sockets()
+            self.threads.start("page-sockets", self._sockets.run)
+        return self.native.hub(path, observer, below=below)
 
     # Threads --------------------------------------------------------------------------------------------
 
@@ -158,18 +296,23 @@ class Run:
 
     def _start_threads(self) -> None:
         self.threads.start("hooks", self._observers.run)
-        self.threads.start("log", functools.partial(self.native.log().run, self._callbacks.log))
-        if self.recorder is not None and not self.recorder.in_memory:
-            self.threads.start("history", self.recorder.run)
+        log = self.native.log()
+        self.threads.start("log", lambda name: log.run(self._callbacks.log))
+        if (recorder := self.recorder) is not None and not recorder.in_memory:
+            self.threads.start("history", lambda name: recorder.run())
         if self.settings["http_port"] is not None:
+            self._pages = self.native.pages()
             for index in range(int(str(self.settings["hooks.page_threads"]))):
-                self.threads.start(f"page-{index}", self.native.pages().run)
+                self.threads.start(f"page-{index}", self._pages.run)
 
-    def settle(self, deadline: float) -> None:
+    def settle(self, deadline: float, hooks: Sequence[Hook]) -> None:
         """Let observers be told what happened so far, and drop what they do not come to."""
         for lane in self.lanes:
             if not lane.wait(left(deadline)):
                 lane.clear()
+        for hook in hooks:
+            if hook.executor is not None and (lost := hook.executor.stop(left(deadline))):
+                logger().warning("%s did not come to %d events", hook.name, lost)
 
     def end(self, deadline: float) -> None:
         """Close the history and end the threads; the network is closed already, or never was open."""
@@ -177,11 +320,12 @@ class Run:
             self.recorder.close(left(deadline))
         for lane in self.lanes:
             lane.close()
-        for pool in (self.native.decisions(), self.native.pages()):
-            pool.close()
+        for pool in (self._decisions, self._pages, self._sockets):
+            if pool is not None:
+                pool.close()
         self.native.log().close()
         if stuck := self.threads.join(left(deadline)):
-            _log.warning("a hook did not end: %s", ", ".join(stuck))
+            logger().warning("a hook did not end: %s", ", ".join(stuck))
         self.native.close()
 
 

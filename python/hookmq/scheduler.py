@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import functools
 import inspect
 import threading
 import time
@@ -15,7 +16,7 @@ import schedule
 
 from .aio import EventLoop
 from .errors import HookMQError
-from .hooks import defined_again, function_name, same_function, where_defined
+from .functions import defined_again, function_name, same_function, where_defined
 from .threads import interrupt
 
 __all__ = ["JobInfo", "Scheduler", "every"]
@@ -70,6 +71,23 @@ class _Job:
         if same_function(self.function, other.function):
             return _describe(self.job) == _describe(other.job)
         return defined_again(self.function, other.function)
+
+    def continues(self, other: _Job) -> bool:
+        """Say whether this is the same job with perhaps another function: the same name at the same times."""
+        return self.name == other.name and _describe(self.job) == _describe(other.job)
+
+    def adopt(self, scheduler: schedule.Scheduler, before: _Job | None, run: Callable[[], None]) -> None:
+        """Put it into another scheduler, going on with the counts and the time of what was there before."""
+        self.job.scheduler = scheduler
+        self.job.job_func = functools.partial(run)
+        scheduler.jobs.append(self.job)
+        if before is None:
+            self.job._schedule_next_run()
+            return
+        self.job.next_run, self.job.last_run = before.job.next_run, before.job.last_run
+        self.runs, self.errors, self.skipped = before.runs, before.errors, before.skipped
+        self.last_run, self.duration = before.last_run, before.duration
+        self.running, self.thread = before.running, before.thread
 
     def info(self) -> JobInfo:
         return JobInfo(
@@ -126,6 +144,18 @@ class Scheduler:
                 self._schedule.cancel_job(other.job)
                 self._jobs.remove(other)
             self._jobs.append(entry)
+        self._wake.set()
+
+    def replace(self, fresh: Scheduler | None) -> None:
+        """Take the jobs of another in the place of one's own. One that stays as it was keeps its time."""
+        with self._lock:
+            before, self._jobs = self._jobs, [] if fresh is None else fresh._jobs
+            for entry in self._jobs:
+                same = [old for old in before if entry.continues(old)]
+                run = functools.partial(self._run, entry)
+                entry.adopt(self._schedule, same[0] if same else None, run)
+            for old in before:
+                self._schedule.cancel_job(old.job)
         self._wake.set()
 
     @property

@@ -17,31 +17,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
 
 from .errors import HookMQError
+from .records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Literal, TypeAlias
 
 __all__ = ["Kind", "Setting", "Value"]
 
-Value = int | float | bool | str | tuple[Any, ...] | None
+Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
 """What a key can hold once it has been read."""
 
-Kind = Literal[
-    "str",
-    "int",
-    "float",
-    "bool",
-    "port",
-    "port-or-off",
-    "path",
-    "file",
-    "size",
-    "duration",
-    "texts",
-    "table",
-    "listeners",
-]
+Kind: TypeAlias = (
+    "Literal['str', 'int', 'float', 'bool', 'port', 'port-or-off', 'path', 'file', 'size', 'duration', "
+    "'texts', 'table', 'listeners']"
+)
 """The types a key can have."""
 
 _SHORT_VARIABLES = frozenset({"host", "port", "http_port", "data_dir"})
@@ -59,8 +51,7 @@ _SIZE_UNITS = {
 _TIME_UNITS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Record):
     """One key of the configuration.
 
     ``minimum`` (0 if not given) and ``maximum`` are inclusive and in the unit of the value: bytes for a

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from types import TracebackType
 
-from ._hookmq import Inbox, Message
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+    from types import TracebackType
+
+    from ._hookmq import Inbox, Message
 
 __all__ = ["Subscription"]
 
@@ -39,7 +41,7 @@ class Subscription:
 
     def get(self, *, timeout: float | None = None) -> Message | None:
         """Return the next message, or ``None`` when none came within ``timeout`` seconds or it is closed."""
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
         while True:
             left = deadline - time.monotonic()
             if (message := self._inbox.take(max(0.0, min(left, _STEP)))) is not None:
@@ -66,6 +68,8 @@ class Subscription:
             yield message
 
     async def __aiter__(self) -> AsyncIterator[Message]:
+        import asyncio
+
         loop = asyncio.get_running_loop()
         bell = asyncio.Event()
         # A network thread rings by writing to a socket: it never enters Python, and the loop waits for a

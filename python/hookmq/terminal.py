@@ -1,13 +1,15 @@
-"""A broker that is the whole program: how it hears signals, and where its log goes."""
+"""A broker that is the whole program: how it hears signals, where its log goes, and who watches over it."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
 
-__all__ = ["SignalWatch", "log_to_terminal"]
+__all__ = ["SignalWatch", "Supervisor", "log_to_terminal", "supervisor"]
 
 
 class SignalWatch:
@@ -62,3 +64,31 @@ def log_to_terminal(level: str) -> None:
     if not logging.getLogger().handlers:
         logging.basicConfig(format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
         logging.getLogger("hookmq").setLevel(level.upper())
+
+
+class Supervisor:
+    """The program that has started this one, if it wants to be told how the broker does: ``hookmq dev``.
+
+    >>> Supervisor().tell("ready")
+    False
+    """
+
+    def __init__(self) -> None:
+        self._pipe: int | None = None
+
+    def attend(self, pipe: int) -> None:
+        """Tell it through this pipe from now on, which programs that the app starts do not inherit."""
+        os.set_inheritable(pipe, False)
+        self._pipe = pipe
+
+    def tell(self, what: str, text: str = "") -> bool:
+        """Tell what became of the broker, as a line. Return whether there is anyone to tell."""
+        if self._pipe is None:
+            return False
+        with contextlib.suppress(OSError):  # it is gone: the broker goes on
+            os.write(self._pipe, f"{what} {text}".encode() + b"\n")
+        return True
+
+
+supervisor = Supervisor()
+"""The supervisor of this process."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
-import logging
+import os
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from types import FrameType
-from typing import ClassVar, NoReturn
+
+from ._hookmq import after_fork
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import logging
+    from types import FrameType
+    from typing import ClassVar, NoReturn
 
 __all__ = ["HookThreads", "interrupt"]
 
@@ -26,6 +31,9 @@ PATIENCE = 0.1
 
 HALTING = 0.5
 """Seconds at the end of the process in which threads that would not end are brought to a halt."""
+
+# A child that a hook has forked is not to go on where its parent does: see rust/python/src/hooks/forked.rs.
+os.register_at_fork(after_in_child=after_fork)
 
 # Threads that were interrupted, in case they go on.
 _interrupted: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
@@ -42,9 +50,9 @@ class HookThreads:
     def __init__(self) -> None:
         self._threads: list[threading.Thread] = []
 
-    def start(self, name: str, loop: Callable[[], object]) -> None:
-        """Run a loop on a new thread."""
-        thread = threading.Thread(target=loop, name=f"hookmq-{name}", daemon=True)
+    def start(self, name: str, loop: Callable[[str], object]) -> None:
+        """Run a loop on a new thread; it is given its name, for the system's tools."""
+        thread = threading.Thread(target=loop, args=(f"hmq-{name}",), name=f"hookmq-{name}", daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -119,6 +127,8 @@ def _halt_what_goes_on() -> None:
 
 
 def _log_handlers() -> list[logging.Handler]:
+    import logging
+
     loggers = [logging.getLogger(), *logging.getLogger().manager.loggerDict.values()]
     handlers = [one for logger in loggers if isinstance(logger, logging.Logger) for one in logger.handlers]
     return [*handlers, *([logging.lastResort] if logging.lastResort else [])]
@@ -130,6 +140,8 @@ def _raise_in(thread: threading.Thread, error: type[SystemExit]) -> bool:
     An exception from outside may come between taking a lock and the ``try`` that gives it back, and the end
     of the process waits for the log's locks.
     """
+    import ctypes
+
     if thread.ident is None:
         return False
     interval = sys.getswitchinterval()

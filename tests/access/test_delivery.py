@@ -7,7 +7,20 @@ import time
 import pytest
 
 from ..api.helpers import eventually
-from ..protocol.packets import V5, V311, Connack, Connect, Puback, Publish, Pubrec, Pubrel, Will
+from ..protocol.packets import (
+    V5,
+    V311,
+    Connack,
+    Connect,
+    Puback,
+    Publish,
+    Pubrec,
+    Pubrel,
+    Suback,
+    Subscribe,
+    Will,
+    subscription,
+)
 from .deciding import NOT_AUTHORIZED, enter, may_publish, received, session, topics
 
 ALL = "allow any all #"
@@ -381,3 +394,19 @@ def test_a_will_comes_only_to_who_may_receive_it(ruled, dial, publisher):
     leaver.close()
     source.expect_message("a/secret/gone", b"x")
     wire.expect_nothing()
+
+
+# Who may receive but not subscribe any more has no subscription any more.
+def test_a_revoked_right_to_subscribe_ends_a_live_subscription(ruled, dial, publisher, access):
+    both = "allow any subscribe-only a/#\nallow any receive #\nallow any publish #\n"
+    broker = ruled(both)
+    wire, source = enter(dial, to=broker), publisher(broker)
+    wire.subscribe("a/#", qos=1)
+    source.publish("a/1", b"x", 1)
+    assert topics(wire) == ["a/1"]
+    access.rules("allow any receive #\nallow any publish #\n")
+    broker.reload()
+    source.publish("a/2", b"x", 1)
+    assert topics(wire) == []
+    wire.send(Subscribe(9, [subscription("a/#")]))
+    wire.expect(Suback(9, [0x87]))

@@ -506,13 +506,18 @@ def test_a_refused_subscription(ruled, dial, version, refused):
     eventually(lambda: broker.statistics["unauthorized"] == 2)
 
 
-def test_a_refused_subscription_leaves_the_one_there_was(ruled, dial, access):
+# It is there still, without effect, and has one again with the right.
+def test_a_subscription_that_is_not_allowed_any_more_waits_for_the_right(ruled, dial, access):
     broker = ruled("allow any all #")
     wire = enter(dial, to=broker)
     wire.subscribe("a")
     access.rules("deny any subscribe-only a\nallow any all #")
     broker.reload()
     assert not may_subscribe(wire, "a")
+    broker.publish("a", "x")
+    assert topics(wire) == []
+    access.rules("allow any all #")
+    broker.reload()
     broker.publish("a", "x")
     assert topics(wire) == ["a"]
 
@@ -564,3 +569,13 @@ def test_without_a_file_everything_is_allowed(broker, dial):
     assert may_publish(wire, "a")
     assert may_subscribe(wire, "#")
     assert may_subscribe(wire, "$SYS/#")
+
+
+# A name that nobody vouched for is only a claim.
+def test_a_name_that_is_only_claimed_opens_nothing(broker_factory, access, dial):
+    access.rules("allow user admin all #\nallow anonymous all public/#\n")
+    broker = broker_factory({"access.acl_file": str(access.acl)})
+    wire = dial(to=broker)
+    wire.connect(Connect("c", username="admin"))
+    wire.send(Subscribe(1, [subscription("a"), subscription("public/a")]))
+    wire.expect(Suback(1, [0x87, 0]))

@@ -6,6 +6,7 @@ import pytest
 
 from ..api.helpers import eventually
 from ..protocol.packets import V5, V311, Connack, Connect, Will
+from ..protocol.wire import Wire
 from .deciding import enter, session, topics
 from .hashes import mosquitto_6
 
@@ -141,3 +142,36 @@ def test_an_identifier_that_is_refused_is_not_disturbed_by_many_tries(broker, co
         shut_out("bob")
     ann.ping()
     eventually(lambda: broker.statistics["takeovers_refused"] == 20)
+
+
+# The same name of another users file is somebody else.
+def test_a_name_of_another_listener_is_another_user(broker_factory, tmp_path, dial):
+    files = [tmp_path / "here", tmp_path / "there"]
+    for file, secret in zip(files, (b"a", b"b"), strict=True):
+        file.write_text("ann:" + mosquitto_6(secret) + "\n")
+    listeners = [{"url": "mqtt://127.0.0.1:0", "users_file": str(files[1])}]
+    broker = broker_factory({"access.users_file": str(files[0])}, listeners=listeners)
+    kept = {"session_expiry_interval": 60}
+    owner = dial(to=broker)
+    owner.connect(Connect("same", username="ann", password=b"a", properties=kept))
+    other = Wire("127.0.0.1", broker.listeners[1].port)
+    try:
+        other.send(Connect("same", username="ann", password=b"b", clean=False, properties=kept))
+        other.expect_closed(Connack(0x87))
+    finally:
+        other.close()
+    owner.ping()
+
+
+# Who takes somebody else's free identifier again and again is held himself, not its owner.
+def test_nobody_is_held_for_what_another_did(gated, dial):
+    broker = gated(*USERS, **{"limits.max_reconnects": 5})
+    for _ in range(5):
+        wire = dial(to=broker)
+        wire.connect(Connect("anns", username="bob", password=b"b"))
+        wire.reset()
+        eventually(lambda: broker.statistics["clients_connected"] == 0)
+    wire = dial(to=broker)
+    wire.send(Connect("anns", username="bob", password=b"b"))
+    wire.expect_closed(Connack(0x9F))
+    dial(to=broker).connect(Connect("anns", username="ann", password=b"a"))

@@ -11,7 +11,8 @@ import pytest
 from hookmq.errors import ERRORS, ErrorSpec, HookMQError, render
 
 EXIT_CODES = {"1": 5, "2": 4, "3": 3, "4": 6, "5": 1, "6": 1, "7": 1}
-EXCEPTIONS = {"E402": 1}  # a broker out of reach has refused nothing
+# A broker out of reach has refused nothing; an app that cannot be loaded again cannot be loaded.
+EXCEPTIONS = {"E402": 1, "E511": 4}
 
 # For every code, fields as the callers pass them, and the whole text.
 EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
@@ -142,6 +143,21 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
     "E507": (
         {},
         "error[E507]: the history is switched off\n  help: switch it on:   HOOKMQ__HISTORY__ENABLED=true",
+    ),
+    "E508": (
+        {"name": "watsch", "known": "admit, watch"},
+        "error[E508]: there is no hook `watsch`\n  help: the hooks there are:   admit, watch",
+    ),
+    "E510": (
+        {"hook": "announce", "where": "app.py:7", "problem": "the lamp is broken"},
+        "error[E510]: app.py:7  announce raised at the start: the lamp is broken\n"
+        "  help: the broker does not start until this hook returns; the log has the traceback",
+    ),
+    "E511": (
+        {"path": "app.py:7", "problem": "NameError: name 'x' is not defined"},
+        "error[E511]: app.py:7  the app cannot be loaded again: NameError: name 'x' is not defined\n"
+        "  help: the code that was loaded before runs on; mend the file and save it, or call "
+        "broker.reload() again",
     ),
     "E601": (
         {"url": "postgresql://db/x", "reason": "connection refused"},

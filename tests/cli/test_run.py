@@ -1,4 +1,4 @@
-"""`hookmq run`, `check` and `dev`, each as a process of its own, with small apps."""
+"""`hookmq run` and `check`, each as a process of its own, with small apps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -347,105 +346,3 @@ def test_check_of_an_app_that_cannot_be_imported(hookmq: Run, app: Callable[...,
     report = json.loads(done.stdout)
     assert (done.returncode, done.stderr, report["ok"]) == (4, b"", False)
     assert report["problems"][0]["code"] == "E203"
-
-
-# dev -----------------------------------------------------------------------------------------------------
-
-
-def save(path: Path, text: str) -> None:
-    """Save the way an editor does: write a new file, then put it in the place of the old one."""
-    new = path.with_suffix(".new")
-    new.write_text(text)
-    new.replace(path)
-
-
-def versioned(number: int) -> str:
-    return APP + f"\n\nprint('version {number}', flush=True)\n"
-
-
-def test_dev_restarts_on_save(spawn: Spawn, app: Callable[..., Path]) -> None:
-    path = app(versioned(1))
-    running = spawn("dev", "app.py")
-    running.wait_for(b"version 1")
-    running.wait_for(READY)
-    save(path, versioned(2))
-    running.wait_for(b"hookmq dev: app.py changed, restarting\n")
-    running.wait_for(b"version 2")
-    running.wait_for(READY, times=2)
-    assert running.stop(signal.SIGTERM) == 0
-
-
-def test_dev_keeps_the_app_through_a_typo(spawn: Spawn, app: Callable[..., Path]) -> None:
-    path = app(versioned(1))
-    running = spawn("dev", "app.py")
-    running.wait_for(READY)
-    save(path, versioned(2) + "x = (\n")
-    running.wait_for(b"the app keeps running as it was\n")
-    assert b"error[E206]: app.py:" in running.output
-    assert b"restarting" not in running.output
-    assert b"version 2" not in running.output
-    save(path, versioned(3))
-    running.wait_for(b"version 3")
-    running.wait_for(READY, times=2)
-    assert running.stop(signal.SIGINT) == 0
-
-
-def test_dev_waits_after_an_app_that_fails(spawn: Spawn, app: Callable[..., Path]) -> None:
-    path = app("raise RuntimeError('no')\n")
-    running = spawn("dev", "app.py")
-    running.wait_for(b"error[E202]: app.py:1  RuntimeError: no\n")
-    running.wait_for(b"hookmq dev: the app ended with exit code 4; waiting for a file to be saved\n")
-    save(path, versioned(1))
-    running.wait_for(READY)
-    assert running.stop() == 0
-
-
-def test_dev_watches_modules_and_the_configuration(spawn: Spawn, app: Callable[..., Path]) -> None:
-    app(versioned(1))
-    app("", "parts/__init__.py")
-    part = app("x = 1\n", "parts/part.py")
-    running = spawn("dev", "app.py", "--log-level", "warning")
-    running.wait_for(READY)
-    save(part, "x = 22\n")
-    running.wait_for(b"parts/part.py changed, restarting\n")
-    running.wait_for(READY, times=2)
-    app("[log]\nlevel = 'error'\n", "hookmq.toml")
-    running.wait_for(b"hookmq.toml changed, restarting\n")
-    running.wait_for(READY, times=3)
-    app("[log\n", "hookmq.toml")
-    running.wait_for(b"error[E304]: hookmq.toml  not TOML")
-    assert running.stop() == 0
-
-
-@pytest.mark.parametrize(
-    "name", [".venv/x.py", "node_modules/x.py", "hookmq-data/x.py", "env/lib.py", "notes.txt"]
-)
-def test_dev_does_not_look_at_other_files(spawn: Spawn, app: Callable[..., Path], name: str) -> None:
-    path = app(versioned(1))
-    app("", "env/pyvenv.cfg")
-    running = spawn("dev", "app.py")
-    running.wait_for(READY)
-    app("x = 1\n", name)
-    time.sleep(0.8)  # more than two looks at the files
-    save(path, versioned(2))
-    running.wait_for(READY, times=2)
-    assert running.output.count(b"restarting") == 1
-    assert running.stop() == 0
-
-
-def test_dev_ends_with_an_app_that_ends(hookmq: Run, app: Callable[..., Path]) -> None:
-    app("import os\nos._exit(0)\n")
-    assert hookmq("dev", "app.py").returncode == 0
-
-
-def test_dev_of_a_file_that_is_not_there(hookmq: Run) -> None:
-    done = hookmq("dev", "nosuch.py")
-    assert done.returncode == 4
-    assert error_of(done).startswith("error[E205]: there is no file `nosuch.py`")
-
-
-def test_dev_ends_with_the_exit_code_of_the_app(spawn: Spawn, app: Callable[..., Path]) -> None:
-    app("raise RuntimeError('no')\n")
-    running = spawn("dev", "app.py")
-    running.wait_for(b"waiting for a file to be saved\n")
-    assert running.stop() == 4

@@ -12,7 +12,7 @@ import pytest
 from hookmq._hookmq import check_acl
 from hookmq.cli import main
 from hookmq.config import CONFIG_FILE, SETTINGS, resolve
-from hookmq.hooks import HOOKS
+from hookmq.registry import HOOKS
 
 from .pages import DOCS, PAGES, ROOT, Block, anchors, blocks, files, links, name
 from .script import Client, Script
@@ -26,6 +26,7 @@ ACCESS_LISTS = [block for page in PAGES for block in blocks(page, "acl")]
 COMMANDS = ["run", "dev", "check", "pub", "sub"]
 COMMANDS += [f"users {action}" for action in ("add", "rm", "ls", "check", "import")]
 COMMANDS += [f"acl {action}" for action in ("check", "test", "import")]
+COMMANDS += ["replay", "jobs", *(f"hooks {action}" for action in ("ls", "pause", "resume"))]
 
 
 def where(block: Block) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from hookmq.config import SETTINGS
 from hookmq.errors import ERRORS
-from hookmq.hooks import HOOKS
+from hookmq.registry import HOOKS
 
 from .pages import ROOT
 

@@ -17,6 +17,8 @@ from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -43,7 +45,8 @@ def environment() -> dict[str, str]:
 class Example:
     """A running example: its ports as its output tells them, and its later output line by line."""
 
-    def __init__(self, name: str, directory: Path) -> None:
+    def __init__(self, name: str, directory: Path, *, fails: bool = False) -> None:
+        self._fails = fails
         self.process = subprocess.Popen(
             [sys.executable, str(EXAMPLES / name)],
             cwd=directory,
@@ -74,7 +77,8 @@ class Example:
         assert self.process.stdout is not None
         self.process.stdout.close()
         assert code == 0, f"exit code {code}:\n{self.output}"
-        assert "Traceback" not in self.output, self.output
+        # A hook that is made to fail says so in the log.
+        assert ("Traceback" in self.output) == self._fails, self.output
 
     @property
     def output(self) -> str:
@@ -84,11 +88,23 @@ class Example:
         """The MQTT port."""
         return int(self.find(r"MQTT\s+mqtt://127\.0\.0\.1:(\d+)")[1])
 
-    def get(self, path: str, *, data: bytes | None = None) -> tuple[str, str]:
+    def get(self, path: str, *, data: bytes | None = None, method: str | None = None) -> tuple[str, str]:
         """Asks for a page; returns its text and the type of its content."""
         base = self.find(r"Pages\s+(http://127\.0\.0\.1:\d+)")[1]
-        with OPENER.open(base + path, data=data, timeout=10) as response:
-            return response.read().decode(), response.headers["Content-Type"]
+        headers = {} if data is None else {"Content-Type": "application/json"}
+        request = urllib.request.Request(base + path, data=data, method=method, headers=headers)
+        with OPENER.open(request, timeout=10) as response:
+            return response.read().decode(), response.headers["Content-Type"] or ""
+
+    def interrupt(self) -> None:
+        """Presses Ctrl+C."""
+        self.process.send_signal(signal.SIGINT)
+
+    def finish(self) -> str:
+        """Waits until it ends by itself; returns its output."""
+        self.process.wait(timeout=60)
+        self._reader.join(timeout=5)
+        return self.output
 
     def find(self, pattern: str, *, seconds: float = 15) -> re.Match[str]:
         """Waits for the pattern in the output."""
@@ -111,21 +127,33 @@ class Example:
 class Client:
     """A paho client that keeps what it receives."""
 
-    def __init__(self, port: int, *subscriptions: str, user: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        *subscriptions: str,
+        user: tuple[str, str] | None = None,
+        name: str = "",
+        largest: int | None = None,
+    ) -> None:
         self._messages: queue.Queue[mqtt.MQTTMessage] = queue.Queue()
         self._answers: queue.Queue[Any] = queue.Queue()
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=mqtt.MQTTv5)
         if user is not None:
             self._client.username_pw_set(*user)
         self._client.on_connect = lambda *arguments: self._answers.put(arguments[3])
-        self._client.on_subscribe = lambda *_: self._answers.put("subscribed")
+        self._client.on_subscribe = lambda *arguments: self._answers.put(arguments[3])
+        self._client.on_unsubscribe = lambda *arguments: self._answers.put(arguments[3])
+        self._client.on_publish = lambda *arguments: self._answers.put(arguments[3])
         self._client.on_message = lambda _client, _data, message: self._messages.put(message)
-        self._client.connect("127.0.0.1", port)
+        properties = None
+        if largest is not None:
+            properties = Properties(PacketTypes.CONNECT)
+            properties.MaximumPacketSize = largest
+        self._client.connect("127.0.0.1", port, properties=properties)
         self._client.loop_start()
         self.reason = self._answers.get(timeout=10)
         for subscription in subscriptions:
-            self._client.subscribe(subscription, qos=1)
-            assert self._answers.get(timeout=10) == "subscribed"
+            assert self.subscribe(subscription) < 0x80
 
     def __enter__(self) -> Self:
         return self
@@ -134,9 +162,21 @@ class Client:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, payload: str) -> None:
-        """Publishes with QoS 1 and waits for the acknowledgement."""
-        self._client.publish(topic, payload, qos=1).wait_for_publish(timeout=10)
+    def subscribe(self, filter: str, qos: int = 1) -> int:
+        """Subscribes; returns the reason code."""
+        self._client.subscribe(filter, qos=qos)
+        (code,) = self._answers.get(timeout=10)
+        return int(code.value)
+
+    def unsubscribe(self, filter: str) -> None:
+        """Unsubscribes and waits for the acknowledgement."""
+        self._client.unsubscribe(filter)
+        self._answers.get(timeout=10)
+
+    def publish(self, topic: str, payload: str) -> int:
+        """Publishes with QoS 1, waits for the acknowledgement and returns its reason code."""
+        self._client.publish(topic, payload, qos=1)
+        return int(self._answers.get(timeout=10).value)
 
     def receive(self, *, seconds: float = 10) -> tuple[str, str]:
         """The next message: its topic and text."""

@@ -357,3 +357,22 @@ def memory() -> int:
     """Bytes of this process that are in memory."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
+
+
+# A client cannot wait for room in its own queue: what would make it is not read meanwhile.
+def test_a_client_is_not_held_for_itself(broker_factory, connect, root):
+    settings = {"limits.max_queued_messages": 2, "limits.max_inflight": 1, "limits.queue_policy": "hold"}
+    broker = broker_factory(settings | {"limits.hold_timeout": 5})
+    wire = connect(to=broker)
+    wire.subscribe(root, qos=1)
+    begun = time.monotonic()
+    wire.send(*(Publish(root, b"%d" % number, 1, id=number) for number in range(1, 7)))
+    answers = []
+    while len(answers) < 6:
+        packet = wire.read()
+        if isinstance(packet, Publish):
+            wire.send(Puback(packet.id))
+        else:
+            answers.append(packet.code)
+    assert answers == [0, 0, 0, 0x97, 0x97, 0x97]
+    assert time.monotonic() - begun < 2

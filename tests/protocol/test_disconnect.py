@@ -58,3 +58,16 @@ def test_reasons_of_clients(connect, code):
     connect(properties={"session_expiry_interval": 5}).disconnect(
         code, session_expiry_interval=0, reason_string="why", user_property=[("a", "b")]
     )
+
+
+# What counts is what CONNECT asked for, not what was granted.
+@pytest.mark.settings
+@pytest.mark.mqtt5("3.14.2-2")
+def test_an_expiry_at_the_end_where_less_was_granted(broker_factory, connect, root):
+    broker = broker_factory({"limits.max_session_expiry": 0})
+    watcher = connect(to=broker)
+    watcher.subscribe(f"{root}/will")
+    wire = connect(to=broker, properties={"session_expiry_interval": 60}, will=Will(f"{root}/will", b"gone"))
+    wire.send(Disconnect(0, {"session_expiry_interval": 60}))
+    wire.expect_closed()
+    watcher.expect_nothing(0.1)

@@ -128,3 +128,14 @@ def test_the_handshake_outlives_the_message(connect, root):
     publisher.send(Pubrel(3))
     publisher.expect(Pubcomp(3))
     connect("a", **SESSION).expect_nothing()
+
+
+# An interval of nothing: a message for those who are there.
+@pytest.mark.mqtt5("3.3.2-5")
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_a_message_that_expires_at_once_reaches_who_is_there(connect, root, qos):
+    subscriber, publisher = connect(), connect()
+    subscriber.subscribe(root, qos=2)
+    publisher.publish(root, b"now", qos, properties={"message_expiry_interval": 0})
+    got = subscriber.read()
+    assert (got.payload, got.qos, got.properties["message_expiry_interval"]) == (b"now", qos, 0)

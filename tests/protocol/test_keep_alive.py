@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .packets import V5, V31, V311, Disconnect, Pingreq, Pingresp, Will
+from .packets import V5, V31, V311, Disconnect, Pingreq, Pingresp, Puback, Publish, Will
 from .wire import Closed, Late, Wire
 
 
@@ -102,3 +102,21 @@ def test_a_server_keep_alive(broker_factory, connect):
     assert wire.connack.properties["server_keep_alive"] == 1
     wire.expect_closed(Disconnect(0x8D))
     assert 1.3 < time.monotonic() - begun < 2.6
+
+
+# While a hook is asked nothing is read; the silence is the broker's own.
+@pytest.mark.settings
+@pytest.mark.mqtt5("3.1.2-22")
+def test_a_client_that_waits_for_a_decision_is_not_silent(broker_factory, connect, root):
+    broker = broker_factory(start=False)
+
+    @broker.authorize
+    def slow(client, action, topic):
+        time.sleep(2.5)
+        return True
+
+    broker.start()
+    wire = connect(to=broker, keep_alive=1)
+    wire.send(Publish(root, b"x", 1, id=1), Pingreq())
+    wire.expect(Puback(1, 0x10), timeout=5)
+    wire.expect(Pingresp())

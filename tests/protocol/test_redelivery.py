@@ -157,3 +157,21 @@ def test_every_state_of_a_delivery_survives(connect, root, version):
     subscriber.ping()
     subscriber.close()
     connect("subscriber", version=version, **keep(version)).expect_nothing()
+
+
+# In the order in which the PUBRECs came, not in that of the messages.
+@pytest.mark.mqtt311("4.6.0-4", "4.6.0-6")
+@MODERN
+def test_pubrels_come_again_in_the_order_of_the_pubrecs(connect, root, version):
+    subscriber, publisher = connect("subscriber", version=version, **keep(version)), connect()
+    subscriber.subscribe(root, qos=2)
+    for number in range(3):
+        publisher.publish(root, b"%d" % number, 2)
+    numbers = [subscriber.expect(Publish(root, b"%d" % number, 2)).id for number in range(3)]
+    numbers = [numbers[1], numbers[2], numbers[0]]
+    for number in numbers:
+        subscriber.send(Pubrec(number))
+        subscriber.expect(Pubrel(number))
+    subscriber.close()
+    subscriber = connect("subscriber", version=version, **keep(version))
+    assert [subscriber.read() for _ in numbers] == [Pubrel(number) for number in numbers]

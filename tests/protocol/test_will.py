@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .packets import V5, V31, V311, Connack, Disconnect, Publish, Will
+from .packets import V5, V31, V311, Connack, Disconnect, Publish, Suback, Subscribe, Will, subscription
 
 
 @pytest.fixture
@@ -258,3 +258,20 @@ def test_a_will_is_queued_for_absent_sessions(connect, root):
     connect(will=Will(f"{root}/will", b"gone", 1)).close()
     here.expect_message(f"{root}/will", b"gone")
     connect("away", **session).expect_message(f"{root}/will", b"gone", qos=1)
+
+
+# A will is published by the client's own session.
+@pytest.mark.mqtt5("3.8.3-3")
+@pytest.mark.parametrize("no_local", [False, True], ids=["local", "No Local"])
+def test_a_will_for_its_own_session(connect, root, no_local):
+    kept = {"session_expiry_interval": 60}
+    fields = {"will": Will(f"{root}/will", b"gone", 1), "properties": kept, "clean": False}
+    client = connect("client", **fields)
+    client.send(Subscribe(1, [subscription(f"{root}/will", 1, no_local=no_local)]))
+    client.expect(Suback(1, [1]))
+    client.reset()
+    client = connect("client", clean=False, properties=kept)
+    if no_local:
+        client.expect_nothing(0.2)
+    else:
+        client.expect_message(f"{root}/will", b"gone", qos=1)

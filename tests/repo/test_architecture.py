@@ -17,11 +17,13 @@ ALLOWED = {
     "hookmq-auth": set(),
     "hookmq-codec": set(),
     "hookmq-engine": {"hookmq-codec"},
+    "hookmq-rules": set(),
     "hookmq-server": {"hookmq-auth", "hookmq-codec", "hookmq-engine"},
-    "hookmq-python": {"hookmq-auth", "hookmq-codec", "hookmq-engine", "hookmq-server"},
+    "hookmq-python": {"hookmq-auth", "hookmq-codec", "hookmq-engine", "hookmq-rules", "hookmq-server"},
 }
 ONLY_IN = {
     "pyo3": {"hookmq-python"},
+    "arrow-array": {"hookmq-python"},
     "argon2": {"hookmq-auth"},
     "axum": {"hookmq-server", "hookmq-fuzz-targets"},
     "hyper": {"hookmq-server", "hookmq-fuzz-targets"},
@@ -67,7 +69,7 @@ def test_the_extension_runs_nothing_on_tokio():
     assert used <= TOKIO_IN_PYTHON
 
 
-@pytest.mark.parametrize("crate", ["auth", "codec", "engine", "server"])
+@pytest.mark.parametrize("crate", ["auth", "codec", "engine", "rules", "server"])
 def test_unsafe_code_is_forbidden(crate):
     assert "#![forbid(unsafe_code)]" in (ROOT / "rust" / crate / "src/lib.rs").read_text()
 
@@ -83,6 +85,39 @@ def test_python_modules_depend_in_one_direction():
         [Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
+
+
+# What takes longer to import than a broker without hooks and pages takes to start.
+HEAVY = {
+    "asyncio",
+    "dataclasses",
+    "inspect",
+    "json",
+    "logging",
+    "pathlib",
+    "re",
+    "schedule",
+    "sqlalchemy",
+    "ssl",
+    "typing",
+    "urllib",
+}
+
+
+def test_a_start_imports_nothing_heavy():
+    program = """
+import sys
+before = set(sys.modules)
+from hookmq import Broker
+with Broker(port=0, http_port=None):
+    pass
+print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
+"""
+    # Isolated, and without the site's packages: what they import at the start is none of ours.
+    path = f"import sys; sys.path.insert(0, {str(ROOT / 'python')!r})"
+    command = [sys.executable, "-I", "-S", "-c", f"{path}\n{program}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & HEAVY == set()
 
 
 def test_the_version_is_the_same_everywhere():

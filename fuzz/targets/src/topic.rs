@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hookmq_codec::{Publish, TopicFilter, topic};
-use hookmq_engine::{Broker, Event, Limits, Message, Observer, Tap, TapId, TapKind};
+use hookmq_engine::{Broker, Event, Gate, Limits, Message, Observer, Origin, Tap, TapId, TapKind};
 use parking_lot::Mutex;
 
 use crate::plain;
@@ -28,7 +28,7 @@ pub fn run(data: &[u8]) {
 struct Seen(Mutex<Vec<TapId>>);
 
 impl Observer for Seen {
-    fn observe(&self, events: &mut Vec<Event>) {
+    fn observe(&self, events: &mut Vec<Event>, _gates: &mut Vec<Arc<dyn Gate>>) {
         for event in events.drain(..) {
             if let Event::Published { taps, .. } = event {
                 self.0.lock().extend_from_slice(&taps);
@@ -78,7 +78,7 @@ impl World {
 
     fn tap(&mut self) -> Tap {
         self.next += 1;
-        Tap { id: self.next, kind: TapKind::Routed }
+        Tap::new(self.next, TapKind::Routed)
     }
 
     fn observe(&mut self, filter: TopicFilter) {
@@ -98,8 +98,9 @@ impl World {
     fn publish(&mut self, name: &str, retain: bool, payload: &'static str) {
         let publish = Publish { topic: name.into(), retain, payload: payload.into(), ..Publish::default() };
         let message = Message::from_publish(publish, Arc::from(""), NOW);
-        let taken =
-            self.broker.with_batch(NOW, |batch| self.broker.publish(message, None, false, batch).is_ok());
+        let taken = self
+            .broker
+            .with_batch(NOW, |batch| self.broker.publish(message, Origin::broker(), batch).is_ok());
         assert!(taken, "{name:?} was refused");
         if retain {
             match payload {

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
 use crate::frame;
 
 // The server keeps it to itself.
+#[allow(dead_code)] // and not all of it is needed here
 #[path = "../../../rust/server/src/websocket"]
 mod server {
     pub(crate) mod frames;

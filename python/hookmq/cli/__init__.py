@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 from hookmq.errors import HookMQError, render
 
-from . import acl, check, dev, publish, run, subscribe, users, version
+from . import acl, check, dev, hooks, jobs, publish, replay, run, subscribe, users, version
 from .usage import EXIT_USAGE, UsageError
 
 __all__ = ["main"]
@@ -75,7 +75,7 @@ def _dispatch(arguments: list[str]) -> int:
         parser.print_help()
         return EXIT_USAGE
     mains: dict[str, Callable[[argparse.Namespace], int]] = {
-        module.NAME: module.main for module in (run, dev, check, users, acl, version)
+        module.NAME: module.main for module in (run, dev, check, replay, hooks, jobs, users, acl, version)
     }
     return mains[options.command](options)
 
@@ -90,11 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for command in (run, dev, check):
+    for command in (run, dev, check, replay):
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
-    for command in (users, acl, version):
+    for command in (hooks, jobs, users, acl, version):
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     return parser
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from hookmq import config
 from hookmq.errors import HookMQError
+from hookmq.source import Source
 
 if TYPE_CHECKING:
     from hookmq.broker import Broker
@@ -70,12 +71,18 @@ class AppReference:
 def load(given: str, *, command: str = "hookmq run") -> Broker:
     """Import the app and return its broker. ``command`` is what the help of an error tells to type.
 
+    A reload of the broker is one of the app then, also if a module that the app imports has made it.
+
     Raises E201 to E206, and what HookMQ itself raised while the app was imported; the exit code is 4 unless
     the configuration is at fault.
     """
     reference = AppReference.parse(given)
     module = _import(reference)
-    return _broker_of(module, reference, command)
+    broker = _broker_of(module, reference, command)
+    if module.__file__ is not None:
+        path = os.path.realpath(module.__file__)
+        broker._source = Source(module.__name__, path, os.path.realpath(reference.directory))
+    return broker
 
 
 def syntax_error(error: SyntaxError) -> HookMQError:

@@ -1,12 +1,14 @@
-"""``hookmq dev APP``: run an app and restart it whenever one of its files is saved.
+"""``hookmq dev APP``: run an app, and give it its new code whenever one of its files is saved.
 
-A child process runs the app, so a restart begins with nothing left over. The parent only watches files and
-never imports the app, so no mistake in it can end the watching.
+A child process runs the app. When Python files change it is asked to reload (SIGHUP), which keeps every
+connection; when that cannot be enough, it is replaced. The parent only watches files and never imports the
+app, so no mistake in it can end the watching.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -22,13 +24,16 @@ from .run import APP_HELP, add_broker_flags, flags_as_arguments
 __all__ = ["NAME", "SUMMARY", "configure", "main"]
 
 NAME = "dev"
-SUMMARY = "run an app and restart it when a file is saved"
+SUMMARY = "run an app, and reload it when a file is saved"
 
 INTERVAL = 0.3
 """Seconds between two looks at the files."""
 
 STOP_TIMEOUT = 10.0
 """Seconds the app has to stop before it is killed."""
+
+PATIENCE = 5.0
+"""Seconds the app has to load its new code; if it is not done, the next change restarts it."""
 
 SIGINT_GRACE = 0.5
 """Seconds to wait after Ctrl+C, which a terminal sends to the app as well, before asking it once more."""
@@ -56,38 +61,112 @@ def main(options: argparse.Namespace) -> int:
     return _Supervisor(command, directory, config_files).run()
 
 
+class _Child:
+    """A process that runs the app, and what it tells: see :class:`hookmq.terminal.Supervisor`."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._news, told = os.pipe()
+        os.set_blocking(self._news, False)
+        self._unread = b""
+        self._waits_since: float | None = None
+        self._is_ready = False
+        try:
+            self.process = subprocess.Popen([*command, f"--supervisor={told}"], pass_fds=(told,))
+        finally:
+            os.close(told)
+
+    def news(self) -> Iterator[tuple[str, str]]:
+        """Yield what it has told since the last look: ``ready``, ``reloaded``, ``failed`` or ``restart``."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self._news, 4096):
+                self._unread += data
+        *lines, self._unread = self._unread.split(b"\n")
+        for line in lines:
+            self._is_ready, self._waits_since = True, None
+            what, _, text = line.decode().partition(" ")
+            yield what, text
+
+    def reload(self) -> bool:
+        """Ask it to reload. Return false if it does not listen: it is not up, or busy for too long."""
+        now = time.monotonic()
+        if not self._is_ready or (self._waits_since is not None and now - self._waits_since > PATIENCE):
+            return False
+        self._waits_since = now if self._waits_since is None else self._waits_since
+        self.process.send_signal(signal.SIGHUP)
+        return True
+
+    def close(self) -> None:
+        """Listen no longer."""
+        os.close(self._news)
+
+
 class _Supervisor:
-    """Keeps one child running, and replaces it when a file changes."""
+    """Keeps one child running, and reloads or replaces it when a file changes."""
 
     def __init__(self, command: Sequence[str], directory: Path, files: Sequence[Path]) -> None:
         self._command = list(command)
         self._directory = directory
         self._files = files
         self._signal: int | None = None
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: _Child | None = None
+        self._reloads: set[Path] = set()
+        """Files that changed since the child told of a reload."""
 
     def run(self) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         stamps = self._stamps()
-        self._start()
+        self._child = _Child(self._command)
         code = 0
         while self._signal is None:
             began = time.monotonic()
-            if self._child is not None and (ended := self._child.poll()) is not None:
-                code, self._child = _exit_code(ended), None
+            if self._child is not None:
+                self._hear(self._child)
+            if self._child is not None and (ended := self._child.process.poll()) is not None:
+                code = _exit_code(ended)
+                self._forget()
                 if code == 0:
                     return 0  # the app ended by itself, and meant to
                 _say(f"the app ended with exit code {code}; waiting for a file to be saved")
             before, stamps = stamps, self._stamps()
             changed = _changed(before, stamps)
             if changed and self._are_readable(changed):
-                _say(f"{self._names(changed)} changed, restarting")
-                self._stop()
-                self._start()
+                self._renew(changed)
             # In a large directory, looking takes long: then look less often, not all the time.
             self._wait(max(INTERVAL, 4 * (time.monotonic() - began)))
         return code if self._child is None else self._stop()
+
+    def _hear(self, child: _Child) -> None:
+        """Say what became of a reload; replace the child if a reload is not enough."""
+        for what, text in child.news():
+            names = self._names(sorted(self._reloads))
+            if what == "reloaded":
+                _say(f"{names} changed: {text}")
+            elif what == "failed":
+                _say("the app keeps running as it was")
+            elif what == "restart":
+                self._restart(f"{names} changed, restarting for new settings: {text}")
+                return
+            self._reloads.clear()
+
+    def _renew(self, changed: Sequence[Path]) -> None:
+        """Let the child load what changed, or replace it if it cannot."""
+        is_code = all(path.suffix == ".py" for path in changed)
+        if is_code and self._child is not None and self._child.reload():
+            self._reloads.update(changed)
+        else:
+            self._restart(f"{self._names(changed)} changed, restarting")
+
+    def _restart(self, reason: str) -> None:
+        _say(reason)
+        self._stop()
+        self._child = _Child(self._command)
+
+    def _forget(self) -> None:
+        if self._child is not None:
+            self._child.close()
+        self._child = None
+        self._reloads.clear()
 
     def _on_signal(self, number: int, frame: object) -> None:
         self._signal = number
@@ -97,14 +176,12 @@ class _Supervisor:
         while self._signal is None and time.monotonic() < until:
             time.sleep(0.05)
 
-    def _start(self) -> None:
-        self._child = subprocess.Popen(self._command)
-
     def _stop(self) -> int:
         """End the child, gently first; return its exit code."""
-        child = self._child
-        if child is None:
+        if self._child is None:
             return 0
+        child = self._child.process
+        self._forget()
         if self._signal == signal.SIGINT:
             try:
                 return _exit_code(child.wait(SIGINT_GRACE))

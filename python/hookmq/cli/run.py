@@ -35,6 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("app", metavar="APP", nargs="?", help=f"{APP_HELP}; a plain broker if it is left out")
     add_broker_flags(parser)
+    # A pipe of `hookmq dev`, which wants to be told how the broker does.
+    parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
 
 
 def add_broker_flags(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +79,10 @@ def load_broker(options: argparse.Namespace, *, command: str = "hookmq run") -> 
 
 def main(options: argparse.Namespace) -> int:
     """Run the broker until it is asked to stop; return the exit code."""
+    if options.supervisor is not None:
+        from hookmq.terminal import supervisor
+
+        supervisor.attend(options.supervisor)
     broker = load_broker(options)
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl+C is how a broker is meant to end
         broker.run()

@@ -1,7 +1,10 @@
-"""Pages of the user's own: requests, responses, and which function answers a path."""
+"""Pages of the user's own: requests, responses, which function answers a path, and WebSockets."""
 
+from .file import File
 from .request import Request
 from .response import Response
 from .routes import RouteInfo, Routes
+from .sockets import PageSocket, PageSockets
+from .stream import Streams
 
-__all__ = ["Request", "Response", "RouteInfo", "Routes"]
+__all__ = ["File", "PageSocket", "PageSockets", "Request", "Response", "RouteInfo", "Routes", "Streams"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, TypeAlias
 
-__all__ = ["Response"]
+__all__ = ["Chunks", "Response"]
+
+Chunks: TypeAlias = "Iterator[str | bytes] | AsyncIterator[str | bytes]"
+"""A body that is sent piece by piece: a generator, or anything else that is an iterator."""
 
 _TEXT = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
@@ -23,14 +26,23 @@ class Response:
     """What a page answers: a body, and when the defaults do not fit a status, a type and headers.
 
     The body decides the type unless one is given: text that begins with ``<`` is HTML, other text is plain,
-    bytes are ``application/octet-stream``, a dict or a list is JSON.
+    bytes are ``application/octet-stream``, a dict or a list is JSON. A generator or another iterator of text
+    and bytes, also an asynchronous one, is sent piece by piece as it makes them, as plain text.
 
     Raises ``ValueError`` for a status that is not from 200 to 599, and for a header that cannot be sent or
     that is not the page's to set, such as ``Content-Length``.
 
     >>> Response({"level": 42}).content_type, Response("<p>hello").content_type
     ('application/json', 'text/html; charset=utf-8')
+    >>> Response(f"line {n}" for n in range(3)).content_type
+    'text/plain; charset=utf-8'
     """
+
+    body: bytes
+    """The body, empty if it is sent piece by piece."""
+
+    chunks: Chunks | None
+    """The body that is sent piece by piece."""
 
     def __init__(
         self,
@@ -46,7 +58,11 @@ class Response:
         self.headers = dict(headers or {})
         for name, value in self.headers.items():
             _check(name, value)
-        self.body, own_type = _encode(body)
+        self.body, self.chunks = b"", None
+        if isinstance(body, Iterator | AsyncIterator):
+            self.chunks, own_type = body, _TEXT
+        else:
+            self.body, own_type = _encode(body)
         self.content_type = content_type or own_type
 
     @classmethod
@@ -59,9 +75,17 @@ class Response:
     def header_pairs(self) -> list[tuple[str, str]]:
         """Return the headers with the content type."""
         pairs = list(self.headers.items())
-        if not any(name.lower() == "content-type" for name in self.headers) and self.body:
+        own = {name.lower(): value for name, value in pairs}
+        if "content-type" not in own and self._has_body():
             pairs.append(("content-type", self.content_type))
+        # A cache that keeps events back would show them when they are over.
+        is_events = own.get("content-type", self.content_type).startswith("text/event-stream")
+        if self.chunks is not None and is_events and "cache-control" not in own:
+            pairs.append(("cache-control", "no-cache"))
         return pairs
+
+    def _has_body(self) -> bool:
+        return bool(self.body) or self.chunks is not None
 
 
 def _check(name: object, value: object) -> None:

@@ -5,18 +5,26 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import HookMQError
-from ..hooks import function_name, where_defined
+from ..functions import function_name, where_defined
 from .request import Request
 from .response import Response
 
+if TYPE_CHECKING:
+    from .asgi import AsgiMount
+
 __all__ = ["RouteInfo", "Routes"]
+
+_ONE_PART = "[^/]+"
+# No part of it is . or .., and it does not begin with /: as the end of a file's name it never leads outside.
+_THE_REST = r"(?!/)(?!(?s:(?:.*/)?\.\.?(?:/|\Z)))(?s:.*)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,20 @@ class _Route:
     takes_request: bool
     takes_names: bool
 
+    @property
+    def beginning(self) -> str:
+        """What the path begins with before its first name."""
+        return self.info.path.partition("{")[0]
+
+    @property
+    def generality(self) -> int:
+        """0 for a path without names; the more general a path is, the later it comes."""
+        path = self.info.path
+        if ":path}" not in path:
+            return 1 if "{" in path else 0
+        # Of those that take the rest, the one that says less of the path.
+        return sys.maxsize - len(re.sub(r"\{[^{}]*\}", "", path))
+
     def call(self, request: Request) -> Any:
         arguments = (request,) if self.takes_request else ()
         return self.function(*arguments, **(request.params if self.takes_names else {}))
@@ -44,7 +66,8 @@ class _Route:
 
 class Routes:
     """The pages that were registered, looked through in the order of their registration; a path without
-    ``{name}`` comes before one with.
+    ``{name}`` comes before one with, and this before one with ``{name:path}``. Applications that are mounted
+    answer what lies below their path, except where a page has that very path or begins with a longer one.
 
     >>> routes = Routes()
     >>> routes.add("/hello/{name}", lambda request, name: f"hello {name}", None)
@@ -54,6 +77,7 @@ class Routes:
 
     def __init__(self) -> None:
         self._routes: list[_Route] = []
+        self._mounts: list[AsgiMount] = []
         self._lock = threading.Lock()
 
     def add(self, path: str, function: Callable[..., Any], methods: tuple[str, ...] | None) -> None:
@@ -74,12 +98,44 @@ class Routes:
         route = _Route(RouteInfo(path, name, where, methods), function, pattern, takes_request, takes_names)
         with self._lock:
             kept = [one for one in self._routes if (one.info.path, one.info.methods) != (path, methods)]
-            self._routes = sorted([*kept, route], key=lambda one: "{" in one.info.path)
+            self._routes = sorted([*kept, route], key=lambda one: one.generality)
+
+    def mount(self, mount: AsgiMount) -> AsgiMount | None:
+        """Register an application; return the one of the same path that it replaces."""
+        with self._lock:
+            replaced = next((one for one in self._mounts if one.path == mount.path), None)
+            kept = [one for one in self._mounts if one is not replaced]
+            self._mounts = sorted([*kept, mount], key=lambda one: -len(one.path))
+        return replaced
+
+    def replace(self, fresh: Routes) -> list[AsgiMount]:
+        """Take the pages and applications of another; return the applications that are to be stopped."""
+        with self._lock:
+            stopping, self._mounts = self._mounts, fresh._mounts
+            self._routes = fresh._routes
+        return stopping
+
+    @property
+    def mounts(self) -> list[AsgiMount]:
+        """Every application that is mounted."""
+        return list(self._mounts)
 
     @property
     def infos(self) -> list[RouteInfo]:
-        """Every page."""
-        return [route.info for route in self._routes]
+        """Every page, and then every application."""
+        mounts = [RouteInfo(one.path or "/", one.name, one.where) for one in self._mounts]
+        return [route.info for route in self._routes] + mounts
+
+    def mounted(self, path: str) -> AsgiMount | None:
+        """Return the application that answers a path, which is percent-decoded, or ``None`` if pages do."""
+        mount = next((one for one in self._mounts if one.answers(path)), None)
+        if mount is None:
+            return None
+        for route in self._routes:
+            nearer = not route.generality or len(route.beginning) > len(mount.path) + 1
+            if nearer and route.pattern.fullmatch(path):
+                return None
+        return mount
 
     def find(self, request: Request) -> tuple[str, Callable[[], Any] | None, Response]:
         """Return the page's name for the log and what to call, or the answer when there is nothing to call.
@@ -97,6 +153,9 @@ class Routes:
                 name = f"{route.info.name} ({route.info.path})"
                 return name, functools.partial(route.call, named), Response()
             allowed.update(methods)
+        if allowed and request.method == "OPTIONS":
+            allowed |= {"OPTIONS", "HEAD"} if "GET" in allowed else {"OPTIONS"}
+            return "", None, Response(status=204, headers={"Allow": ", ".join(sorted(allowed))})
         if allowed:
             headers = {"Allow": ", ".join(sorted(allowed))}
             return "", None, Response("method not allowed\n", status=405, headers=headers)
@@ -134,11 +193,15 @@ def _compile(path: str, unfit: Callable[[str], HookMQError]) -> tuple[re.Pattern
         if not part.startswith("{"):
             pattern += re.escape(part)
             continue
-        name = part[1:-1]
+        name, _, kind = part[1:-1].partition(":")
+        if kind not in ("", "path") or part.endswith(":}"):
+            raise unfit(f"`{part}` in {path} is neither {{name}} nor {{name:path}}")
+        if kind and not path.endswith(f"/{part}"):
+            raise unfit(f"`{part}` in {path} takes the rest of the path: it must be the last part of it")
         if not name.isidentifier() or name in names:
             raise unfit(f"`{part}` in {path} is no name, or is there twice")
         names.append(name)
-        pattern += f"(?P<{name}>[^/]+)"
+        pattern += f"(?P<{name}>{_THE_REST if kind else _ONE_PART})"
     return re.compile(pattern), names
 
 

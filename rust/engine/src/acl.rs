@@ -24,7 +24,7 @@ pub enum Right {
 /// Who a rule is asked about.
 #[derive(Debug, Clone, Copy)]
 pub struct Who<'a> {
-    /// The User Name, if the client gave one.
+    /// The user name that somebody vouched for. One that a client only claims counts for nothing.
     pub user: Option<&'a str>,
     /// The Client Identifier.
     pub client: &'a str,
@@ -35,7 +35,7 @@ pub struct Who<'a> {
 impl<'a> From<&'a Client> for Who<'a> {
     fn from(client: &'a Client) -> Self {
         Self {
-            user: client.username.as_deref(),
+            user: client.principal.as_deref(),
             client: &client.id,
             address: client.address.map(|address| address.ip()),
         }

@@ -1,17 +1,20 @@
 //! The work of one turn of a thread: what it touched, what it counted, what it tells the hooks.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::BytesMut;
 
-use crate::hook::{Event, Sent, TapId};
+use crate::hook::{Event, Gate, Sent};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::message::{Message, Millis};
+use crate::outbound::Delivery;
 use crate::outbox::BufferPool;
 use crate::route::RouteCache;
 use crate::session::Session;
 use crate::statistics::Counts;
+use crate::taps::{TapId, Watches};
 
 /// After so many bytes appended to outboxes, sessions touched or events noted, a batch is relieved of them
 /// even though it goes on: one that fans out to a thousand sessions would otherwise hold a thousand copies
@@ -19,6 +22,13 @@ use crate::statistics::Counts;
 const LARGE_BYTES: usize = 1 << 20;
 const LARGE_TOUCHED: usize = 1024;
 const LARGE_EVENTS: usize = 4096;
+
+/// A message that a receiver did not get.
+pub(crate) struct Lost {
+    pub(crate) message: Arc<Message>,
+    pub(crate) receiver: Arc<str>,
+    pub(crate) why: &'static str,
+}
 
 /// One thread's working state. A connection handles every packet it has read with the same batch, then the
 /// broker ends it: each session that was touched is written out once, counters are added once, events are
@@ -32,15 +42,24 @@ pub struct Batch {
     pub(crate) counts: Counts,
     pub(crate) pool: BufferPool,
     pub(crate) routes: RouteCache,
+    /// Messages that receivers did not get, if somebody wants to know.
+    pub(crate) lost: Vec<Lost>,
+    /// Messages that receivers have acknowledged to the end, if somebody wants to know.
+    pub(crate) acks: Vec<(Arc<Message>, Sent)>,
+    /// What keeps whoever causes events from causing more.
+    gates: Vec<Arc<dyn Gate>>,
+    watches: Arc<Watches>,
     /// Where frames are encoded once for many receivers.
     pub(crate) scratch: BytesMut,
     /// Bytes appended to outboxes since the last flush.
     pub(crate) appended: usize,
+    /// Retained messages that were queued in this turn.
+    pub(crate) replayed: usize,
 }
 
 impl Batch {
     /// An empty batch; each thread keeps one.
-    pub(crate) fn new(limits: Arc<Limits>) -> Self {
+    pub(crate) fn new(limits: Arc<Limits>, watches: Arc<Watches>) -> Self {
         Self {
             now: 0,
             limits,
@@ -49,14 +68,20 @@ impl Batch {
             counts: Counts::default(),
             pool: BufferPool::default(),
             routes: RouteCache::default(),
+            lost: Vec::new(),
+            acks: Vec::new(),
+            gates: Vec::new(),
+            watches,
             scratch: BytesMut::new(),
             appended: 0,
+            replayed: 0,
         }
     }
 
     /// Starts a turn of work at this time.
     pub fn begin(&mut self, now: Millis) {
         self.now = now;
+        self.replayed = 0;
     }
 
     /// Counters of this batch, for what the server counts itself.
@@ -67,6 +92,43 @@ impl Batch {
     /// Adds an event for the observers.
     pub fn note(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// Events and gates, for the observers.
+    pub(crate) fn told(&mut self) -> (&mut Vec<Event>, &mut Vec<Arc<dyn Gate>>) {
+        (&mut self.events, &mut self.gates)
+    }
+
+    /// What keeps whoever used this batch from going on, if anything does.
+    pub fn take_gates(&mut self) -> Vec<Arc<dyn Gate>> {
+        std::mem::take(&mut self.gates)
+    }
+
+    /// Counts a message that a receiver does not get, and remembers it if somebody wants to know.
+    pub(crate) fn dropped(
+        &mut self,
+        receiver: &Arc<str>,
+        why: &'static str,
+        message: impl FnOnce() -> Arc<Message>,
+    ) {
+        self.counts.messages_dropped += 1;
+        if self.watches.dropped.load(Relaxed) {
+            self.lost.push(Lost { message: message(), receiver: Arc::clone(receiver), why });
+        }
+    }
+
+    /// Whether anybody wants to know what was acknowledged.
+    pub(crate) fn wants_acked(&self) -> bool {
+        self.watches.acked.load(Relaxed)
+    }
+
+    /// Remembers a message that its receiver has acknowledged to the end, if somebody wants to know.
+    pub(crate) fn acked(&mut self, receiver: &Arc<str>, packet_id: u16, delivery: Delivery) {
+        if self.wants_acked() {
+            let Delivery { message, qos, retain, .. } = delivery;
+            let sent = Sent { receiver: Arc::clone(receiver), qos, retain, packet_id };
+            self.acks.push((message, sent));
+        }
     }
 
     /// Writes out every session that was touched.
@@ -104,6 +166,7 @@ impl Batch {
     /// Whether so much has gathered that it is to be written out before the batch ends.
     pub(crate) fn is_large(&self) -> bool {
         self.appended >= LARGE_BYTES
+            || self.lost.len() >= LARGE_EVENTS
             || self.touched.len() >= LARGE_TOUCHED
             || self.events.len() >= LARGE_EVENTS
     }

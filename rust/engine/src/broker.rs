@@ -1,7 +1,7 @@
 //! The broker: which sessions there are, who connects and who is replaced, what happens with time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytestring::ByteString;
 use hashbrown::HashMap;
@@ -9,25 +9,29 @@ use hookmq_codec::{ConnAck, Connect, Properties, PropertyId, ReasonCode, TopicFi
 use parking_lot::{Mutex, RwLock};
 
 use crate::acl::Right;
-use crate::batch::Batch;
+use crate::batch::{Batch, Lost};
 use crate::client::Client;
 use crate::connection::{Close, Connection, End};
-use crate::hook::{Event, Observer, Tap, TapId};
+use crate::hook::{Event, Observer};
 use crate::jail::Jail;
 use crate::limits::Limits;
 use crate::link::{Aliases, Link};
 use crate::message::{Message, Millis};
 use crate::outbox::Outbox;
 use crate::presence::Presence;
+use crate::publishing::Origin;
+use crate::receipt::Acks;
 use crate::retained::Retained;
 use crate::router::Router;
 use crate::session::{PendingWill, Session, State, expires_at};
 use crate::statistics::Statistics;
+use crate::subscribers::Subscriber;
+use crate::taps::{Tap, TapId, TapKind, Watches};
 use crate::timer::{Timer, Timers};
 use crate::transport::Transport;
 
 /// A will that is to be published now, and whose it is.
-type DueWill = (PendingWill, Arc<Client>);
+type DueWill = (PendingWill, Arc<Client>, Arc<Session>);
 
 /// The broker. Threads share one behind an [`Arc`].
 pub struct Broker {
@@ -42,9 +46,7 @@ pub struct Broker {
     /// What was counted.
     pub statistics: Statistics,
     observer: Arc<dyn Observer>,
-    /// Whether anyone wants to know of connects and disconnects.
-    watch_clients: AtomicBool,
-    pub(crate) watch_sent: AtomicBool,
+    pub(crate) watches: Arc<Watches>,
     next_serial: AtomicU64,
     /// Batches for threads that come and go, such as Python's.
     spare: Mutex<Vec<Batch>>,
@@ -63,8 +65,7 @@ impl Broker {
             presence: Mutex::default(),
             statistics: Statistics::default(),
             observer,
-            watch_clients: AtomicBool::new(false),
-            watch_sent: AtomicBool::new(false),
+            watches: Arc::default(),
             next_serial: AtomicU64::new(1),
             spare: Mutex::default(),
         })
@@ -72,7 +73,7 @@ impl Broker {
 
     /// A working state for a thread.
     pub fn batch(&self) -> Batch {
-        Batch::new(Arc::clone(&self.limits))
+        Batch::new(Arc::clone(&self.limits), Arc::clone(&self.watches))
     }
 
     /// Does some work with a borrowed batch and finishes it.
@@ -81,6 +82,7 @@ impl Broker {
         batch.begin(now);
         let result = work(&mut batch);
         self.finish(&mut batch);
+        batch.take_gates(); // whoever borrows a batch cannot be held back
         self.spare.lock().push(batch);
         result
     }
@@ -99,9 +101,28 @@ impl Broker {
 
     /// Tells the observers what has happened so far.
     pub(crate) fn hand_over(&self, batch: &mut Batch) {
+        self.tell_late(batch);
         if !batch.events.is_empty() {
-            self.observer.observe(&mut batch.events);
-            batch.events.clear();
+            let (events, gates) = batch.told();
+            self.observer.observe(events, gates);
+            events.clear();
+        }
+    }
+
+    /// Looks up who observes what was acknowledged and what was dropped. Both happen with a session locked,
+    /// and rarely in the middle of a route.
+    fn tell_late(&self, batch: &mut Batch) {
+        for (message, sent) in std::mem::take(&mut batch.acks) {
+            let route = batch.routes.route(&self.router, &message.topic);
+            if let Some(taps) = route.taps.as_ref().and_then(|taps| taps.acked.clone()) {
+                batch.events.push(Event::Acked { message, sent, taps });
+            }
+        }
+        for Lost { message, receiver, why } in std::mem::take(&mut batch.lost) {
+            let route = batch.routes.route(&self.router, &message.topic);
+            if let Some(taps) = route.taps.as_ref().and_then(|taps| taps.dropped.clone()) {
+                batch.events.push(Event::Dropped { message, receiver, why, taps });
+            }
         }
     }
 
@@ -112,19 +133,52 @@ impl Broker {
 
     /// Says whether [`Event::Connected`] and [`Event::Disconnected`] are wanted.
     pub fn watch_clients(&self, wanted: bool) {
-        self.watch_clients.store(wanted, Relaxed);
+        self.watches.clients.store(wanted, Relaxed);
+    }
+
+    /// Says whether [`Event::Subscribed`] and [`Event::Unsubscribed`] are wanted.
+    pub fn watch_subscriptions(&self, wanted: bool) {
+        self.watches.subscriptions.store(wanted, Relaxed);
     }
 
     /// Adds an observer of messages.
     pub fn add_tap(&self, filter: &TopicFilter, tap: Tap) {
-        if tap.kind == crate::TapKind::Sent {
-            self.watch_sent.store(true, Relaxed);
+        let watches = &self.watches;
+        let watch = match tap.kind {
+            TapKind::Sent => Some(&watches.sent),
+            TapKind::Acked => Some(&watches.acked),
+            TapKind::Dropped => Some(&watches.dropped),
+            TapKind::Transform => Some(&watches.transforms),
+            TapKind::Deliver => Some(&watches.delivers),
+            TapKind::Received | TapKind::Routed => tap.keeps.then_some(&watches.keeps),
+        };
+        if let Some(watch) = watch {
+            watch.store(true, Relaxed);
         }
         self.router.add_tap(filter, tap);
     }
 
-    /// To be called after access rules were replaced: what was found before is looked up again.
+    /// To be called after access rules were replaced: what was found before is looked up again, and subscriptions
+    /// have an effect if they would be allowed now.
     pub fn access_changed(&self) {
+        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
+        for session in sessions {
+            let client = session.client();
+            if client.listener.access.is_none() {
+                continue;
+            }
+            let State { subscriptions, suspended, .. } = &mut *session.state.lock();
+            for (filter, subscription) in subscriptions.iter() {
+                let allowed = client.may(Right::Subscribe, filter.filter());
+                if !allowed && suspended.insert(filter.clone()) {
+                    self.router.unsubscribe([filter], &session);
+                } else if allowed && suspended.remove(filter) {
+                    let subscription = subscription.clone();
+                    let session = Arc::clone(&session);
+                    self.router.subscribe(filter, Subscriber { session, subscription });
+                }
+            }
+        }
         self.router.invalidate();
     }
 
@@ -188,17 +242,21 @@ impl Broker {
         {
             let state = &mut *session.state.lock();
             state.expiry = expiry;
+            state.asked_to_be_kept = match connect.version.is_v5() {
+                true => connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0) > 0,
+                false => expiry > 0,
+            };
             state.will = will; // a delayed will of the earlier connection is over [MQTT-3.1.3-9]
             session.attach(state, link, connack, batch);
         }
         self.client_came(&client);
         drop(sessions);
 
-        for (will, owner) in wills {
-            self.publish_will(will, &owner, batch);
+        for will in wills {
+            self.publish_will(will, batch);
         }
         batch.counts.connects += 1;
-        if self.watch_clients.load(Relaxed) {
+        if self.watches.clients.load(Relaxed) {
             batch.events.push(Event::Connected { client: Arc::clone(&client) });
         }
         Ok(Connection::new(Arc::clone(self), session, link_id, client))
@@ -213,7 +271,7 @@ impl Broker {
         sessions: usize,
         batch: &mut Batch,
     ) -> Result<(), Close> {
-        if self.jail.lock().holds(&client.id, batch.now) {
+        if self.jail.lock().holds(client, batch.now) {
             batch.counts.limit_max_reconnects += 1;
             let what = "this client identifier reconnects too often";
             return Err(Close::new(ReasonCode::ConnectionRateExceeded, what));
@@ -269,6 +327,9 @@ impl Broker {
                 .map_or(own, |theirs| own.min(theirs as usize)),
             max_packet_size: number(PropertyId::MaximumPacketSize).map_or(usize::MAX, |size| size as usize),
             aliases: Aliases::new(aliases.min(self.limits.topic_alias_maximum)),
+            explains: number(PropertyId::RequestProblemInformation) != Some(0) && connect.version.is_v5(),
+            receiving: 0,
+            acks: Acks::default(),
         }
     }
 
@@ -309,16 +370,17 @@ impl Broker {
         let (link, ends) = {
             let state = &mut *session.state.lock();
             let ends = state.expiry == 0;
-            let Some(link) = session.detach(state, &self.limits) else { return ends };
+            let Some(link) = session.detach(state, batch) else { return ends };
             // A new connection before the delay is over keeps the will back, unless the session ends.
             let delayed = state.will.as_ref().is_some_and(|will| will.delay > 0);
             if !delayed || clean_start || ends {
-                wills.extend(state.will.take().map(|will| (will, Arc::clone(&link.client))));
+                let owned = |will| (will, Arc::clone(&link.client), Arc::clone(session));
+                wills.extend(state.will.take().map(owned));
             }
             (link, ends)
         };
         link.close(ReasonCode::SessionTakenOver); // [MQTT-3.1.4-3]
-        self.jail.lock().note(&session.id, batch.now, &self.limits);
+        self.jail.lock().note(&link.client, batch.now, &self.limits);
         self.client_left(&link.client, ReasonCode::SessionTakenOver, "another connection took over", batch);
         ends
     }
@@ -352,7 +414,7 @@ impl Broker {
         let (client, will, ends, epoch) = {
             let Some(mut guard) = session.lock_for(link_id) else { return };
             let state = &mut *guard;
-            let Some(link) = session.detach(state, &self.limits) else { return };
+            let Some(link) = session.detach(state, batch) else { return };
             if !end.publish_will {
                 state.will = None; // [MQTT-3.1.2-10] [MQTT-3.14.4-3]
             }
@@ -367,11 +429,11 @@ impl Broker {
             (link.client, will, ends, state.epoch)
         };
         if !end.by_client {
-            self.jail.lock().note(&session.id, batch.now, &self.limits);
+            self.jail.lock().note(&client, batch.now, &self.limits);
         }
         self.client_left(&client, end.reason, end.detail, batch);
         if let Some(will) = will {
-            self.publish_will(will, &client, batch); // [MQTT-3.1.2-8]
+            self.publish_will((will, client, Arc::clone(session)), batch); // [MQTT-3.1.2-8]
         }
         if ends {
             let mut sessions = self.sessions.lock();
@@ -413,7 +475,7 @@ impl Broker {
         if self.limits.counts_clients() {
             self.presence.lock().remove(client);
         }
-        if self.watch_clients.load(Relaxed) {
+        if self.watches.clients.load(Relaxed) {
             batch.events.push(Event::Disconnected { client: Arc::clone(client), reason, detail });
         }
     }
@@ -436,10 +498,10 @@ impl Broker {
             self.router.unsubscribe(subscriptions.keys(), session);
         }
         // [MQTT-3.1.2-8] of 5.0: or when the session ends
-        will.map(|will| (will, session.client()))
+        will.map(|will| (will, session.client(), Arc::clone(session)))
     }
 
-    fn publish_will(&self, pending: PendingWill, client: &Client, batch: &mut Batch) {
+    fn publish_will(&self, (pending, client, session): DueWill, batch: &mut Batch) {
         // Asked again: the right may have been taken away since CONNECT.
         if !client.may(Right::Publish, &pending.will.topic) {
             batch.counts.unauthorized += 1;
@@ -447,7 +509,7 @@ impl Broker {
         }
         let message = Message::from_will(pending.will, Arc::clone(&client.id), batch.now);
         // A will has nobody to answer to: with a full queue it is counted as refused, like any publish.
-        let _ = self.publish(message, None, true, batch);
+        let _ = self.publish(message, Origin::will(&session), batch);
     }
 
     /// Does what time has made due: delayed wills, ends of sessions, expired retained messages. To be
@@ -477,7 +539,7 @@ impl Broker {
             if will.is_some() {
                 state.will_at = None;
             }
-            (due(state.ends_at), will.map(|will| (will, session.client())))
+            (due(state.ends_at), will.map(|will| (will, session.client(), Arc::clone(session))))
         };
         let last = if ends { self.end_session(&mut sessions, session) } else { None };
         batch.counts.sessions_expired += u64::from(ends);
@@ -485,8 +547,8 @@ impl Broker {
         if !ends {
             self.set_timer(session);
         }
-        for (will, owner) in will.into_iter().chain(last) {
-            self.publish_will(will, &owner, batch);
+        for will in will.into_iter().chain(last) {
+            self.publish_will(will, batch);
         }
     }
 

@@ -1,5 +1,6 @@
 //! One client's packets after CONNECT.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytestring::ByteString;
@@ -9,9 +10,13 @@ use crate::acl::Right;
 use crate::batch::Batch;
 use crate::broker::Broker;
 use crate::client::Client;
+use crate::link::Link;
 use crate::message::Message;
-use crate::publishing::{Published, Refused};
+use crate::publishing::{Origin, Published, Refused};
+use crate::receipt::{Answer, Receipt};
 use crate::session::Session;
+use crate::subscribing::Replay;
+use crate::taps::TapId;
 
 /// Why the broker closes a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,21 @@ impl Close {
 impl From<DecodeError> for Close {
     fn from(error: DecodeError) -> Self {
         Self::new(error.reason, error.what)
+    }
+}
+
+/// Why something is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// The reason code to answer with.
+    pub reason: ReasonCode,
+    /// The same in words, for the client.
+    pub text: Option<ByteString>,
+}
+
+impl From<ReasonCode> for Denied {
+    fn from(reason: ReasonCode) -> Self {
+        Self { reason, text: None }
     }
 }
 
@@ -65,13 +85,13 @@ pub struct Connection {
     client: Arc<Client>,
     /// Topic Aliases the client has set; index 0 is alias 1.
     aliases: Vec<Option<ByteString>>,
-    /// QoS 2 messages of this connection that were received and not released.
-    receiving: usize,
+    /// Retained messages that subscriptions asked for and that were not queued yet.
+    pub(crate) replays: VecDeque<Replay>,
 }
 
 impl Connection {
     pub(crate) fn new(broker: Arc<Broker>, session: Arc<Session>, link_id: u64, client: Arc<Client>) -> Self {
-        Self { broker, session, link_id, client, aliases: Vec::new(), receiving: 0 }
+        Self { broker, session, link_id, client, aliases: Vec::new(), replays: VecDeque::new() }
     }
 
     /// The client.
@@ -113,6 +133,16 @@ impl Connection {
         self.client.may(right, topic)
     }
 
+    /// Whom to ask what becomes of a message before it is published.
+    pub fn transforms(&self, topic: &str, batch: &mut Batch) -> Option<Arc<[TapId]>> {
+        self.broker.transforms(topic, batch)
+    }
+
+    /// Whether the client's own queue is what has no room: waiting for it would be waiting for itself.
+    pub fn is_full(&self) -> bool {
+        self.session.is_full()
+    }
+
     /// Whether everyone who would have to keep this message has room for it. To be asked before
     /// [`Self::publish`] where publishers are held: it does not ask again then.
     pub fn has_room(&self, publish: &Publish, batch: &mut Batch) -> bool {
@@ -124,47 +154,122 @@ impl Connection {
     pub fn publish(
         &mut self,
         publish: Publish,
-        authorized: Result<(), ReasonCode>,
+        authorized: Result<(), Denied>,
         batch: &mut Batch,
     ) -> Result<(), Close> {
+        let Some(held) = self.begin(&publish, [&*publish.topic], batch)? else { return Ok(()) };
+        let (qos, packet_id) = (publish.qos, publish.packet_id);
+        let answer = match authorized {
+            Ok(()) => {
+                let message = Message::from_publish(publish, Arc::clone(&self.client.id), batch.now);
+                (self.route(message, held, batch), None)
+            }
+            Err(Denied { reason: Refused::REASON, .. }) => {
+                batch.counts.messages_refused += 1;
+                batch.counts.limit_max_queued += 1;
+                (Refused::REASON, None)
+            }
+            Err(denied) => (unauthorized(denied.reason, batch), denied.text),
+        };
+        self.acknowledge(qos, packet_id, answer, held, batch)
+    }
+
+    /// The same for a PUBLISH that was replaced by other messages, or by none. They are not asked about again:
+    /// who replaced it may write wherever it likes.
+    pub fn publish_instead(
+        &mut self,
+        publish: &Publish,
+        messages: Vec<Message>,
+        batch: &mut Batch,
+    ) -> Result<(), Close> {
+        let topics = messages.iter().map(|message| &*message.topic);
+        let Some(held) = self.begin(publish, topics, batch)? else { return Ok(()) };
+        let receipt = self.receipt(held, batch);
+        let mut reason = ReasonCode::Success;
+        for message in messages {
+            let origin = Origin::instead(&self.session, receipt.as_ref().map(Receipt::share));
+            if self.broker.publish(message, origin, batch).is_err() {
+                reason = Refused::REASON;
+            }
+        }
+        receipt.into_iter().for_each(Receipt::keep);
+        self.acknowledge(publish.qos, publish.packet_id, (reason, None), held, batch)
+    }
+
+    /// Counts a PUBLISH and begins its acknowledgement: what holds that back. `None` if it came before.
+    fn begin<'a>(
+        &self,
+        publish: &Publish,
+        topics: impl IntoIterator<Item = &'a str>,
+        batch: &mut Batch,
+    ) -> Result<Option<Option<u64>>, Close> {
         batch.counts.messages_received += 1;
         batch.counts.bytes_received += publish.payload.len() as u64;
         let (qos, packet_id) = (publish.qos, publish.packet_id);
         if qos == QoS::ExactlyOnce && !self.is_new(packet_id, batch)? {
-            return Ok(());
+            return Ok(None);
         }
-        let too_deep = publish.topic.split('/').nth(self.broker.limits.max_topic_levels).is_some();
-        let reserved = publish.topic.starts_with("$SYS/");
-        let reason = match authorized {
-            Ok(()) if too_deep => {
+        let mut topics = topics.into_iter();
+        Ok(Some(match qos > QoS::AtMostOnce && topics.any(|topic| self.broker.keeps(topic, batch)) {
+            true => self.hold_ack(packet_id, qos),
+            false => None,
+        }))
+    }
+
+    /// Whether the client may publish to a topic, or the reason why not.
+    pub fn may_publish(&self, topic: &str) -> Result<(), ReasonCode> {
+        if topic.split('/').nth(self.broker.limits.max_topic_levels).is_some() {
+            return Err(ReasonCode::TopicNameInvalid);
+        }
+        match topic.starts_with("$SYS/") || !self.may(Right::Publish, topic) {
+            true => Err(ReasonCode::NotAuthorized),
+            false => Ok(()),
+        }
+    }
+
+    /// Publishes a message if the rules allow it: the reason to answer with.
+    fn route(&self, message: Message, held: Option<u64>, batch: &mut Batch) -> ReasonCode {
+        match self.may_publish(&message.topic) {
+            Ok(()) => {}
+            Err(ReasonCode::TopicNameInvalid) => {
                 batch.counts.limit_max_topic_levels += 1;
-                ReasonCode::TopicNameInvalid
+                return ReasonCode::TopicNameInvalid;
             }
-            Ok(()) if !reserved && self.may(Right::Publish, &publish.topic) => {
-                let message = Message::from_publish(publish, Arc::clone(&self.client.id), batch.now);
-                match self.broker.publish(message, Some(&self.session), true, batch) {
-                    Ok(Published { matched: true }) => ReasonCode::Success,
-                    Ok(_) => ReasonCode::NoMatchingSubscribers,
-                    Err(_) => Refused::REASON,
-                }
-            }
-            Ok(()) => unauthorized(ReasonCode::NotAuthorized, batch),
-            Err(Refused::REASON) => {
-                batch.counts.messages_refused += 1;
-                batch.counts.limit_max_queued += 1;
-                Refused::REASON
-            }
-            Err(reason) => unauthorized(reason, batch),
-        };
-        self.acknowledge(qos, packet_id, reason, batch)
+            Err(reason) => return unauthorized(reason, batch),
+        }
+        let origin = Origin::connection(&self.session, self.receipt(held, batch));
+        match self.broker.publish(message, origin, batch) {
+            Ok(Published { matched: true }) => ReasonCode::Success,
+            Ok(_) => ReasonCode::NoMatchingSubscribers,
+            Err(_) => Refused::REASON,
+        }
+    }
+
+    fn receipt(&self, held: Option<u64>, batch: &Batch) -> Option<Receipt> {
+        held.map(|ack| Receipt::new(&self.broker, &self.session, (self.link_id, ack), batch.now))
+    }
+
+    /// Holds the acknowledgement of a message back; what it is known by.
+    fn hold_ack(&self, packet_id: u16, qos: QoS) -> Option<u64> {
+        let mut state = self.session.lock_for(self.link_id)?;
+        state.link.as_mut().map(|link| link.acks.hold(packet_id, qos))
+    }
+
+    /// Whether a QoS 2 message came before, so that nobody need be asked about it again.
+    pub fn has_received(&self, publish: &Publish) -> bool {
+        publish.qos == QoS::ExactlyOnce && self.session.state.lock().received.contains_key(&publish.packet_id)
     }
 
     /// Whether a QoS 2 message has not come before; if it has, PUBREC is repeated. [MQTT-4.3.3-9]
     ///
     /// Its Packet Identifier is remembered before the message is handed on, so that a client which takes its
     /// own session over in that moment and repeats it is not heard twice. [MQTT-4.3.3-10]
-    fn is_new(&mut self, packet_id: u16, batch: &mut Batch) -> Result<bool, Close> {
+    fn is_new(&self, packet_id: u16, batch: &mut Batch) -> Result<bool, Close> {
         let Some(mut state) = self.session.lock_for(self.link_id) else { return Ok(false) };
+        let held = |link: &Link| link.acks.holds(packet_id, QoS::ExactlyOnce);
+        if state.unsettled.contains_key(&packet_id) || state.link.as_ref().is_some_and(held) {
+            return Ok(false); // answered when it is known whether it is kept
+        }
         if state.received.contains_key(&packet_id) {
             let again = Packet::PubRec(Ack::new(packet_id, ReasonCode::Success));
             self.session.reply(&mut state, again, batch);
@@ -172,11 +277,14 @@ impl Connection {
         }
         // [MQTT-3.3.4-7]; before 5.0 nothing was agreed, and Packet Identifiers are the bound
         let maximum = usize::from(self.broker.limits.receive_maximum);
-        if self.client.version.is_v5() && self.receiving >= maximum {
-            return Err(Close::new(ReasonCode::ReceiveMaximumExceeded, "more QoS 2 messages than announced"));
+        if let Some(link) = &mut state.link {
+            if self.client.version.is_v5() && link.receiving >= maximum {
+                let what = "more QoS 2 messages than announced";
+                return Err(Close::new(ReasonCode::ReceiveMaximumExceeded, what));
+            }
+            link.receiving += 1;
         }
         state.received.insert(packet_id, self.link_id);
-        self.receiving += 1;
         Ok(true)
     }
 
@@ -185,27 +293,39 @@ impl Connection {
         &mut self,
         qos: QoS,
         packet_id: u16,
-        reason: ReasonCode,
+        answer: Answer,
+        held: Option<u64>,
         batch: &mut Batch,
     ) -> Result<(), Close> {
         if qos == QoS::AtMostOnce {
             return Ok(());
         }
         let v5 = self.client.version.is_v5();
+        let reason = answer.0;
         let refused = reason == Refused::REASON;
-        let Some(mut state) = self.session.lock_for(self.link_id) else { return Ok(()) };
+        let Some(mut guard) = self.session.lock_for(self.link_id) else { return Ok(()) };
+        let state = &mut *guard;
+        let Some(link) = &mut state.link else { return Ok(()) };
         if qos == QoS::ExactlyOnce && reason.is_error() && (v5 || refused) {
             state.received.remove(&packet_id);
-            self.receiving -= 1;
+            link.receiving -= 1;
         }
         // Before 5.0 there is no way to say no but to close; a publish that was not authorized is
         // acknowledged all the same [MQTT-3.3.5-2], one that could not be kept must come again.
         if refused && !v5 {
             return Err(Close::new(reason, "a message could not be kept"));
         }
-        let ack = Ack::new(packet_id, reason);
-        let packet = if qos == QoS::ExactlyOnce { Packet::PubRec(ack) } else { Packet::PubAck(ack) };
-        self.session.reply(&mut state, packet, batch);
+        if reason == ReasonCode::TopicNameInvalid && !v5 {
+            return Err(Close::new(reason, "the topic has too many levels"));
+        }
+        match held {
+            None if link.acks.is_empty() => self.session.send_ack(state, packet_id, qos, answer, batch),
+            None => link.acks.queue(packet_id, qos, answer),
+            Some(ack) => {
+                link.acks.answer(ack, answer);
+                self.session.send_acks(state, batch); // who keeps it may have been faster
+            }
+        }
         Ok(())
     }
 
@@ -218,8 +338,10 @@ impl Connection {
             Packet::PubRec(ack) => session.on_pubrec(&mut state, &ack, batch),
             Packet::PubRel(ack) => {
                 let received = state.received.remove(&ack.packet_id);
-                if received == Some(self.link_id) {
-                    self.receiving -= 1;
+                if received == Some(self.link_id)
+                    && let Some(link) = &mut state.link
+                {
+                    link.receiving -= 1;
                 }
                 let reason = match received {
                     Some(_) => ReasonCode::Success,
@@ -251,7 +373,7 @@ impl Connection {
     /// DISCONNECT came: how the connection ends.
     pub fn on_disconnect(&self, packet: &Disconnect) -> Result<End, Close> {
         let session_expiry = packet.properties.number(PropertyId::SessionExpiryInterval);
-        if session_expiry.is_some_and(|expiry| expiry > 0) && self.session.state.lock().expiry == 0 {
+        if session_expiry.is_some_and(|expiry| expiry > 0) && !self.session.state.lock().asked_to_be_kept {
             // [MQTT-3.14.2-2]
             return Err(Close::new(ReasonCode::ProtocolError, "a session that was to end cannot be kept"));
         }

@@ -1,38 +1,15 @@
 //! Hook points: what happened, told to observers at the end of a batch.
-//!
-//! An observer of messages is a [`Tap`]: it sits in the subscription trie like a subscriber, so its topic
-//! filter is matched with theirs, the result is cached with theirs, and messages nobody observes cost
-//! nothing.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hookmq_codec::{QoS, ReasonCode};
 
 use crate::client::Client;
+use crate::delivering::Receiver;
 use crate::message::Message;
-
-/// Names one tap.
-pub type TapId = u32;
-
-/// Which messages a tap sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TapKind {
-    /// What clients publish, wills included.
-    Received,
-    /// Everything that is published, by clients and by the broker itself.
-    Routed,
-    /// What is sent to a client, once for each receiver.
-    Sent,
-}
-
-/// An observer of the messages that match a topic filter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tap {
-    /// Its name.
-    pub id: TapId,
-    /// Which messages it sees.
-    pub kind: TapKind,
-}
+use crate::receipt::Receipt;
+use crate::taps::TapId;
 
 /// What a message was sent as.
 #[derive(Debug, Clone)]
@@ -48,7 +25,7 @@ pub struct Sent {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Event {
     /// A message was published, and these taps see it.
     Published {
@@ -56,6 +33,8 @@ pub enum Event {
         message: Arc<Message>,
         /// The taps.
         taps: Arc<[TapId]>,
+        /// Holds the publisher's acknowledgement back, if one of the taps wants that.
+        receipt: Option<Receipt>,
     },
     /// A message was sent to a client, and these taps see it.
     Sent {
@@ -65,6 +44,38 @@ pub enum Event {
         sent: Sent,
         /// The taps.
         taps: Arc<[TapId]>,
+    },
+    /// A client has acknowledged a message to the end, and these taps see it.
+    Acked {
+        /// The message.
+        message: Arc<Message>,
+        /// How it was sent.
+        sent: Sent,
+        /// The taps.
+        taps: Arc<[TapId]>,
+    },
+    /// A receiver did not get a message, and these taps see it.
+    Dropped {
+        /// The message.
+        message: Arc<Message>,
+        /// The receiver's Client Identifier; empty where nobody of a shared group could take it.
+        receiver: Arc<str>,
+        /// Why, in words.
+        why: &'static str,
+        /// The taps.
+        taps: Arc<[TapId]>,
+    },
+    /// A message is to go to these receivers once the taps have agreed, each for itself: then
+    /// [`crate::Broker::deliver`] is to be called for it.
+    Deliver {
+        /// The message.
+        message: Arc<Message>,
+        /// Who is to get it.
+        receivers: Vec<Receiver>,
+        /// The taps.
+        taps: Arc<[TapId]>,
+        /// Holds the publisher's acknowledgement back until it was decided.
+        receipt: Option<Receipt>,
     },
     /// A client connected.
     Connected {
@@ -79,6 +90,22 @@ pub enum Event {
         reason: ReasonCode,
         /// Why, in words.
         detail: &'static str,
+    },
+    /// A client subscribed.
+    Subscribed {
+        /// The client.
+        client: Arc<Client>,
+        /// The topic filter, with its share name if there is one.
+        filter: Arc<str>,
+        /// The QoS that was granted.
+        qos: QoS,
+    },
+    /// A client unsubscribed.
+    Unsubscribed {
+        /// The client.
+        client: Arc<Client>,
+        /// The topic filter.
+        filter: Arc<str>,
     },
     /// Something a log should say about a client.
     Notice {
@@ -96,8 +123,18 @@ pub enum Event {
     },
 }
 
+/// Holds a publisher back: an observer has more than it can take.
+pub trait Gate: Send + Sync {
+    /// Whether there is room again.
+    fn is_open(&self) -> bool;
+
+    /// Waits for room.
+    fn opened(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
 /// Who is told. Called at the end of a batch from network threads; it must return at once.
 pub trait Observer: Send + Sync + 'static {
-    /// Takes the events; what is left in `events` afterwards is dropped.
-    fn observe(&self, events: &mut Vec<Event>);
+    /// Takes the events; what is left in `events` afterwards is dropped. What is put into `gates` keeps whoever
+    /// caused the events from causing more.
+    fn observe(&self, events: &mut Vec<Event>, gates: &mut Vec<Arc<dyn Gate>>);
 }

@@ -13,7 +13,8 @@
 //! - `retained`: retained messages
 //! - `routed`: a message encoded once for many receivers; [`outbox`]: encoded packets before the socket
 //! - [`batch`]: the work of one turn of a thread
-//! - [`hook`]: what observers are told
+//! - [`hook`]: what observers are told; `taps`: who observes which messages; [`receipt`]: acknowledgements that
+//!   wait for them; [`delivering`]: deliveries they decide about
 //! - [`message`], [`client`], [`limits`], [`statistics`], [`transport`]: what their names say
 //!
 //! # The life of a PUBLISH
@@ -31,6 +32,7 @@ pub mod batch;
 pub mod broker;
 pub mod client;
 pub mod connection;
+pub mod delivering;
 pub mod hook;
 mod inspect;
 mod jail;
@@ -43,6 +45,7 @@ mod outbound;
 pub mod outbox;
 mod presence;
 mod publishing;
+pub mod receipt;
 mod retained;
 mod route;
 mod routed;
@@ -52,6 +55,7 @@ mod shared;
 pub mod statistics;
 mod subscribers;
 mod subscribing;
+pub mod taps;
 mod timer;
 pub mod transport;
 
@@ -60,15 +64,18 @@ pub use acl_file::AclError;
 pub use batch::Batch;
 pub use broker::Broker;
 pub use client::Client;
-pub use connection::{Close, Connection, End};
-pub use hook::{Event, Observer, Sent, Tap, TapId, TapKind};
+pub use connection::{Close, Connection, Denied, End};
+pub use delivering::Receiver;
+pub use hook::{Event, Gate, Observer, Sent};
 pub use inspect::Totals;
 pub use limits::{Limits, QueuePolicy};
 pub use listener::{AccessRules, Listener};
 pub use message::{Message, Millis};
 pub use network::Network;
 pub use outbox::Outbox;
-pub use publishing::{Published, Refused};
+pub use publishing::{Origin, Published, Refused};
+pub use receipt::Receipt;
 pub use session::Session;
 pub use statistics::Statistics;
+pub use taps::{Tap, TapId, TapKind};
 pub use transport::{Transport, Written};

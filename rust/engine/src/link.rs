@@ -5,10 +5,11 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use hashbrown::HashMap;
-use hookmq_codec::{Disconnect, Packet, PacketType, ReasonCode, Version};
+use hookmq_codec::{Disconnect, Packet, PacketType, Properties, PropertyId, ReasonCode, Version};
 
 use crate::client::Client;
 use crate::outbox::{BufferPool, Outbox};
+use crate::receipt::Acks;
 use crate::transport::Transport;
 
 /// The connection of a session, and what the client asked for on it.
@@ -29,6 +30,12 @@ pub(crate) struct Link {
     /// The largest packet the client takes, in bytes.
     pub(crate) max_packet_size: usize,
     pub(crate) aliases: Aliases,
+    /// Whether the client wants reasons in words. [MQTT-3.1.2-29]
+    pub(crate) explains: bool,
+    /// QoS 2 messages of this connection that were received and not released.
+    pub(crate) receiving: usize,
+    /// Acknowledgements that wait for who keeps the messages.
+    pub(crate) acks: Acks,
 }
 
 impl Link {
@@ -49,6 +56,15 @@ impl Link {
             return self.transport.close(ReasonCode::PacketTooLarge, Bytes::new());
         }
         self.outbox.appended(bytes);
+    }
+
+    /// The properties that say why in words, if the client wants and can take them. [MQTT-3.4.2-2]
+    pub(crate) fn explanation(&self, text: Option<ByteString>) -> Properties {
+        const REST: usize = 64; // more than the rest of an acknowledgement takes
+        match text.filter(|text| self.explains && text.len() + REST <= self.max_packet_size) {
+            Some(text) => Properties::new().with_text(PropertyId::ReasonString, text),
+            None => Properties::new(),
+        }
     }
 
     /// Closes the connection, with a DISCONNECT that says why if the client can read one.

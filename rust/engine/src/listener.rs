@@ -39,6 +39,8 @@ pub struct Listener {
     pub max_clients: usize,
     /// The largest packet taken from its clients, in bytes.
     pub max_packet_size: usize,
+    /// Where the names of its users come from, if they are its own: the same name of another is another user.
+    pub realm: Option<Arc<str>>,
     pub(crate) connected: AtomicUsize,
 }
 
@@ -49,8 +51,17 @@ impl Listener {
         access: Option<Arc<AccessRules>>,
         max_clients: usize,
         max_packet_size: usize,
+        realm: Option<Arc<str>>,
     ) -> Arc<Self> {
-        Arc::new(Self { name, access, max_clients, max_packet_size, connected: AtomicUsize::new(0) })
+        Arc::new(Self { name, access, max_clients, max_packet_size, realm, connected: AtomicUsize::new(0) })
+    }
+
+    /// Whether a user name means the same user here and there.
+    pub(crate) fn knows_the_same(&self, other: &Self) -> bool {
+        match (&self.realm, &other.realm) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        }
     }
 
     /// Clients connected by it at this moment.
@@ -66,6 +77,7 @@ impl Default for Listener {
             access: None,
             max_clients: usize::MAX,
             max_packet_size: usize::MAX,
+            realm: None,
             connected: AtomicUsize::new(0),
         }
     }

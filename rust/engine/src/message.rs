@@ -6,6 +6,11 @@ use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use hookmq_codec::{Properties, PropertyId, Publish, QoS, Will};
 
+/// A property takes so many bytes beside its text, which only matters where there are many: a client may send
+/// thousands of empty ones.
+const PROPERTY: usize = 128;
+const USUAL_PROPERTIES: usize = 8;
+
 /// Milliseconds since the Unix epoch. The engine never asks for the time, it is told.
 pub type Millis = u64;
 
@@ -91,7 +96,7 @@ impl Message {
 
     /// Whether its time is over.
     pub fn expired(&self, now: Millis) -> bool {
-        self.expires_at.is_some_and(|deadline| deadline <= now)
+        self.expires_at.is_some_and(|deadline| deadline < now)
     }
 
     /// The Message Expiry Interval to send on, in whole seconds: what was received minus the time waited
@@ -101,9 +106,11 @@ impl Message {
             .map(|deadline| u32::try_from(deadline.saturating_sub(now).div_ceil(1000)).unwrap_or(u32::MAX))
     }
 
-    /// Roughly the memory it takes, for queue limits in bytes.
+    /// Roughly the memory it takes, for queue limits in bytes: what was sent, and what unusually many properties
+    /// take beside it.
     pub fn size(&self) -> usize {
-        self.topic.len() + self.payload.len() + self.properties.body_len()
+        let properties = self.properties.iter().count().saturating_sub(USUAL_PROPERTIES) * PROPERTY;
+        self.topic.len() + self.payload.len() + self.properties.body_len() + properties
     }
 }
 

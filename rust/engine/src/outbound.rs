@@ -6,9 +6,9 @@ use std::sync::Arc;
 use hookmq_codec::QoS;
 use smallvec::SmallVec;
 
-use crate::hook::TapId;
 use crate::limits::Limits;
 use crate::message::{Message, Millis};
+use crate::taps::TapId;
 
 /// Subscription Identifiers of one delivery; nearly always none or one.
 pub(crate) type Identifiers = SmallVec<[u32; 1]>;
@@ -32,13 +32,26 @@ pub(crate) struct Delivery {
 pub(crate) enum Phase {
     /// PUBLISH was sent; PUBACK or PUBREC is awaited.
     Published(Delivery),
-    /// PUBREC came and PUBREL was sent; PUBCOMP is awaited. [MQTT-4.3.3-5]
-    Released,
+    /// PUBREC came and PUBREL was sent; PUBCOMP is awaited. [MQTT-4.3.3-5] The message is kept only for who
+    /// wants to know of the end.
+    Released(Option<Delivery>),
+}
+
+impl Phase {
+    fn release(&mut self, keep: bool) {
+        let before = std::mem::replace(self, Self::Released(None));
+        *self = match before {
+            Self::Published(delivery) => Self::Released(keep.then_some(delivery)),
+            released => released,
+        };
+    }
 }
 
 #[derive(Debug)]
 struct Entry {
     sequence: u64,
+    /// Bytes of its message.
+    bytes: usize,
     phase: Phase,
 }
 
@@ -51,16 +64,24 @@ pub(crate) struct Inflight {
     /// Free slots, the longest unused first.
     free: VecDeque<u16>,
     next_sequence: u64,
+    bytes: usize,
 }
 
 impl Inflight {
+    /// Bytes of the messages under way.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
     /// Puts a delivery under way and names its Packet Identifier; `None` when all 65,535 are taken.
     pub(crate) fn insert(&mut self, delivery: Delivery) -> Option<(u16, &Delivery)> {
-        let entry = Some(Entry { sequence: self.next_sequence, phase: Phase::Published(delivery) });
+        let bytes = delivery.message.size();
+        let phase = Phase::Published(delivery);
+        let entry = Some(Entry { sequence: self.next_sequence, bytes, phase });
         let id = match self.free.pop_front() {
             Some(id) => {
                 self.slots[usize::from(id) - 1] = entry;
@@ -73,6 +94,7 @@ impl Inflight {
             }
         };
         self.next_sequence += 1;
+        self.bytes += bytes;
         match self.slots[usize::from(id) - 1].as_ref().map(|entry| &entry.phase) {
             Some(Phase::Published(delivery)) => Some((id, delivery)),
             _ => None,
@@ -85,10 +107,23 @@ impl Inflight {
         slot.as_mut().map(|entry| &mut entry.phase)
     }
 
+    /// PUBREC came for a delivery: it is released in the order of these. [MQTT-4.6.0-4]
+    pub(crate) fn release(&mut self, packet_id: u16, keep: bool) {
+        let slot = usize::from(packet_id).checked_sub(1).and_then(|index| self.slots.get_mut(index));
+        let Some(Some(entry)) = slot else { return };
+        entry.phase.release(keep);
+        entry.sequence = self.next_sequence;
+        self.next_sequence += 1;
+        if !keep {
+            self.bytes -= std::mem::take(&mut entry.bytes);
+        }
+    }
+
     /// Ends a delivery and frees its Packet Identifier.
     pub(crate) fn remove(&mut self, packet_id: u16) -> Option<Phase> {
         let slot = self.slots.get_mut(usize::from(packet_id).checked_sub(1)?)?;
         let entry = slot.take()?;
+        self.bytes -= entry.bytes;
         self.free.push_back(packet_id);
         Some(entry.phase)
     }
@@ -123,6 +158,8 @@ pub(crate) struct Queue {
     /// Messages that were not replayed, and their bytes.
     live: usize,
     bytes: usize,
+    /// Bytes of those that were.
+    replayed_bytes: usize,
     /// How many are QoS 0. While there are any, further QoS 0 messages queue behind them to keep the order.
     qos0: usize,
 }
@@ -139,6 +176,11 @@ impl Queue {
     /// Bytes of the messages that came live.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes of the retained messages that subscriptions asked for.
+    pub(crate) fn replayed_bytes(&self) -> usize {
+        self.replayed_bytes
     }
 
     /// Whether the messages that came live are as many as a session may keep.
@@ -158,6 +200,8 @@ impl Queue {
         if !delivery.replayed {
             self.live += 1;
             self.bytes += delivery.message.size();
+        } else {
+            self.replayed_bytes += delivery.message.size();
         }
         self.qos0 += usize::from(delivery.qos == QoS::AtMostOnce);
         self.deliveries.push_back(Some(delivery));
@@ -171,10 +215,10 @@ impl Queue {
         Some(delivery)
     }
 
-    /// Drops the QoS 0 message that has waited longest. Says whether there was one.
-    pub(crate) fn drop_oldest_qos0(&mut self) -> bool {
+    /// Drops the QoS 0 message that has waited longest, if there is one.
+    pub(crate) fn drop_oldest_qos0(&mut self) -> Option<Delivery> {
         if self.qos0 == 0 {
-            return false;
+            return None;
         }
         let from = self.qos0_from.saturating_sub(self.popped) as usize;
         for (index, place) in self.deliveries.iter_mut().enumerate().skip(from) {
@@ -185,11 +229,11 @@ impl Queue {
                 self.qos0_from = self.popped + index as u64 + 1;
                 self.forget(&delivery);
                 self.trim();
-                return true;
+                return Some(delivery);
             }
         }
         self.qos0_from = self.popped + self.deliveries.len() as u64;
-        false
+        None
     }
 
     /// Takes a delivery that left the queue off its counts.
@@ -197,6 +241,8 @@ impl Queue {
         if !delivery.replayed {
             self.live -= 1;
             self.bytes -= delivery.message.size();
+        } else {
+            self.replayed_bytes -= delivery.message.size();
         }
         self.qos0 -= usize::from(delivery.qos == QoS::AtMostOnce);
     }
@@ -217,24 +263,23 @@ impl Queue {
         }
     }
 
-    /// Forgets the QoS 0 messages, which are for a connection and not for a session.
-    pub(crate) fn drop_qos0(&mut self) {
+    /// Forgets the QoS 0 messages, which are for a connection and not for a session, and hands them over.
+    pub(crate) fn drop_qos0(&mut self, dropped: &mut dyn FnMut(Delivery)) {
         if self.qos0 > 0 {
-            self.retain(|delivery| delivery.qos > QoS::AtMostOnce);
+            self.drop_where(|delivery| delivery.qos == QoS::AtMostOnce, dropped);
         }
     }
 
-    /// Forgets what has expired, and says how many messages that was.
-    pub(crate) fn drop_expired(&mut self, now: Millis) -> usize {
-        let before = self.len();
-        self.retain(|delivery| !delivery.message.expired(now));
-        before - self.len()
+    /// Forgets what has expired, and hands it over.
+    pub(crate) fn drop_expired(&mut self, now: Millis, dropped: &mut dyn FnMut(Delivery)) {
+        self.drop_where(|delivery| delivery.message.expired(now), dropped);
     }
 
-    fn retain(&mut self, keep: impl Fn(&Delivery) -> bool) {
+    fn drop_where(&mut self, lost: impl Fn(&Delivery) -> bool, dropped: &mut dyn FnMut(Delivery)) {
         for delivery in std::mem::take(self).deliveries.into_iter().flatten() {
-            if keep(&delivery) {
-                self.push(delivery);
+            match lost(&delivery) {
+                true => dropped(delivery),
+                false => self.push(delivery),
             }
         }
     }
@@ -295,14 +340,14 @@ mod tests {
             queue.push(delivery);
         }
         for _ in 0..400 {
-            assert!(queue.drop_oldest_qos0());
+            assert!(queue.drop_oldest_qos0().is_some());
         }
         assert_eq!((queue.len(), queue.live, queue.bytes), (600, 600, 600));
         let left: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|one| one.message.received_at).collect();
         assert_eq!(left.len(), 600);
         assert!(left.is_sorted());
         assert_eq!(left.iter().find(|index| *index % 2 == 1), Some(&801));
-        assert!(!queue.drop_oldest_qos0());
+        assert!(queue.drop_oldest_qos0().is_none());
         assert_eq!((queue.len(), queue.holes, queue.qos0), (0, 0, 0));
     }
 
@@ -312,7 +357,7 @@ mod tests {
         queue.push(delivery(QoS::AtMostOnce));
         queue.push(delivery(QoS::AtLeastOnce));
         assert!(queue.has_qos0());
-        queue.drop_qos0();
+        queue.drop_qos0(&mut |_| ());
         assert_eq!((queue.len(), queue.live, queue.bytes, queue.has_qos0()), (1, 1, 1, false));
         assert_eq!(queue.pop().unwrap().qos, QoS::AtLeastOnce);
         assert_eq!((queue.len(), queue.live, queue.bytes), (0, 0, 0));

@@ -1,18 +1,22 @@
 //! From one publish to all its receivers.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use hookmq_codec::{QoS, ReasonCode};
 
 use crate::batch::Batch;
 use crate::broker::Broker;
-use crate::hook::{Event, TapId};
+use crate::delivering::Receiver;
+use crate::hook::Event;
 use crate::limits::QueuePolicy;
 use crate::message::Message;
-use crate::route::Route;
+use crate::receipt::Receipt;
+use crate::route::{self, Route};
 use crate::routed::Routed;
 use crate::router::Grant;
-use crate::session::{Delivered, Session};
+use crate::session::Session;
+use crate::taps::{TapId, Taps};
 
 /// A message was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,22 +37,53 @@ impl Refused {
     pub const REASON: ReasonCode = ReasonCode::QuotaExceeded;
 }
 
+/// Where a message comes from.
+pub struct Origin<'a> {
+    /// The session that published it, for No Local.
+    session: Option<&'a Session>,
+    by_client: bool,
+    /// Its connection is there, and asked for room.
+    live: bool,
+    receipt: Option<Receipt>,
+}
+
+impl<'a> Origin<'a> {
+    /// A client's connection. The receipt holds its acknowledgement back.
+    pub(crate) fn connection(session: &'a Session, receipt: Option<Receipt>) -> Self {
+        Self { session: Some(session), by_client: true, live: true, receipt }
+    }
+
+    /// Somebody who replaced what a client published. Nobody asked for room before.
+    pub(crate) fn instead(session: &'a Session, receipt: Option<Receipt>) -> Self {
+        Self { live: false, ..Self::connection(session, receipt) }
+    }
+
+    /// A client that is gone: its Will. No Local is kept for its session as well. [MQTT-3.8.3-3]
+    pub(crate) const fn will(session: &'a Session) -> Self {
+        Self { session: Some(session), by_client: true, live: false, receipt: None }
+    }
+
+    /// The broker itself.
+    pub const fn broker() -> Self {
+        Self { session: None, by_client: false, live: false, receipt: None }
+    }
+}
+
 impl Broker {
     /// Hands a message to all its receivers, the retained tree and the observers.
     ///
-    /// `from` is the session that published it, for No Local; `by_client` is false for what the broker
-    /// publishes by itself. With QoS 1 or 2 the message is refused as a whole if any receiver that must
-    /// keep it has no room: an acknowledged message is never dropped for want of space.
+    /// With QoS 1 or 2 the message is refused as a whole if any receiver that must keep it has no room: an
+    /// acknowledged message is never dropped for want of space.
     pub fn publish(
         &self,
         message: Message,
-        from: Option<&Session>,
-        by_client: bool,
+        origin: Origin<'_>,
         batch: &mut Batch,
     ) -> Result<Published, Refused> {
+        let Origin { session: from, by_client, live, receipt } = origin;
         let mut route = batch.routes.route(&self.router, &message.topic);
         // With this policy the connection asked before, and waited: see `Connection::has_room`.
-        let asked = from.is_some() && self.limits.queue_policy == QueuePolicy::Hold;
+        let asked = live && self.limits.queue_policy == QueuePolicy::Hold;
         if !asked && message.qos > QoS::AtMostOnce && !has_room(&route, message.qos, batch) {
             batch.counts.messages_refused += 1;
             batch.counts.limit_max_queued += 1;
@@ -71,19 +106,69 @@ impl Broker {
             }
             route = batch.routes.route(&self.router, &routed.message.topic);
         }
+        let published = Published { matched: !route.receivers.is_empty() || !route.groups.is_empty() };
+        match &route.taps {
+            None => self.hand_out(&route, &mut routed, from, None, batch),
+            Some(taps) => {
+                let held = receipt.as_ref();
+                match &taps.deliver {
+                    None => self.hand_out(&route, &mut routed, from, taps.sent.as_ref(), batch),
+                    Some(deliver) => {
+                        let receivers = chosen(&route, &routed.message, from, batch);
+                        if !receivers.is_empty() {
+                            let receipt = held.map(Receipt::share);
+                            Self::put_before(routed.shared(), receivers, deliver, receipt, batch);
+                        }
+                    }
+                }
+                if let Some(observers) = if by_client { &taps.client } else { &taps.broker } {
+                    let message = if taps.bare { routed.bare() } else { routed.shared() };
+                    let receipt = held.filter(|_| taps.keeps).map(Receipt::share);
+                    batch.events.push(Event::Published { message, taps: Arc::clone(observers), receipt });
+                }
+            }
+        }
+        // Whoever holds the acknowledgement back has a share of it by now.
+        receipt.into_iter().for_each(Receipt::keep);
+        self.relieve(batch);
+        Ok(published)
+    }
+
+    /// Whether the acknowledgement of a message with this topic waits for an observer.
+    pub(crate) fn keeps(&self, topic: &str, batch: &mut Batch) -> bool {
+        let watched = self.watches.keeps.load(Relaxed) || self.watches.delivers.load(Relaxed);
+        let keeps = |taps: &Taps| taps.keeps || taps.deliver.is_some();
+        watched && batch.routes.route(&self.router, topic).taps.as_deref().is_some_and(keeps)
+    }
+
+    /// Whom to ask what becomes of a message with this topic that a client publishes.
+    pub fn transforms(&self, topic: &str, batch: &mut Batch) -> Option<Arc<[TapId]>> {
+        if !self.watches.transforms.load(Relaxed) {
+            return None;
+        }
+        batch.routes.route(&self.router, topic).taps.as_ref().and_then(|taps| taps.transform.clone())
+    }
+
+    /// Whom to ask what a receiver gets of a message with this topic.
+    pub fn delivers(&self, topic: &str, batch: &mut Batch) -> Option<Arc<[TapId]>> {
+        batch.routes.route(&self.router, topic).taps.as_ref().and_then(|taps| taps.deliver.clone())
+    }
+
+    /// Delivers to every receiver, and to one of each group.
+    fn hand_out(
+        &self,
+        route: &Route,
+        routed: &mut Routed,
+        from: Option<&Session>,
+        taps: Option<&Arc<[TapId]>>,
+        batch: &mut Batch,
+    ) {
         let retain = routed.message.retain;
-        let taps = route.taps_sent.as_ref();
         for receiver in &route.receivers {
-            let grant = match from {
-                Some(session) if session.serial == receiver.session.serial => match &receiver.own {
-                    Some(own) => own,
-                    None => continue, // [MQTT-3.8.3-3]
-                },
-                _ => &receiver.grant,
-            };
+            let Some(grant) = granted(receiver, from) else { continue };
             // [MQTT-3.3.1-12] [MQTT-3.3.1-13]
             let retain = retain && grant.retain_as_published;
-            deliver(&receiver.session, &mut routed, grant, retain, taps, batch);
+            receiver.session.deliver(routed, grant, retain, taps, batch);
             self.relieve(batch);
         }
         for group in &route.groups {
@@ -91,17 +176,11 @@ impl Broker {
                 Some(member) => {
                     let grant = Grant::of(member);
                     let retain = retain && grant.retain_as_published;
-                    deliver(&member.session, &mut routed, &grant, retain, taps, batch);
+                    member.session.deliver(routed, &grant, retain, taps, batch);
                 }
-                None => batch.counts.messages_dropped += 1,
+                None => batch.dropped(&Arc::from(""), NOBODY, || routed.shared()),
             }
         }
-        let observers = if by_client { &route.taps_client } else { &route.taps_broker };
-        if let Some(taps) = observers {
-            batch.events.push(Event::Published { message: routed.shared(), taps: Arc::clone(taps) });
-        }
-        self.relieve(batch);
-        Ok(Published { matched: !route.receivers.is_empty() || !route.groups.is_empty() })
     }
 
     /// Whether everyone who would have to keep a message of this topic and QoS has room for it.
@@ -119,18 +198,33 @@ impl Broker {
     }
 }
 
-fn deliver(
-    session: &Arc<Session>,
-    routed: &mut Routed,
-    grant: &Grant,
-    retain: bool,
-    taps: Option<&Arc<[TapId]>>,
-    batch: &mut Batch,
-) {
-    if session.deliver(routed, grant, retain, taps, batch) == Delivered::Dropped {
-        batch.counts.messages_dropped += 1;
+/// On which terms a receiver gets a message, if it does.
+fn granted<'a>(receiver: &'a route::Receiver, from: Option<&Session>) -> Option<&'a Grant> {
+    match from {
+        Some(session) if session.serial == receiver.session.serial => receiver.own.as_ref(), // [MQTT-3.8.3-3]
+        _ => Some(&receiver.grant),
     }
 }
+
+/// Everyone who is to get a message, for those who decide about it.
+fn chosen(route: &Route, message: &Message, from: Option<&Session>, batch: &mut Batch) -> Vec<Receiver> {
+    let receiver = |session: &Arc<Session>, grant: Grant| {
+        let retain = message.retain && grant.retain_as_published;
+        Receiver { session: Arc::clone(session), grant, retain, replayed: false }
+    };
+    let single = route.receivers.iter().filter_map(|one| Some((&one.session, granted(one, from)?.clone())));
+    let mut all: Vec<_> = single.map(|(session, grant)| receiver(session, grant)).collect();
+    for group in &route.groups {
+        match group.pick(message.qos) {
+            Some(member) => all.push(receiver(&member.session, Grant::of(member))),
+            None => batch.dropped(&Arc::from(""), NOBODY, || Arc::new(message.detached())),
+        }
+    }
+    all
+}
+
+/// Why a message for a shared group is dropped.
+const NOBODY: &str = "nobody of the shared group can take it";
 
 /// Whether every session that would have to keep the message has room for it. A group has room if one of its
 /// members takes the message, now or later.

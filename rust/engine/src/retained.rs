@@ -10,8 +10,18 @@ use crate::message::{Message, Millis};
 #[derive(Default)]
 struct Node {
     children: HashMap<Box<str>, Node>,
-    message: Option<Arc<Message>>,
+    message: Option<Entry>,
 }
+
+/// A message, and when it was stored: in the order of the numbers.
+struct Entry {
+    message: Arc<Message>,
+    number: u64,
+}
+
+/// A level of a topic takes so many bytes of the tree, which only matters where there are many.
+const LEVEL: usize = 300;
+const USUAL_LEVELS: usize = 16;
 
 /// The retained messages in a tree of topic levels.
 #[derive(Default)]
@@ -19,6 +29,8 @@ pub(crate) struct Retained {
     root: Node,
     count: usize,
     bytes: usize,
+    /// How many were stored so far.
+    stored: u64,
     /// No message expires before this time.
     next_expiry: Option<Millis>,
 }
@@ -34,6 +46,11 @@ impl Retained {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// A moment between two messages, for [`Self::visit`].
+    pub(crate) fn moment(&self) -> u64 {
+        self.stored
     }
 
     /// Keeps a message in place of its topic's last; one without payload only clears the topic.
@@ -55,10 +72,16 @@ impl Retained {
         for level in message.topic.split('/') {
             node = node.children.entry_ref(level).or_default();
         }
-        node.message = Some(Arc::clone(message));
+        self.stored += 1;
+        node.message = Some(Entry { message: Arc::clone(message), number: self.stored });
         self.next_expiry = earlier(self.next_expiry, message.expires_at);
         (self.count, self.bytes) = (count, bytes);
         Ok(())
+    }
+
+    /// The message of a topic.
+    pub(crate) fn get(&self, topic: &str) -> Option<&Arc<Message>> {
+        find(&self.root, topic)
     }
 
     /// Clears a topic.
@@ -70,10 +93,10 @@ impl Retained {
         }
     }
 
-    /// Visits every retained message that matches the filter and has not expired.
-    pub(crate) fn visit(&self, filter: &str, now: Millis, found: &mut dyn FnMut(&Arc<Message>)) {
-        visit(&self.root, Some(filter), true, &mut |message| {
-            if !message.expired(now) {
+    /// Visits every message that matches the filter, has not expired, and was stored before a moment.
+    pub(crate) fn visit(&self, filter: &str, before: u64, now: Millis, found: &mut dyn FnMut(&Arc<Message>)) {
+        visit(&self.root, Some(filter), true, &mut |Entry { message, number }| {
+            if *number <= before && !message.expired(now) {
                 found(message);
             }
         });
@@ -86,7 +109,7 @@ impl Retained {
         }
         let mut expired = Vec::new();
         let mut next = None;
-        all(&self.root, &mut |message| match message.expired(now) {
+        all(&self.root, &mut |Entry { message, .. }| match message.expired(now) {
             true => expired.push(message.topic.clone()),
             false => next = earlier(next, message.expires_at),
         });
@@ -100,7 +123,10 @@ impl Retained {
 fn weight(message: &Message) -> (usize, usize) {
     match message.topic.starts_with("$SYS/") {
         true => (0, 0),
-        false => (1, message.size()),
+        false => {
+            let levels = message.topic.split('/').count().saturating_sub(USUAL_LEVELS);
+            (1, message.size() + levels * LEVEL)
+        }
     }
 }
 
@@ -109,11 +135,12 @@ fn earlier(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
 }
 
 fn find<'a>(root: &'a Node, topic: &str) -> Option<&'a Arc<Message>> {
-    topic.split('/').try_fold(root, |node, level| node.children.get(level))?.message.as_ref()
+    let node = topic.split('/').try_fold(root, |node, level| node.children.get(level))?;
+    node.message.as_ref().map(|entry| &entry.message)
 }
 
 fn remove(node: &mut Node, topic: Option<&str>) -> Option<Arc<Message>> {
-    let Some(topic) = topic else { return node.message.take() };
+    let Some(topic) = topic else { return node.message.take().map(|entry| entry.message) };
     let (level, rest) = match topic.split_once('/') {
         Some((level, rest)) => (level, Some(rest)),
         None => (topic, None),
@@ -126,7 +153,7 @@ fn remove(node: &mut Node, topic: Option<&str>) -> Option<Arc<Message>> {
     message
 }
 
-fn visit(node: &Node, filter: Option<&str>, top: bool, found: &mut dyn FnMut(&Arc<Message>)) {
+fn visit(node: &Node, filter: Option<&str>, top: bool, found: &mut dyn FnMut(&Entry)) {
     let Some(filter) = filter else {
         return node.message.iter().for_each(found);
     };
@@ -154,7 +181,7 @@ fn visit(node: &Node, filter: Option<&str>, top: bool, found: &mut dyn FnMut(&Ar
     }
 }
 
-fn all(node: &Node, found: &mut dyn FnMut(&Arc<Message>)) {
+fn all(node: &Node, found: &mut dyn FnMut(&Entry)) {
     node.message.iter().for_each(&mut *found);
     node.children.values().for_each(|child| all(child, found));
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::hook::TapId;
 use crate::router::{Grant, Router};
 use crate::session::Session;
 use crate::shared::SharedGroup;
+use crate::taps::Taps;
 
 /// Memory a thread's cache may take, in bytes, roughly. At the limit it forgets all: the topics in use come
 /// back at once.
@@ -32,12 +32,8 @@ pub(crate) struct Receiver {
 pub(crate) struct Route {
     pub(crate) receivers: Box<[Receiver]>,
     pub(crate) groups: Box<[Arc<SharedGroup>]>,
-    /// Observers of what clients publish.
-    pub(crate) taps_client: Option<Arc<[TapId]>>,
-    /// Observers of what the broker itself publishes.
-    pub(crate) taps_broker: Option<Arc<[TapId]>>,
-    /// Observers of what is sent.
-    pub(crate) taps_sent: Option<Arc<[TapId]>>,
+    /// Who observes it; nearly always nobody.
+    pub(crate) taps: Option<Box<Taps>>,
 }
 
 /// One thread's cache of routes: a topic that comes again costs one look-up.

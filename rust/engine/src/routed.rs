@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use hookmq_codec::wire::{put_binary, put_varint, varint_len};
 use hookmq_codec::{PropertyId, Publish, QoS, Value, property};
 
@@ -47,9 +47,23 @@ impl Routed {
         Self { message, shared: None, templates: [None; 4] }
     }
 
+    /// The same for a message that somebody keeps already.
+    pub(crate) fn of_shared(shared: Arc<Message>, scratch: &mut BytesMut) -> Self {
+        let message = Message::clone(&shared);
+        Self { shared: Some(shared), ..Self::new(message, scratch) }
+    }
+
     /// The message for those who keep it: one copy, made when the first asks for it.
     pub(crate) fn shared(&mut self) -> Arc<Message> {
         Arc::clone(self.shared.get_or_insert_with(|| Arc::new(self.message.detached())))
+    }
+
+    /// The message for those who do not look at its payload: without it, unless there is a copy anyway.
+    pub(crate) fn bare(&mut self) -> Arc<Message> {
+        match &self.shared {
+            Some(shared) => Arc::clone(shared),
+            None => Arc::new(Message { payload: Bytes::new(), ..self.message.clone() }.detached()),
+        }
     }
 
     /// The whole length of the PUBLISH in this shape, and its bytes appended to the outbox if they are at

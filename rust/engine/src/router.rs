@@ -7,12 +7,12 @@ use hashbrown::HashMap;
 use hookmq_codec::{QoS, TopicFilter};
 use parking_lot::RwLock;
 
-use crate::hook::{Tap, TapId, TapKind};
 use crate::outbound::Identifiers;
 use crate::route::{Receiver, Route};
-use crate::session::Session;
+use crate::session::{Session, Subscription};
 use crate::shared::SharedGroup;
 use crate::subscribers::{Subscriber, SubscriberSet};
+use crate::taps::{Tap, TapId, Taps};
 
 /// On which terms a session receives a message: the sum of its subscriptions that match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +24,15 @@ pub(crate) struct Grant {
 
 impl Grant {
     pub(crate) fn of(subscriber: &Subscriber) -> Self {
-        let options = subscriber.subscription.options;
+        Self::one(&subscriber.subscription)
+    }
+
+    pub(crate) fn one(subscription: &Subscription) -> Self {
+        let Subscription { options, identifier } = subscription;
         Self {
             qos: options.qos,
             retain_as_published: options.retain_as_published,
-            identifiers: subscriber.subscription.identifier.into_iter().collect(),
+            identifiers: identifier.iter().copied().collect(),
         }
     }
 
@@ -257,15 +261,5 @@ fn merge(topic: &str, leaves: &[&Leaf]) -> Route {
             }
         }
     }
-    let of_kind = |kinds: &[TapKind]| -> Option<Arc<[TapId]>> {
-        let ids: Vec<_> = taps.iter().filter(|tap| kinds.contains(&tap.kind)).map(|tap| tap.id).collect();
-        (!ids.is_empty()).then(|| ids.into())
-    };
-    Route {
-        receivers: receivers.into(),
-        groups: groups.into(),
-        taps_client: of_kind(&[TapKind::Received, TapKind::Routed]),
-        taps_broker: of_kind(&[TapKind::Routed]),
-        taps_sent: of_kind(&[TapKind::Sent]),
-    }
+    Route { receivers: receivers.into(), groups: groups.into(), taps: Taps::sort(taps) }
 }

@@ -9,20 +9,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytes::Bytes;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use hookmq_codec::{Ack, ConnAck, Packet, QoS, ReasonCode, SubscriptionOptions, TopicFilter, Will};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::acl::Right;
 use crate::batch::Batch;
 use crate::client::Client;
-use crate::hook::{Sent, TapId};
+use crate::hook::Sent;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::message::Millis;
 use crate::outbound::{Delivery, Inflight, Phase, Queue};
 use crate::routed::{Routed, Shape, append_one};
 use crate::router::Grant;
+use crate::taps::TapId;
 use crate::transport::Written;
 
 /// Messages are encoded for a connection as long as fewer bytes than this wait for its socket; the rest
@@ -31,6 +32,11 @@ const ENCODE_AHEAD: usize = 256 << 10;
 
 /// How often a full queue is searched for expired messages, in milliseconds.
 const PURGE: Millis = 1000;
+
+/// Why messages are dropped.
+const OFFLINE: &str = "QoS 0, and the client is not connected";
+const EXPIRED: &str = "it has expired";
+const TOO_LARGE: &str = "it is larger than the client takes";
 
 /// After so many writes in a row a thread leaves a session that others keep filling to its owner.
 const MAX_ROUNDS: u32 = 16;
@@ -73,6 +79,8 @@ pub(crate) struct State {
     /// The session is over; nothing may be added to it.
     pub(crate) ended: bool,
     pub(crate) subscriptions: HashMap<TopicFilter, Subscription>,
+    /// Those of them that the access rules do not allow any more: they have no effect until they do again.
+    pub(crate) suspended: HashSet<TopicFilter>,
     pub(crate) inflight: Inflight,
     pub(crate) queue: Queue,
     /// Packet Identifiers under way that were not repeated yet on this connection, because the client
@@ -83,7 +91,12 @@ pub(crate) struct State {
     pub(crate) received: HashMap<u16, u64>,
     /// Session Expiry Interval in seconds, `u32::MAX` for ever.
     pub(crate) expiry: u32,
+    /// Whether CONNECT asked for more than 0 seconds, whatever was granted.
+    pub(crate) asked_to_be_kept: bool,
     pub(crate) will: Option<PendingWill>,
+    /// Of these, those whose PUBREC was held back when their connection ended, with what tells the message:
+    /// see [`crate::receipt`].
+    pub(crate) unsettled: HashMap<u16, (u64, u64)>,
     /// Counts connects and disconnects.
     pub(crate) epoch: u64,
     /// When the session ends and when its will is published, while it has no connection.
@@ -95,21 +108,14 @@ pub(crate) struct State {
     pub(crate) purged_at: Millis,
 }
 
-/// What became of a message that was delivered to a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Delivered {
-    /// Sent, or kept until it can be.
-    Accepted,
-    /// QoS 0 without a connection, or without room.
-    Dropped,
-}
-
 impl State {
     /// Drops the oldest QoS 0 messages of a queue that is full.
-    fn make_room(&mut self, batch: &mut Batch) {
-        while self.queue.is_full(&batch.limits) && self.queue.drop_oldest_qos0() {
+    fn make_room(&mut self, receiver: &Arc<str>, batch: &mut Batch) {
+        while self.queue.is_full(&batch.limits)
+            && let Some(delivery) = self.queue.drop_oldest_qos0()
+        {
             batch.counts.limit_qos0_dropped += 1;
-            batch.counts.messages_dropped += 1;
+            batch.dropped(receiver, "the queue is full", || delivery.message);
         }
     }
 }
@@ -134,8 +140,10 @@ impl Session {
     /// Whether a client may have the session: it belongs to the user who was authenticated when it was
     /// made; without one, to anybody.
     pub(crate) fn belongs_to(&self, client: &Client) -> bool {
-        let owner = &self.client.read().principal;
-        owner.is_none() || *owner == client.principal
+        let client_of_owner = self.client.read();
+        let owner = &client_of_owner.principal;
+        let listener = &client_of_owner.listener;
+        owner.is_none() || *owner == client.principal && listener.knows_the_same(&client.listener)
     }
 
     /// Remembers the client that connects. Says whether access rules may decide otherwise about it than
@@ -181,7 +189,7 @@ impl Session {
         // [MQTT-4.4.0-1] what was under way is sent again, in order, with its Packet Identifiers; PUBREL at
         // once, since no window holds it back [MQTT-3.3.4-10]
         let under_way = state.inflight.in_order();
-        let is_released = |phase: &Phase| matches!(phase, Phase::Released);
+        let is_released = |phase: &Phase| matches!(phase, Phase::Released(_));
         let ids = |released| {
             let of_kind = under_way.iter().filter(move |(_, phase)| is_released(phase) == released);
             of_kind.map(|(id, _)| *id).collect::<VecDeque<_>>()
@@ -195,11 +203,18 @@ impl Session {
     }
 
     /// Takes the connection away.
-    pub(crate) fn detach(&self, state: &mut State, limits: &Limits) -> Option<Link> {
+    pub(crate) fn detach(&self, state: &mut State, batch: &mut Batch) -> Option<Link> {
         let link = state.link.take()?;
+        let of_link = |(packet_id, serial)| (packet_id, (link.id, serial));
+        state.unsettled.extend(link.acks.unsettled().map(of_link));
         state.epoch += 1;
-        state.queue.drop_qos0();
-        self.note_fullness(state, limits);
+        state.queue.drop_qos0(&mut |delivery| {
+            // A retained message that was asked for is there still.
+            if !delivery.replayed {
+                batch.dropped(&self.id, OFFLINE, || delivery.message);
+            }
+        });
+        self.note_fullness(state, &batch.limits);
         self.connected.store(false, Relaxed);
         Some(link)
     }
@@ -212,21 +227,23 @@ impl Session {
         retain: bool,
         taps: Option<&Arc<[TapId]>>,
         batch: &mut Batch,
-    ) -> Delivered {
+    ) {
         let qos = routed.message.qos.min(grant.qos);
         let mut guard = self.state.lock();
         let state = &mut *guard;
         if qos == QoS::AtMostOnce {
-            let Some(link) = &mut state.link else { return Delivered::Dropped };
+            let Some(link) = &mut state.link else {
+                return self.lose(routed, OFFLINE, batch);
+            };
             if !state.queue.has_qos0() && link.outbox.len() < batch.limits.max_outbox_bytes {
                 return self.send_now(link, routed, qos, retain, grant, taps, batch);
             }
-            state.make_room(batch);
+            state.make_room(&self.id, batch);
             if state.queue.is_full(&batch.limits) {
-                return Delivered::Dropped;
+                return self.lose(routed, "the queue is full", batch);
             }
         } else if state.ended {
-            return Delivered::Dropped;
+            return self.lose(routed, "the session has ended", batch);
         }
         state.queue.push(Delivery {
             message: routed.shared(),
@@ -237,7 +254,10 @@ impl Session {
             replayed: false,
         });
         self.pump(state, batch);
-        Delivered::Accepted
+    }
+
+    fn lose(&self, routed: &mut Routed, why: &'static str, batch: &mut Batch) {
+        batch.dropped(&self.id, why, || routed.shared());
     }
 
     /// Hands over a retained message. It always queues, because there may be a million of them.
@@ -249,8 +269,7 @@ impl Session {
     ) {
         let bound = batch.limits.max_queued_messages + batch.limits.max_retained_messages;
         if state.queue.len() >= bound {
-            batch.counts.messages_dropped += 1;
-            return;
+            return batch.dropped(&self.id, "the queue is full", || delivery.message);
         }
         state.queue.push(delivery);
         self.pump(state, batch);
@@ -267,7 +286,7 @@ impl Session {
         grant: &Grant,
         taps: Option<&Arc<[TapId]>>,
         batch: &mut Batch,
-    ) -> Delivered {
+    ) {
         let alias = link.aliases.find_or_assign(&routed.message.topic);
         let v5 = link.version().is_v5();
         let identifiers = if v5 { &grant.identifiers[..] } else { &[] };
@@ -279,7 +298,7 @@ impl Session {
                 if let Some((_, true)) = alias {
                     link.aliases.unassign(&routed.message.topic);
                 }
-                return Delivered::Dropped;
+                return self.lose(routed, TOO_LARGE, batch);
             }
         }
         batch.count_sent(routed.message.payload.len());
@@ -288,7 +307,6 @@ impl Session {
             let sent = Sent { receiver: Arc::clone(&self.id), qos, retain, packet_id: 0 };
             batch.sent(routed.shared(), Arc::clone(taps), sent);
         }
-        Delivered::Accepted
     }
 
     /// Sends what the client and its socket have room for: first what was under way before this
@@ -303,9 +321,18 @@ impl Session {
                 if under_way && state.inflight.len() >= link.receive_maximum {
                     break; // [MQTT-3.3.4-9]
                 }
+                // What is under way takes memory like what waits: a client that reads and never acknowledges has
+                // no more of it than its queue may hold.
+                let largest = batch.limits.max_queued_bytes;
+                if under_way
+                    && state.inflight.bytes() + front.message.size() > largest
+                    && state.inflight.len() > 0
+                {
+                    break;
+                }
                 let Some(delivery) = state.queue.pop() else { break };
                 if delivery.message.expired(batch.now) {
-                    batch.counts.messages_dropped += 1; // [MQTT-3.3.2-5]
+                    batch.dropped(&self.id, EXPIRED, || delivery.message); // [MQTT-3.3.2-5]
                     continue;
                 }
                 // The right may have been taken away while the message waited.
@@ -315,14 +342,14 @@ impl Session {
                 }
                 if !under_way {
                     if !send_delivery(&self.id, link, &delivery, 0, false, batch) {
-                        batch.counts.messages_dropped += 1; // [MQTT-3.1.2-25]
+                        batch.dropped(&self.id, TOO_LARGE, || delivery.message); // [MQTT-3.1.2-25]
                     }
                     continue;
                 }
                 let Some((packet_id, delivery)) = state.inflight.insert(delivery) else { break };
                 if !send_delivery(&self.id, link, delivery, packet_id, false, batch) {
+                    batch.dropped(&self.id, TOO_LARGE, || Arc::clone(&delivery.message));
                     state.inflight.remove(packet_id);
-                    batch.counts.messages_dropped += 1;
                 }
             }
             if !link.outbox.is_empty() {
@@ -346,9 +373,12 @@ impl Session {
             let state = &mut *self.state.lock();
             if state.purged_at + PURGE <= batch.now {
                 state.purged_at = batch.now;
-                batch.counts.messages_dropped += state.queue.drop_expired(batch.now) as u64;
+                let now = batch.now;
+                state.queue.drop_expired(now, &mut |delivery| {
+                    batch.dropped(&self.id, EXPIRED, || delivery.message);
+                });
             }
-            state.make_room(batch);
+            state.make_room(&self.id, batch);
             self.note_fullness(state, &batch.limits);
         }
         !self.is_full()
@@ -367,12 +397,15 @@ impl Session {
             Some(Phase::Published(delivery)) if delivery.qos == QoS::AtLeastOnce => {}
             _ => return,
         }
-        self.delivered(state, packet_id, batch);
+        self.delivered(state, packet_id, true, batch);
     }
 
     /// Frees a Packet Identifier and sends what waited for it.
-    fn delivered(self: &Arc<Self>, state: &mut State, packet_id: u16, batch: &mut Batch) {
-        state.inflight.remove(packet_id);
+    fn delivered(self: &Arc<Self>, state: &mut State, packet_id: u16, accepted: bool, batch: &mut Batch) {
+        let phase = state.inflight.remove(packet_id);
+        if accepted && let Some(Phase::Published(delivery) | Phase::Released(Some(delivery))) = phase {
+            batch.acked(&self.id, packet_id, delivery);
+        }
         // Acknowledged before it was repeated: the client remembered it from its last connection.
         state.unrepeated.retain(|id| *id != packet_id);
         self.pump(state, batch);
@@ -384,10 +417,12 @@ impl Session {
             Some(Phase::Published(delivery)) if delivery.qos < QoS::ExactlyOnce => return,
             Some(Phase::Published(_)) if ack.reason.is_error() => {
                 // [MQTT-4.3.3-4] of 5.0: the receiver refused it, so its Packet Identifier is free
-                return self.delivered(state, ack.packet_id, batch);
+                return self.delivered(state, ack.packet_id, false, batch);
             }
-            Some(phase) => {
-                *phase = Phase::Released;
+            // A repetition keeps its place.
+            Some(Phase::Released(_)) => ReasonCode::Success,
+            Some(_) => {
+                state.inflight.release(ack.packet_id, batch.wants_acked());
                 state.unrepeated.retain(|id| *id != ack.packet_id);
                 ReasonCode::Success
             }
@@ -398,8 +433,8 @@ impl Session {
 
     /// PUBCOMP came.
     pub(crate) fn on_pubcomp(self: &Arc<Self>, state: &mut State, packet_id: u16, batch: &mut Batch) {
-        if matches!(state.inflight.phase_mut(packet_id), Some(Phase::Released)) {
-            self.delivered(state, packet_id, batch);
+        if matches!(state.inflight.phase_mut(packet_id), Some(Phase::Released(_))) {
+            self.delivered(state, packet_id, true, batch);
         }
     }
 
@@ -485,7 +520,7 @@ fn repeat(link: &mut Link, unrepeated: &mut VecDeque<u16>, inflight: &mut Inflig
                 let receiver = Arc::clone(&link.client.id);
                 send_delivery(&receiver, link, &delivery, packet_id, true, batch) // [MQTT-3.3.1-1]
             }
-            Some(Phase::Released) | None => true,
+            Some(Phase::Released(_)) | None => true,
         };
         if !kept {
             inflight.remove(packet_id);

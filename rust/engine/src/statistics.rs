@@ -64,6 +64,8 @@ counters! {
     messages_dropped,
     /// QoS 1 and 2 publishes refused because a subscriber's queue was full.
     messages_refused,
+    /// QoS 1 and 2 publishes refused because a hook that was to keep them did not.
+    messages_not_kept,
     /// Publishes and subscriptions that were not authorized.
     unauthorized,
     /// Connections accepted by CONNACK.

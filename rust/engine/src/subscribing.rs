@@ -5,63 +5,83 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bytestring::ByteString;
 use hookmq_codec::{
-    Packet, Properties, PropertyId, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeFilter,
+    Packet, Properties, PropertyId, QoS, ReasonCode, RetainHandling, SubAck, Subscribe, SubscribeFilter,
     TopicFilter, UnsubAck, Unsubscribe,
 };
 
 use crate::acl::Right;
 use crate::batch::Batch;
-use crate::connection::{Close, Connection};
-use crate::hook::Tap;
+use crate::broker;
+use crate::connection::{Close, Connection, Denied};
+use crate::delivering::Receiver;
+use crate::hook::Event;
 use crate::message::{Message, Millis};
 use crate::outbound::Delivery;
 use crate::retained::Retained;
+use crate::router::Grant;
 use crate::session::{State, Subscription};
 use crate::subscribers::Subscriber;
+use crate::taps::Tap;
+
+/// Retained messages that one batch queues for subscriptions, unless a single one asks for more.
+const REPLAYED_AT_A_TIME: usize = 4096;
 
 impl Connection {
-    /// SUBSCRIBE came. `authorized` holds what the deciders said of each filter; what it does not name is
-    /// allowed.
+    /// SUBSCRIBE came. `authorized` holds what the deciders said of each filter, the QoS they grant at most or
+    /// why not; what it does not name is allowed.
     pub fn subscribe(
         &mut self,
         packet: Subscribe,
-        authorized: &[Result<(), ReasonCode>],
+        authorized: &[Result<QoS, Denied>],
         batch: &mut Batch,
     ) -> Result<(), Close> {
         let identifier = packet.properties.number(PropertyId::SubscriptionIdentifier);
+        let mut text = None; // there is one for the whole SUBACK
         let mut reasons = Vec::with_capacity(packet.filters.len());
-        let mut wanted_retained = Vec::new();
-        // Locked until all is queued: see `Broker::publish`. So a newer message of a topic cannot overtake the
-        // retained one either.
-        let broker = Arc::clone(&self.broker);
-        let retained = broker.retained.read();
         for (index, wanted) in packet.filters.into_iter().enumerate() {
-            let allowed = authorized.get(index).copied().unwrap_or(Ok(()));
+            let allowed = authorized.get(index).cloned().unwrap_or(Ok(QoS::ExactlyOnce));
+            text = text.or_else(|| allowed.as_ref().err().and_then(|denied| denied.text.clone()));
             reasons.push(match self.subscribe_one(wanted, identifier, allowed, batch)? {
-                Ok(Made { reason, retained }) => {
-                    wanted_retained.extend(retained);
-                    reason
-                }
+                Ok(reason) => reason,
                 Err(reason) => reason,
             });
         }
-        let ack = SubAck { packet_id: packet.packet_id, properties: Properties::new(), reasons };
         let Some(mut state) = self.session.lock_for(self.link_id) else { return Ok(()) };
+        let properties = state.link.as_ref().map_or_else(Properties::new, |link| link.explanation(text));
+        let ack = SubAck { packet_id: packet.packet_id, properties, reasons };
         self.session.reply(&mut state, Packet::SubAck(ack), batch); // [MQTT-3.8.4-1] [MQTT-3.8.4-2]
-        for (filter, subscription) in wanted_retained {
-            self.send_retained(&retained, &mut state, &filter, &subscription, batch);
-        }
+        drop(state);
+        self.replay(batch);
         Ok(())
     }
 
+    /// Whether retained messages are still to be sent that subscriptions asked for. No packet is to be handled
+    /// before that is done: see [`Self::replay`].
+    pub fn is_replaying(&self) -> bool {
+        !self.replays.is_empty()
+    }
+
+    /// Queues retained messages that subscriptions asked for, as many as a batch may: a client that subscribes to
+    /// everything a thousand times must not keep the others waiting.
+    pub fn replay(&mut self, batch: &mut Batch) {
+        let broker = Arc::clone(&self.broker);
+        while batch.replayed < REPLAYED_AT_A_TIME
+            && let Some(replay) = self.replays.pop_front()
+        {
+            let retained = broker.retained.read();
+            let Some(mut state) = self.session.lock_for(self.link_id) else { return };
+            self.send_retained(&retained, &mut state, &replay, batch);
+        }
+    }
+
     fn subscribe_one(
-        &self,
+        &mut self,
         wanted: SubscribeFilter,
         identifier: Option<u32>,
-        authorized: Result<(), ReasonCode>,
+        authorized: Result<QoS, Denied>,
         batch: &mut Batch,
-    ) -> Result<Result<Made, ReasonCode>, Close> {
-        let SubscribeFilter { filter, options } = wanted;
+    ) -> Result<Result<ReasonCode, ReasonCode>, Close> {
+        let SubscribeFilter { filter, mut options } = wanted;
         let filter = match self.parse(&filter, batch) {
             Ok(filter) => filter,
             Err(reason) => return Ok(Err(reason)),
@@ -72,14 +92,20 @@ impl Connection {
         }
         let authorized = match self.client().may(Right::Subscribe, filter.filter()) {
             true => authorized,
-            false => Err(ReasonCode::NotAuthorized),
+            false => Err(ReasonCode::NotAuthorized.into()),
         };
-        if let Err(reason) = authorized {
-            batch.counts.unauthorized += 1;
-            return Ok(Err(refusal(reason)));
+        match authorized {
+            Ok(most) => options.qos = options.qos.min(most),
+            Err(denied) => {
+                batch.counts.unauthorized += 1;
+                return Ok(Err(refusal(denied.reason)));
+            }
         }
         let subscription = Subscription { options, identifier };
-        let existed = {
+        let (existed, before) = {
+            // Who publishes a retained message holds the tree while it is stored and its route looked up; so each
+            // subscriber gets the message either from the tree or live: never twice, never not at all.
+            let retained = self.broker.retained.read();
             let Some(mut state) = self.session.lock_for(self.link_id) else {
                 return Ok(Err(ReasonCode::UnspecifiedError)); // taken over; nobody reads the answer
             };
@@ -88,12 +114,24 @@ impl Connection {
                 batch.counts.limit_max_subscriptions += 1;
                 return Ok(Err(ReasonCode::QuotaExceeded));
             }
+            // Retained messages that wait are those of the tree, or were. A client that subscribes again and again
+            // while they change must not gather them.
+            let bound = self.broker.limits.max_queued_bytes.max(retained.bytes()).saturating_mul(2);
+            if state.queue.replayed_bytes() > bound {
+                batch.counts.limit_max_queued += 1;
+                return Ok(Err(ReasonCode::QuotaExceeded));
+            }
             let existed = state.subscriptions.insert(filter.clone(), subscription.clone()).is_some();
+            state.suspended.remove(&filter);
             let subscriber =
                 Subscriber { session: Arc::clone(&self.session), subscription: subscription.clone() };
             self.broker.router.subscribe(&filter, subscriber); // [MQTT-3.8.4-3]
-            existed
+            (existed, retained.moment())
         };
+        if self.broker.watches.subscriptions.load(Relaxed) {
+            let client = Arc::clone(self.client());
+            batch.note(Event::Subscribed { client, filter: filter.as_str().into(), qos: options.qos });
+        }
         let wants_retained = match options.retain_handling {
             RetainHandling::Send => true,          // [MQTT-3.3.1-9]
             RetainHandling::SendIfNew => !existed, // [MQTT-3.3.1-10]
@@ -104,7 +142,10 @@ impl Connection {
             1 => ReasonCode::GrantedQoS1,
             _ => ReasonCode::GrantedQoS2,
         };
-        Ok(Ok(Made { reason, retained: wants_retained.then_some((filter, subscription)) }))
+        if wants_retained {
+            self.replays.push_back(Replay { filter, subscription, before });
+        }
+        Ok(Ok(reason))
     }
 
     fn parse(&self, text: &ByteString, batch: &mut Batch) -> Result<TopicFilter, ReasonCode> {
@@ -121,28 +162,39 @@ impl Connection {
         &self,
         retained: &Retained,
         state: &mut State,
-        filter: &TopicFilter,
-        subscription: &Subscription,
+        Replay { filter, subscription, before }: &Replay,
         batch: &mut Batch,
     ) {
         let broker = &self.broker;
         let now = batch.now;
-        retained.visit(filter.filter(), now, &mut |message| {
+        retained.visit(filter.filter(), *before, now, &mut |message| {
+            batch.replayed += 1;
             if subscription.options.no_local && message.publisher == self.session.id
                 || !self.client().may(Right::Receive, &message.topic)
             {
                 return;
             }
-            let taps = match broker.watch_sent.load(Relaxed) {
-                true => batch.routes.route(&broker.router, &message.topic).taps_sent.clone(),
-                false => None,
-            };
+            let watched = broker.watches.sent.load(Relaxed) || broker.watches.delivers.load(Relaxed);
+            let route = watched.then(|| batch.routes.route(&broker.router, &message.topic));
+            let taps = route.as_ref().and_then(|route| route.taps.as_deref());
+            if let Some(deciders) = taps.and_then(|taps| taps.deliver.as_ref()) {
+                let grant = Grant::one(subscription);
+                let session = Arc::clone(&self.session);
+                let receiver = Receiver { session, grant, retain: true, replayed: true };
+                return broker::Broker::put_before(
+                    Arc::clone(message),
+                    vec![receiver],
+                    deciders,
+                    None,
+                    batch,
+                );
+            }
             let delivery = Delivery {
                 message: Arc::clone(message),
                 qos: message.qos.min(subscription.options.qos),
                 retain: true, // [MQTT-3.3.1-8]
                 identifiers: subscription.identifier.into_iter().collect(),
-                taps,
+                taps: taps.and_then(|taps| taps.sent.clone()),
                 replayed: true,
             };
             self.session.deliver_retained(state, delivery, batch);
@@ -158,6 +210,11 @@ impl Connection {
             reasons.push(match self.parse(text, batch) {
                 // [MQTT-3.10.4-1] compared character by character
                 Ok(filter) if state.subscriptions.remove(&filter).is_some() => {
+                    state.suspended.remove(&filter);
+                    if self.broker.watches.subscriptions.load(Relaxed) {
+                        let client = Arc::clone(self.client());
+                        batch.note(Event::Unsubscribed { client, filter: (&**text).into() });
+                    }
                     removed.push(filter);
                     ReasonCode::Success
                 }
@@ -183,10 +240,12 @@ fn refusal(reason: ReasonCode) -> ReasonCode {
     }
 }
 
-/// A subscription that was made, and what to look for among the retained messages.
-struct Made {
-    reason: ReasonCode,
-    retained: Option<(TopicFilter, Subscription)>,
+/// Retained messages that a subscription asked for: those that were stored before a moment, for what comes later
+/// comes live.
+pub(crate) struct Replay {
+    filter: TopicFilter,
+    subscription: Subscription,
+    before: u64,
 }
 
 impl crate::Broker {
@@ -196,7 +255,8 @@ impl crate::Broker {
         let retained = self.retained.read();
         self.add_tap(filter, tap);
         let mut found = Vec::new();
-        retained.visit(filter.filter(), now, &mut |message| found.push(Arc::clone(message)));
+        retained
+            .visit(filter.filter(), retained.moment(), now, &mut |message| found.push(Arc::clone(message)));
         found
     }
 }

@@ -1,27 +1,34 @@
 //! The native broker, which the package's `Broker` holds while it runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use hookmq_codec::{Publish, QoS, TopicFilter, topic};
-use hookmq_engine::{Message as EngineMessage, Tap, TapKind};
+use hookmq_engine::{Message as EngineMessage, Origin, Tap, TapKind};
 use hookmq_server::server::StartError;
 use hookmq_server::settings::BoundAddress;
 use hookmq_server::{Clock, Server, Settings};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use pyo3::{PyErr, create_exception};
 
+use crate::hooks::batches::BatchLane;
 use crate::hooks::calls::CallPool;
+use crate::hooks::deliveries::DeliveryLane;
 use crate::hooks::feed::HistoryFeed;
-use crate::hooks::hook::{Counters, Hook, HookHandle, Place};
+use crate::hooks::hook::{Hook, HookHandle, Place};
 use crate::hooks::lane::Lane;
 use crate::hooks::log::LogLane;
+use crate::hooks::loop_lane::LoopLane;
+use crate::hooks::outcome::Outcomes;
 use crate::hooks::queue::{Overflow, Queue};
-use crate::hooks::runtime::{ClientHook, Runtime, Sink};
+use crate::hooks::runtime::{ClientHook, HubPlace, Interest, Runtime, Sink};
+use crate::hooks::stopwatch::Stopwatch;
+use crate::hooks::watch::Watch;
+use crate::hub::{Hub, SocketEvent, SocketLane};
 use crate::inbox::Inbox;
 use crate::{properties, settings};
 
@@ -50,29 +57,41 @@ pub(crate) struct NativeBroker {
     server: RwLock<Option<Server>>,
     clock: Clock,
     callbacks: Py<PyAny>,
+    sockets: Arc<Queue<SocketEvent>>,
+    /// Who looks after hooks, while the broker runs.
+    watch: Mutex<Option<Watch>>,
 }
 
 #[pymethods]
 impl NativeBroker {
-    /// `settings` maps dotted keys to values, `callbacks` has the methods `authenticate`, `authorize`,
-    /// `page`, `failed` and `dropped`.
+    /// `settings` maps dotted keys to values, `callbacks` has the methods `authenticate`, `greet`, `authorize`,
+    /// `transform`, `outcome`, `denial`, `page`, `failed` and `dropped`.
     #[new]
     fn new(settings: &Bound<'_, PyDict>, callbacks: Py<PyAny>) -> PyResult<Self> {
         let native = settings::read(settings)?;
+        let queue_events = settings::number(settings, "hooks.queue_events")?;
+        let queue_bytes = settings::number(settings, "hooks.queue_bytes")?;
+        let clock = Clock::new();
         let runtime = Arc::new(Runtime::new(
             settings::duration(settings, "hooks.decision_timeout")?,
             settings::duration(settings, "hooks.page_timeout")?,
+            (queue_events, queue_bytes),
+            clock,
         ));
         let observer: Arc<dyn hookmq_engine::Observer> = Arc::<Runtime>::clone(&runtime);
+        let broker = hookmq_engine::Broker::new(native.limits.clone(), observer);
+        let _ = runtime.broker.set(Arc::downgrade(&broker)); // it is set once
         Ok(Self {
-            broker: hookmq_engine::Broker::new(native.limits.clone(), observer),
+            broker,
             settings: native,
-            queue_events: settings::number(settings, "hooks.queue_events")?,
-            queue_bytes: settings::number(settings, "hooks.queue_bytes")?,
+            queue_events,
+            queue_bytes,
             runtime,
             server: RwLock::new(None),
-            clock: Clock::new(),
+            clock,
             callbacks,
+            sockets: Arc::new(Queue::new(queue_events, queue_bytes)),
+            watch: Mutex::new(None),
         })
     }
 
@@ -93,6 +112,8 @@ impl NativeBroker {
             StartError::System(error) => PyErr::from(error),
         })?;
         *self.server.write() = Some(server);
+        *self.watch.lock() =
+            Some(Watch::start(Arc::clone(&self.runtime), Arc::clone(&self.broker), self.clock)?);
         Ok(())
     }
 
@@ -108,9 +129,14 @@ impl NativeBroker {
     }
 
     /// Forgets every hook and subscription, and with them the Python objects they hold.
-    fn close(&self) {
-        self.runtime.sinks.write().clear();
-        self.runtime.client_hooks.write().clear();
+    fn close(&self, py: Python<'_>) {
+        let watch = self.watch.lock().take();
+        py.detach(|| drop(watch)); // it is waited for
+        // What is forgotten is dropped with the locks free: the end of a Python object may run code.
+        drop(std::mem::take(&mut *self.runtime.sinks.write()));
+        drop(std::mem::take(&mut *self.runtime.client_hooks.write()));
+        drop(std::mem::take(&mut *self.runtime.hubs.write()));
+        self.runtime.hooks.clear();
     }
 
     /// The URLs and ports of the listeners, in the order of the settings; the port is 0 for a Unix socket.
@@ -171,7 +197,7 @@ impl NativeBroker {
                 Publish { topic: topic.into(), payload, qos, retain, properties, ..Publish::default() };
             let now = self.clock.now();
             let message = EngineMessage::from_publish(publish, Arc::from(""), now);
-            match self.broker.with_batch(now, |batch| self.broker.publish(message, None, false, batch)) {
+            match self.broker.with_batch(now, |batch| self.broker.publish(message, Origin::broker(), batch)) {
                 Ok(published) => Ok(published.matched),
                 Err(refused) => Err(PyRuntimeError::new_err(refused.what)),
             }
@@ -182,17 +208,83 @@ impl NativeBroker {
     fn lane(&self, py: Python<'_>) -> PyResult<Lane> {
         let queue = Arc::new(Queue::new(self.queue_events, self.queue_bytes));
         let callback = |name| self.callbacks.getattr(py, name);
-        Ok(Lane::new(queue, callback("failed")?, callback("dropped")?))
+        let hooks = Arc::clone(&self.runtime.hooks);
+        Ok(Lane::new(queue, hooks, callback("failed")?, callback("dropped")?))
+    }
+
+    /// A queue of hook calls that an event loop makes.
+    fn loop_lane(&self, py: Python<'_>) -> PyResult<LoopLane> {
+        LoopLane::new(py, self.lane(py)?)
+    }
+
+    /// A queue for one hook that is called with many messages at a time: at most `max_rows`, the first of
+    /// which has not waited longer than `max_delay` seconds unless the hook is slow. `fields` are paths of JSON
+    /// fields and `"float"`, `"int"`, `"str"` or `"bool"`, for the format `"arrow"`.
+    #[pyo3(signature = (format, max_rows, max_delay, fields))]
+    fn batch_lane(
+        &self,
+        py: Python<'_>,
+        format: &str,
+        max_rows: usize,
+        max_delay: f64,
+        fields: Vec<(String, String)>,
+    ) -> PyResult<BatchLane> {
+        BatchLane::new(Py::new(py, self.lane(py)?)?, format, &fields, max_rows, max_delay)
     }
 
     /// The queue of questions to deciders.
-    fn decisions(&self, py: Python<'_>) -> CallPool {
-        CallPool::new(Arc::clone(&self.runtime.decisions), self.callbacks.clone_ref(py))
+    fn decisions(&self, py: Python<'_>) -> PyResult<CallPool> {
+        let queue = Arc::clone(&self.runtime.decisions);
+        CallPool::new(py, queue, self.callbacks.clone_ref(py), Arc::clone(&self.runtime))
     }
 
     /// The queue of requests for pages.
-    fn pages(&self, py: Python<'_>) -> CallPool {
-        CallPool::new(Arc::clone(&self.runtime.pages), self.callbacks.clone_ref(py))
+    fn pages(&self, py: Python<'_>) -> PyResult<CallPool> {
+        let queue = Arc::clone(&self.runtime.pages);
+        CallPool::new(py, queue, self.callbacks.clone_ref(py), Arc::clone(&self.runtime))
+    }
+
+    /// The queue of deliveries that hooks decide about.
+    fn deliveries(&self, py: Python<'_>) -> PyResult<DeliveryLane> {
+        Ok(DeliveryLane {
+            queue: Arc::clone(&self.runtime.deliveries),
+            runtime: Arc::clone(&self.runtime),
+            broker: Arc::clone(&self.broker),
+            clock: self.clock,
+            timeout: self.runtime.decision_timeout,
+            outcomes: Outcomes::new(py, &self.callbacks)?,
+            generation: AtomicU64::new(0),
+        })
+    }
+
+    /// The queue of what happens to WebSockets of pages.
+    fn sockets(&self, py: Python<'_>) -> PyResult<SocketLane> {
+        let failed = self.callbacks.getattr(py, "failed")?;
+        Ok(SocketLane { queue: Arc::clone(&self.sockets), failed, generation: AtomicU64::new(0) })
+    }
+
+    /// Makes a place for WebSockets of pages at a path, or at all paths below it as well. What happens there is
+    /// told to `observer(kind, socket, data, request)`. One that is there already is replaced.
+    #[pyo3(signature = (path, observer, *, below = false))]
+    fn hub(&self, path: String, observer: Py<PyAny>, below: bool) -> Hub {
+        let hub = Hub::new(Arc::clone(&self.sockets), observer);
+        let mut hubs = self.runtime.hubs.write();
+        hubs.retain(|place| place.path != path || place.below != below);
+        hubs.push(HubPlace { path, below, hub: Arc::clone(&hub.0) });
+        hub
+    }
+
+    /// Gives the place at a path up: browsers that are connected there are told that it goes away.
+    #[pyo3(signature = (path, *, below = false))]
+    fn remove_hub(&self, py: Python<'_>, path: &str, below: bool) {
+        let is_it = |place: &mut HubPlace| place.path == path && place.below == below;
+        let removed: Vec<_> = self.runtime.hubs.write().extract_if(.., is_it).collect();
+        py.detach(|| removed.iter().for_each(|place| place.hub.close(None, 1001)));
+    }
+
+    /// Measures the calls of a hook that Python makes by itself, so that one which does not come back is named.
+    fn stopwatch(&self, name: String) -> Stopwatch {
+        self.runtime.stopwatch(name)
     }
 
     /// The queue of notices for the log.
@@ -201,20 +293,34 @@ impl NativeBroker {
     }
 
     /// Says which deciders exist, and for which methods of enhanced authentication.
-    fn decide(&self, authenticate: bool, authorize: bool, methods: Vec<String>) {
-        self.runtime.authenticates.store(authenticate, Relaxed);
-        self.runtime.authorizes.store(authorize, Relaxed);
-        *self.runtime.methods.write() = methods;
+    fn decide(
+        &self,
+        authenticate: bool,
+        greet: bool,
+        authorize_publish: bool,
+        authorize_subscribe: bool,
+        methods: Vec<String>,
+    ) {
+        let runtime = &self.runtime;
+        runtime.authenticates.store(authenticate, Relaxed);
+        runtime.greets.store(greet, Relaxed);
+        runtime.authorizes_publish.store(authorize_publish, Relaxed);
+        runtime.authorizes_subscribe.store(authorize_subscribe, Relaxed);
+        *runtime.methods.write() = methods;
+        runtime.generation.fetch_add(1, Relaxed);
     }
 
-    /// Registers a function for messages (`kind` "received", "routed" or "sent", with a `filter`) or for
-    /// clients ("connected" or "disconnected"). `levels` names the topic levels to hand over.
+    /// Registers a function. `kind` is "received", "routed", "sent", "acked", "dropped", "transform" or "deliver"
+    /// for messages that match `filter`, "connected", "disconnected", "subscribed" or "unsubscribed" for clients.
+    /// Its calls wait in `lanes`, among which clients are shared out; those that decide have none. `levels`
+    /// names the topic levels to hand over, `condition` is one on JSON fields. Raises `ValueError`.
     #[allow(clippy::too_many_arguments)]
-    #[pyo3(signature = (lane, kind, function, *, name, filter = None, positional = 1, levels = None,
-                        overflow = "drop_oldest"))]
+    #[pyo3(signature = (lanes, kind, function, *, name, filter = None, positional = 1, levels = None,
+                        overflow = "drop_oldest", rank = 0, condition = None, bare = false, keeps = false,
+                        later = false, flush = None))]
     fn add_hook(
         &self,
-        lane: &Lane,
+        lanes: Vec<PyRef<'_, Lane>>,
         kind: &str,
         function: Py<PyAny>,
         name: String,
@@ -222,52 +328,82 @@ impl NativeBroker {
         positional: usize,
         levels: Option<Vec<(usize, Py<PyString>)>>,
         overflow: &str,
+        rank: i32,
+        condition: Option<&str>,
+        bare: bool,
+        keeps: bool,
+        later: bool,
+        flush: Option<Py<PyAny>>,
     ) -> PyResult<HookHandle> {
-        let overflow = match overflow {
-            "drop_oldest" => Overflow::DropOldest,
-            "drop_newest" => Overflow::DropNewest,
-            _ => return Err(PyValueError::new_err("overflow must be 'drop_oldest' or 'drop_newest'")),
-        };
-        let hook = Arc::new(Hook {
+        let overflow = Overflow::named(overflow).ok_or_else(|| {
+            PyValueError::new_err("overflow must be 'drop_oldest', 'drop_newest' or 'block'")
+        })?;
+        let condition = condition.map(|text| text.parse().map_err(wrong_condition)).transpose()?;
+        let lanes: Box<[_]> = lanes.iter().map(|lane| Arc::clone(&lane.queue)).collect();
+        let hook = self.runtime.hooks.add(|number| Hook {
+            number,
             name,
             function,
             positional,
             levels: levels.unwrap_or_default(),
             overflow,
-            counters: Counters::default(),
+            condition,
+            bare,
+            keeps,
+            later,
+            flush,
+            lanes,
+            counters: Arc::default(),
             removed: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
         });
-        let queue = Arc::clone(&lane.queue);
-        let connected = match kind {
-            "connected" => true,
-            "disconnected" => false,
+        let interest = match kind {
+            "connected" => Interest::Connected,
+            "disconnected" => Interest::Disconnected,
+            "subscribed" => Interest::Subscribed,
+            "unsubscribed" => Interest::Unsubscribed,
             _ => {
-                let sink = Sink::Hook(Arc::clone(&hook), queue);
-                let (id, filter) = self.tap(tap_kind(kind)?, filter.as_deref().unwrap_or("#"), sink)?;
+                let kind = tap_kind(kind)?;
+                let decides = matches!(kind, TapKind::Transform | TapKind::Deliver);
+                if hook.lanes.is_empty() != decides {
+                    return Err(PyValueError::new_err(
+                        "a hook that observes needs a lane, one that decides none",
+                    ));
+                }
+                let sink = if decides { Sink::Decider } else { Sink::Hook };
+                let filter = parse(filter.as_deref().unwrap_or("#"))?;
+                let id = self.runtime.add_sink(sink(Arc::clone(&hook)));
+                self.broker.add_tap(&filter, Tap { rank, bare, keeps, ..Tap::new(id, kind) });
                 return Ok(HookHandle { hook, place: Place::Tap(id, filter) });
             }
         };
-        self.runtime.client_hooks.write().push(ClientHook {
-            hook: Arc::clone(&hook),
-            lane: queue,
-            connected,
-        });
-        self.broker.watch_clients(true);
+        let mut hooks = self.runtime.client_hooks.write();
+        hooks.push(ClientHook { hook: Arc::clone(&hook), interest, rank });
+        hooks.sort_by_key(|entry| std::cmp::Reverse(entry.rank));
+        self.watch_clients(&hooks);
         Ok(HookHandle { hook, place: Place::Clients })
     }
 
-    /// Removes a hook; it is not called any more.
-    fn remove_hook(&self, handle: &HookHandle) {
-        handle.hook.removed.store(true, Relaxed);
+    /// Removes a hook: it is not called any more, or with `drain` only for what happened before.
+    #[pyo3(signature = (handle, *, drain = false))]
+    fn remove_hook(&self, handle: &HookHandle, drain: bool) {
+        handle.hook.removed.store(!drain, Relaxed);
+        self.runtime.hooks.remove(&handle.hook, drain);
         match &handle.place {
             Place::Tap(id, filter) => {
                 self.broker.remove_tap(filter, *id);
-                self.runtime.sinks.write().remove(id);
+                let sink = self.runtime.sinks.write().remove(id);
+                drop(sink); // with the lock free: the end of a Python object may run code
             }
             Place::Clients => {
                 let mut hooks = self.runtime.client_hooks.write();
-                hooks.retain(|entry| !Arc::ptr_eq(&entry.hook, &handle.hook));
-                self.broker.watch_clients(!hooks.is_empty());
+                let (removed, left) = std::mem::take(&mut *hooks)
+                    .into_iter()
+                    .partition::<Vec<_>, _>(|entry| Arc::ptr_eq(&entry.hook, &handle.hook));
+                *hooks = left;
+                self.watch_clients(&hooks);
+                drop(hooks);
+                drop(removed);
             }
         }
     }
@@ -278,7 +414,7 @@ impl NativeBroker {
         let inbox = Inbox::new(max_messages)?;
         let filter = parse(filter)?;
         let id = self.runtime.add_sink(Sink::Inbox(Arc::clone(&inbox.queue)));
-        let tap = Tap { id, kind: TapKind::Routed };
+        let tap = Tap::new(id, TapKind::Routed);
         match retained {
             true => inbox.queue.prepend(self.broker.add_tap_with_retained(&filter, tap, self.clock.now())),
             false => self.broker.add_tap(&filter, tap),
@@ -298,7 +434,9 @@ impl NativeBroker {
     fn history(&self, max_rows: usize, max_bytes: usize, keep_newest: bool) -> PyResult<HistoryFeed> {
         let queue = Arc::new(Queue::new(max_rows, max_bytes));
         let overflow = if keep_newest { Overflow::DropOldest } else { Overflow::DropNewest };
-        self.tap(TapKind::Routed, "#", Sink::History(Arc::clone(&queue), overflow))?;
+        let filter = parse("#")?;
+        let id = self.runtime.add_sink(Sink::History(Arc::clone(&queue), overflow));
+        self.broker.add_tap(&filter, Tap::new(id, TapKind::Routed));
         Ok(HistoryFeed { queue })
     }
 
@@ -327,12 +465,16 @@ impl NativeBroker {
 }
 
 impl NativeBroker {
-    fn tap(&self, kind: TapKind, filter: &str, sink: Sink) -> PyResult<(u32, TopicFilter)> {
-        let filter = parse(filter)?;
-        let id = self.runtime.add_sink(sink);
-        self.broker.add_tap(&filter, Tap { id, kind });
-        Ok((id, filter))
+    /// Says what somebody wants to know of clients.
+    fn watch_clients(&self, hooks: &[ClientHook]) {
+        let wanted = |kinds: [Interest; 2]| hooks.iter().any(|entry| kinds.contains(&entry.interest));
+        self.broker.watch_clients(wanted([Interest::Connected, Interest::Disconnected]));
+        self.broker.watch_subscriptions(wanted([Interest::Subscribed, Interest::Unsubscribed]));
     }
+}
+
+fn wrong_condition(error: hookmq_rules::SyntaxError) -> PyErr {
+    PyValueError::new_err(error.to_string())
 }
 
 fn file_error(error: &hookmq_server::FileError) -> PyErr {
@@ -344,6 +486,10 @@ fn tap_kind(kind: &str) -> PyResult<TapKind> {
         "received" => Ok(TapKind::Received),
         "routed" => Ok(TapKind::Routed),
         "sent" => Ok(TapKind::Sent),
+        "acked" => Ok(TapKind::Acked),
+        "dropped" => Ok(TapKind::Dropped),
+        "transform" => Ok(TapKind::Transform),
+        "deliver" => Ok(TapKind::Deliver),
         _ => Err(PyValueError::new_err(format!("there is no hook kind {kind:?}"))),
     }
 }

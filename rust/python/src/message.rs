@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use hookmq_codec::{Publish, QoS, topic};
 use hookmq_engine::Sent;
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyString, PyTuple};
 
 use crate::properties;
 
@@ -20,26 +22,90 @@ const KEYS: [&str; 5] = ["sender", "topic", "message", "unixtime", "datetime"];
 #[pyclass(frozen, module = "hookmq", mapping)]
 pub(crate) struct Message {
     pub(crate) message: Arc<hookmq_engine::Message>,
-    pub(crate) sent: Option<Sent>,
+    pub(crate) sent: Option<Box<Sent>>,
+    /// The payload is not for whoever has this.
+    bare: bool,
 }
 
 impl Message {
     pub(crate) fn received(message: Arc<hookmq_engine::Message>) -> Self {
-        Self { message, sent: None }
+        Self::observed(message, false)
+    }
+
+    pub(crate) fn observed(message: Arc<hookmq_engine::Message>, bare: bool) -> Self {
+        Self { message, sent: None, bare }
+    }
+
+    pub(crate) fn sent_as(self, sent: Box<Sent>) -> Self {
+        Self { sent: Some(sent), ..self }
+    }
+
+    fn data(&self) -> &[u8] {
+        if self.bare { &[] } else { &self.message.payload }
     }
 
     /// The payload as text, or `repr(bytes)` if it is not UTF-8: CrystalMQ's way, which its plugins undo
     /// with `ast.literal_eval`.
     fn crystal_text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        match std::str::from_utf8(&self.message.payload) {
+        match std::str::from_utf8(self.data()) {
             Ok(text) => Ok(PyString::new(py, text)),
-            Err(_) => PyBytes::new(py, &self.message.payload).repr(),
+            Err(_) => PyBytes::new(py, self.data()).repr(),
         }
     }
 }
 
 #[pymethods]
 impl Message {
+    /// A message of your own, for trying a hook out, or as what a `transform` hook puts in the place of another.
+    ///
+    /// `payload` is bytes, or text as UTF-8; `timestamp` is in seconds since the Unix epoch, 0 by default;
+    /// `properties` as in [`Message.properties`]. Raises `ValueError` for a topic, QoS or property that cannot be.
+    #[new]
+    #[pyo3(signature = (topic, payload = None, *, qos = 0, retain = false, client_id = String::new(),
+                        timestamp = None, properties = None))]
+    fn new(
+        topic: String,
+        payload: Option<&Bound<'_, PyAny>>,
+        qos: u8,
+        retain: bool,
+        client_id: String,
+        timestamp: Option<f64>,
+        properties: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        topic::check_name(&topic)
+            .map_err(|error| PyValueError::new_err(format!("topic {topic:?} {error}")))?;
+        let qos = QoS::from_value(qos).ok_or_else(|| PyValueError::new_err("qos must be 0, 1 or 2"))?;
+        let payload = match payload {
+            None => Bytes::new(),
+            Some(text) if text.is_instance_of::<PyString>() => Bytes::from(text.extract::<String>()?),
+            Some(data) => Bytes::from(data.extract::<Vec<u8>>()?),
+        };
+        let properties = properties.map(properties::from_dict).transpose()?.unwrap_or_default();
+        let seconds = timestamp.unwrap_or(0.0);
+        if !(0.0..1e12).contains(&seconds) {
+            return Err(PyValueError::new_err("timestamp is in seconds since the Unix epoch"));
+        }
+        let publish = Publish { topic: topic.into(), payload, qos, retain, properties, ..Publish::default() };
+        let at = (seconds * 1000.0).round() as u64;
+        let message = hookmq_engine::Message::from_publish(publish, client_id.into(), at);
+        Ok(Self::received(Arc::new(message)))
+    }
+
+    /// For `pickle` and `copy`, such as on the way to another process.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let rebuild = py.import("hookmq.message")?.getattr("rebuild")?;
+        let arguments = (
+            self.topic(),
+            self.payload(py),
+            self.qos(),
+            self.retain(),
+            self.client_id(),
+            self.timestamp(),
+            self.properties(py)?,
+        );
+        Ok((rebuild, arguments.into_pyobject(py)?))
+    }
+
     /// The topic name.
     #[getter]
     fn topic(&self) -> &str {
@@ -49,13 +115,13 @@ impl Message {
     /// The payload, as bytes.
     #[getter]
     fn payload<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.message.payload)
+        PyBytes::new(py, self.data())
     }
 
     /// The payload as text; bytes that are not UTF-8 become `\ufffd`.
     #[getter]
     fn text<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        PyString::new(py, &String::from_utf8_lossy(&self.message.payload))
+        PyString::new(py, &String::from_utf8_lossy(self.data()))
     }
 
     /// The payload read as JSON.
@@ -161,8 +227,8 @@ impl Message {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let shown = &self.message.payload[..self.message.payload.len().min(40)];
-        let more = if shown.len() < self.message.payload.len() { "…" } else { "" };
+        let shown = &self.data()[..self.data().len().min(40)];
+        let more = if shown.len() < self.data().len() { "…" } else { "" };
         let payload = PyBytes::new(py, shown).repr()?;
         // A topic may hold line breaks and terminal codes; its repr does not.
         let topic = PyString::new(py, self.topic()).repr()?.to_string();

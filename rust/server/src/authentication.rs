@@ -9,7 +9,7 @@ use hookmq_codec::{Connect, Packet, Properties, PropertyId, ReasonCode, Version}
 use hookmq_engine::Client;
 use tokio::time::{Instant, timeout_at};
 
-use crate::deciders::{Step, Verdict};
+use crate::deciders::{Step, Terms, Verdict};
 use crate::enhanced;
 use crate::handshake::{Arrival, Denial};
 use crate::settings::Identity;
@@ -57,9 +57,13 @@ impl Arrival<'_> {
             client.principal = client.username.clone().filter(|_| vouched);
             let asked = Arc::new(client.clone());
             let answer = deciders.authenticate(&asked, vouched || anonymous).wait().await;
-            if let Verdict::Deny { reason, text } = answer {
-                let what = text.unwrap_or_else(|| "authentication was refused".to_owned());
-                return Err(Denial { reason, what });
+            match answer {
+                Verdict::Deny { reason, text } => {
+                    let what = text.unwrap_or_else(|| "authentication was refused".to_owned());
+                    return Err(Denial { reason, what });
+                }
+                Verdict::Allow(Terms { user: Some(user), .. }) => client.username = Some(user.into()),
+                Verdict::Allow(_) => {}
             }
         } else if !(vouched || anonymous || open) {
             return Err(match client.username {

@@ -7,21 +7,22 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hookmq_codec::{Decoder, Packet, Publish, ReasonCode, TopicFilter};
-use hookmq_engine::{Batch, Close, Connection, End, Event, QueuePolicy, Right};
+use hookmq_codec::{Decoder, Packet, Publish, ReasonCode, Subscribe};
+use hookmq_engine::{Batch, Close, Connection, End, Event, Gate};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use crate::accept::HalfOpen;
+use crate::authorized::Authorized;
 use crate::certificate::Subject;
-use crate::deciders::{Action, Answer, Later, Verdict};
+use crate::deciders::{Action, Asked, Later, Transformed, Verdict};
 use crate::handshake::{self, Arrival, Welcomed};
-use crate::listener::Listener;
-use crate::pace::Pace;
+use crate::listener::{Listener, SharedPace};
 use crate::reauthentication::{Answered, Reauthentication};
 use crate::server::Context;
 use crate::socket::Socket;
 use crate::stream::{Output, Reader, Stream};
+use crate::transforming::Transforming;
 use crate::worker::{READ_SIZE, Turn};
 
 /// From this size on, an incomplete packet keeps the buffer it is in; below, it is copied out of it.
@@ -71,6 +72,7 @@ pub(crate) async fn serve(
     if let Some(allowance) = allowance {
         allowance.set(usize::MAX);
     }
+    let pace = listener.pace_of(&connection.client().id);
     let mut task = ClientTask {
         reader,
         socket,
@@ -81,7 +83,10 @@ pub(crate) async fn serve(
         buffer,
         pending: None,
         held: None,
-        pace: Pace::new(&listener.settings),
+        pace,
+        authorized: Authorized::default(),
+        transforming: Transforming::default(),
+        gates: Vec::new(),
         again: method.map(|method| Box::new(Reauthentication::new(method, Arc::clone(listener)))),
         last_packet: Instant::now(),
     };
@@ -106,14 +111,14 @@ fn end_connection(connection: Connection, end: &End, context: &Context, turn: &M
     context.broker.finish(&mut turn.batch);
 }
 
-/// A packet that somebody has to be asked about before it goes on, with the answers in the order of its
-/// topics.
-type Asked = (Packet, Vec<Result<(), ReasonCode>>);
-
 /// What was waited for.
-enum Awaited {
-    /// The deciders answered.
-    Asked(Asked),
+pub(crate) enum Awaited {
+    /// Whether a publish is allowed; who was asked.
+    Publish(Publish, Verdict, u64),
+    /// Whether the subscriptions are allowed, in their order; who was asked.
+    Subscribe(Subscribe, Vec<Verdict>, u64),
+    /// What becomes of publishes.
+    Transformed(Arc<Vec<Asked>>, Vec<Transformed>),
     /// A step of a re-authentication was answered.
     Authenticated(Answered),
 }
@@ -121,9 +126,11 @@ enum Awaited {
 type Asking = Later<Awaited>;
 
 /// What a turn came to.
-enum Outcome {
+pub(crate) enum Outcome {
     /// All that was read was handled.
     Done,
+    /// There is more to do, but others of the thread have their turn first.
+    Yield,
     /// The connection is over.
     Ended(End),
     /// Somebody has to be asked before it goes on.
@@ -134,12 +141,19 @@ enum Outcome {
     Pause(Duration),
 }
 
-struct ClientTask {
+/// Why no packet is taken.
+enum Stop {
+    Pause(Duration),
+    Close(Close),
+}
+
+/// One client's task. What is asked before its packets are handled is in `deciding`.
+pub(crate) struct ClientTask {
     reader: Reader,
     socket: Arc<Socket>,
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
     turn: Arc<Mutex<Turn>>,
-    connection: Connection,
+    pub(crate) connection: Connection,
     decoder: Decoder,
     /// Bytes of a packet that is not complete; empty, and without memory, most of the time.
     buffer: BytesMut,
@@ -147,9 +161,13 @@ struct ClientTask {
     pending: Option<Awaited>,
     /// A publish that waits for room, and until when.
     held: Option<(Publish, Instant)>,
-    pace: Option<Box<Pace>>,
+    pace: Option<SharedPace>,
+    pub(crate) authorized: Authorized,
+    pub(crate) transforming: Transforming,
+    /// What a turn found closed.
+    gates: Vec<Arc<dyn Gate>>,
     /// Of a client that came by an enhanced authentication and may do it again.
-    again: Option<Box<Reauthentication>>,
+    pub(crate) again: Option<Box<Reauthentication>>,
     last_packet: Instant,
 }
 
@@ -169,13 +187,16 @@ impl ClientTask {
         let mut turns = 0u32;
         // Until when nothing is read: a client that sent too much, or a publisher that is held.
         let mut rest: Option<Instant> = None;
+        // What must open before more is read.
+        let mut gates: Vec<Arc<dyn Gate>> = Vec::new();
         loop {
             if let Some((reason, farewell)) = socket.take_farewell() {
                 socket.write_last(&farewell);
                 return End::abnormal(reason, "the broker closed the connection");
             }
+            gates.append(&mut self.gates);
             let congested = blocked && self.connection.is_congested();
-            let reads = asking.is_none() && rest.is_none() && !congested;
+            let reads = asking.is_none() && rest.is_none() && !congested && gates.is_empty();
             // Reading comes last but for the timer: a client that never pauses would keep the others from
             // their turn.
             let outcome = tokio::select! {
@@ -197,6 +218,7 @@ impl ClientTask {
                 }
                 asked = awaited(&mut asking), if asking.is_some() => {
                     asking = None;
+                    self.last_packet = Instant::now(); // the silence was ours
                     self.pending = Some(asked);
                     unread = true;
                     continue;
@@ -206,10 +228,19 @@ impl ClientTask {
                     unread = true;
                     continue;
                 }
+                () = opened(&gates), if !gates.is_empty() => {
+                    gates.clear();
+                    self.last_packet = Instant::now(); // the silence was ours
+                    continue;
+                }
                 outcome = std::future::poll_fn(|cx| self.poll_turn(cx, unread)), if reads => outcome,
                 () = &mut deadline => {
                     // Re-armed here instead of at every packet, which would cost each a timer.
-                    let due = self.last_packet + keep_alive;
+                    // While the broker itself does not read, silence is no sign of anything.
+                    let due = match gates.is_empty() && asking.is_none() {
+                        true => self.last_packet + keep_alive,
+                        false => Instant::now() + keep_alive,
+                    };
                     if due <= Instant::now() {
                         let close = Close::new(
                             ReasonCode::KeepAliveTimeout,
@@ -230,6 +261,10 @@ impl ClientTask {
                         socket.write_last(&farewell);
                     }
                     return end;
+                }
+                Outcome::Yield => {
+                    unread = true;
+                    tokio::task::yield_now().await;
                 }
                 Outcome::Ask(question) => asking = Some(question),
                 Outcome::Hold(publish) => {
@@ -281,6 +316,7 @@ impl ClientTask {
         }
         self.put_back(turn);
         self.context.broker.finish(&mut turn.batch);
+        self.gates.append(&mut turn.batch.take_gates());
         Poll::Ready(outcome)
     }
 
@@ -325,31 +361,28 @@ impl ClientTask {
                     self.held = Some((publish, until));
                     return Outcome::Pause(LOOK);
                 }
-                false => Err(ReasonCode::QuotaExceeded),
+                false => Err(ReasonCode::QuotaExceeded.into()),
             };
             if let Err(close) = self.connection.publish(publish, allowed, batch) {
                 return self.closed(&close, batch);
             }
         }
+        self.connection.replay(batch);
         loop {
-            if let Some(time) = self.pace.as_mut().and_then(|pace| pace.rest(batch)) {
-                return Outcome::Pause(time);
+            if self.connection.is_replaying() {
+                return Outcome::Yield;
             }
-            let before = self.buffer.len();
-            let packet = match self.decoder.next(&mut self.buffer) {
-                Ok(Some(packet)) => packet,
-                Ok(None) => return Outcome::Done,
-                Err(error) => {
-                    batch.counts().limit_max_user_property_bytes +=
-                        u64::from(error.reason == ReasonCode::QuotaExceeded);
-                    return self.closed(&error.into(), batch);
-                }
+            let handled = match self.transforming.next_decided() {
+                Some((publish, transformed)) => self.publish_transformed(publish, transformed, batch),
+                None => match self.next_packet(batch) {
+                    Ok(Some(packet)) => self.handle(packet, batch),
+                    Ok(None) if self.transforming.is_gathering() => Ok(Some(self.ask_transforms())),
+                    Ok(None) => return Outcome::Done,
+                    Err(Stop::Pause(time)) => return Outcome::Pause(time),
+                    Err(Stop::Close(close)) => return self.closed(&close, batch),
+                },
             };
-            batch.counts().packets_received += 1;
-            if let Some(pace) = &mut self.pace {
-                pace.count(&packet, before - self.buffer.len());
-            }
-            match self.handle(packet, batch) {
+            match handled {
                 Ok(None) => {}
                 Ok(Some(outcome)) => return outcome,
                 Err(close) => return self.closed(&close, batch),
@@ -357,35 +390,44 @@ impl ClientTask {
         }
     }
 
+    /// The next whole packet that was read, unless the client is to pause before.
+    fn next_packet(&mut self, batch: &mut Batch) -> Result<Option<Packet>, Stop> {
+        if let Some(packet) = self.transforming.take_behind() {
+            return Ok(Some(packet));
+        }
+        if let Some(time) = self.pace.as_ref().and_then(|pace| pace.lock().rest(batch)) {
+            return Err(Stop::Pause(time));
+        }
+        let before = self.buffer.len();
+        let packet = match self.decoder.next(&mut self.buffer) {
+            Ok(Some(packet)) => packet,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                batch.counts().limit_max_user_property_bytes +=
+                    u64::from(error.reason == ReasonCode::QuotaExceeded);
+                return Err(Stop::Close(error.into()));
+            }
+        };
+        batch.counts().packets_received += 1;
+        if let Some(pace) = &self.pace {
+            pace.lock().count(&packet, before - self.buffer.len());
+        }
+        Ok(Some(packet))
+    }
+
     fn handle(&mut self, packet: Packet, batch: &mut Batch) -> Result<Option<Outcome>, Close> {
-        let deciders = &self.context.deciders;
-        let client = self.connection.client();
+        // What comes behind a publish that is not decided yet waits for it. Publishes see to it themselves.
+        if self.transforming.is_gathering() && !matches!(packet, Packet::Publish(_)) {
+            self.transforming.put_behind(packet);
+            return Ok(Some(self.ask_transforms()));
+        }
         match packet {
             Packet::Publish(mut publish) => {
                 self.connection.resolve_alias(&mut publish)?;
-                let mut allowed = Ok(());
-                let client = self.connection.client();
-                if deciders.authorizes() && client.may(Right::Publish, &publish.topic) {
-                    let (qos, retain) = (publish.qos, publish.retain);
-                    match deciders.authorize(client, Action::Publish, &publish.topic, qos, retain) {
-                        Answer::Now(verdict) => allowed = verdict.as_result(),
-                        later => return Ok(Some(ask(Packet::Publish(publish), vec![later]))),
-                    }
-                }
-                return self.publish(publish, allowed, batch);
+                return self.authorize_publish(publish, batch);
             }
-            Packet::Subscribe(subscribe) if deciders.authorizes() => {
-                let answers = subscribe.filters.iter().map(|wanted| {
-                    // A shared subscription is asked about as the filter it reads.
-                    let filter = TopicFilter::parse(wanted.filter.clone());
-                    let filter = filter.as_ref().map_or(&*wanted.filter, |filter| filter.filter());
-                    if !client.may(Right::Subscribe, filter) {
-                        return Answer::Now(Verdict::Allow); // the engine denies it
-                    }
-                    deciders.authorize(client, Action::Subscribe, filter, wanted.options.qos, false)
-                });
-                let answers = answers.collect();
-                return Ok(Some(ask(Packet::Subscribe(subscribe), answers)));
+            Packet::Subscribe(subscribe) if self.context.deciders.authorizes(Action::Subscribe) => {
+                return Ok(Some(self.authorize_subscribe(subscribe)));
             }
             Packet::Subscribe(subscribe) => self.connection.subscribe(subscribe, &[], batch)?,
             Packet::Unsubscribe(unsubscribe) => self.connection.unsubscribe(unsubscribe, batch),
@@ -394,47 +436,10 @@ impl ClientTask {
             }
             Packet::Auth(auth) if self.again.is_some() => {
                 let Some(again) = &mut self.again else { return Ok(None) };
-                let step = again.step(&auth, client, &**deciders)?;
+                let step = again.step(&auth, self.connection.client(), &*self.context.deciders)?;
                 return Ok(Some(Outcome::Ask(Box::pin(async move { Awaited::Authenticated(step.await) }))));
             }
             other => self.connection.handle(other, batch)?,
-        }
-        Ok(None)
-    }
-
-    /// Publishes, unless the publisher is to wait for room.
-    fn publish(
-        &mut self,
-        publish: Publish,
-        allowed: Result<(), ReasonCode>,
-        batch: &mut Batch,
-    ) -> Result<Option<Outcome>, Close> {
-        if allowed.is_ok()
-            && self.context.settings.limits.queue_policy == QueuePolicy::Hold
-            && !self.connection.has_room(&publish, batch)
-        {
-            batch.counts().limit_hold += 1;
-            return Ok(Some(Outcome::Hold(publish)));
-        }
-        self.connection.publish(publish, allowed, batch).map(|()| None)
-    }
-
-    /// Goes on with what was waited for.
-    fn go_on(&mut self, awaited: Awaited, batch: &mut Batch) -> Result<Option<Outcome>, Close> {
-        match awaited {
-            Awaited::Asked((Packet::Publish(publish), answers)) => {
-                let allowed = answers.first().copied().unwrap_or(Err(ReasonCode::NotAuthorized));
-                return self.publish(publish, allowed, batch);
-            }
-            Awaited::Asked((Packet::Subscribe(subscribe), answers)) => {
-                self.connection.subscribe(subscribe, &answers, batch)?;
-            }
-            Awaited::Asked((other, _)) => self.connection.handle(other, batch)?,
-            Awaited::Authenticated(answered) => {
-                let Some(again) = &mut self.again else { return Ok(None) };
-                let packet = again.go_on(answered, self.connection.client())?;
-                self.connection.send(packet, batch);
-            }
         }
         Ok(None)
     }
@@ -457,17 +462,6 @@ impl ClientTask {
     }
 }
 
-/// A wait for answers about a packet. All were asked for already, so that one time-out covers them.
-fn ask(packet: Packet, answers: Vec<Answer>) -> Outcome {
-    Outcome::Ask(Box::pin(async move {
-        let mut allowed = Vec::with_capacity(answers.len());
-        for answer in answers {
-            allowed.push(answer.wait().await.as_result());
-        }
-        Awaited::Asked((packet, allowed))
-    }))
-}
-
 /// What was asked for, when it is there.
 async fn awaited(asking: &mut Option<Asking>) -> Awaited {
     match asking {
@@ -480,5 +474,12 @@ async fn until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Waits until every gate was open.
+async fn opened(gates: &[Arc<dyn Gate>]) {
+    for gate in gates {
+        gate.opened().await;
     }
 }

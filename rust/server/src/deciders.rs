@@ -2,10 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use hookmq_codec::{QoS, ReasonCode};
-use hookmq_engine::Client;
+use hookmq_codec::{Publish, QoS, ReasonCode};
+use hookmq_engine::{Client, Denied, Message, TapId};
 
 /// An answer that may take a while.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -29,11 +30,28 @@ impl Action {
     }
 }
 
+/// On which terms something is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// The QoS that is granted at most.
+    pub qos: QoS,
+    /// The user name by which the client is known from here on, if it is another than it gave.
+    pub user: Option<String>,
+    /// How long the answer holds, so that nobody need be asked again.
+    pub lasts: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { qos: QoS::ExactlyOnce, user: None, lasts: Duration::ZERO }
+    }
+}
+
 /// A decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It may.
-    Allow,
+    Allow(Terms),
     /// It may not.
     Deny {
         /// The reason code to answer with.
@@ -49,11 +67,16 @@ impl Verdict {
         Self::Deny { reason, text: None }
     }
 
-    /// Whether it may, or the reason why not.
-    pub const fn as_result(&self) -> Result<(), ReasonCode> {
+    /// It may, without conditions.
+    pub fn allow() -> Self {
+        Self::Allow(Terms::default())
+    }
+
+    /// The terms, or why not.
+    pub fn into_result(self) -> Result<Terms, Denied> {
         match self {
-            Self::Allow => Ok(()),
-            Self::Deny { reason, .. } => Err(*reason),
+            Self::Allow(terms) => Ok(terms),
+            Self::Deny { reason, text } => Err(Denied { reason, text: text.map(Into::into) }),
         }
     }
 }
@@ -103,6 +126,28 @@ pub trait Exchange: Send {
     fn step(&mut self, data: Bytes) -> Later<Step>;
 }
 
+/// A publish that somebody decides about, and whom to ask, in this order.
+#[derive(Debug)]
+pub struct Asked {
+    /// The publish, its Topic Alias resolved.
+    pub publish: Publish,
+    /// Whom to ask.
+    pub taps: Arc<[TapId]>,
+}
+
+/// What becomes of a publish.
+#[derive(Debug)]
+pub enum Transformed {
+    /// It stays as it is.
+    Keep,
+    /// These take its place; with none it is dropped.
+    Instead(Vec<Message>),
+    /// It is refused.
+    Refuse(Denied),
+    /// That could not be found out.
+    Failed,
+}
+
 /// Who decides. What cannot be decided, and what takes too long, is denied by the implementation.
 pub trait Deciders: Send + Sync + 'static {
     /// Whether anyone wants to be asked by [`Self::authenticate`].
@@ -118,9 +163,21 @@ pub trait Deciders: Send + Sync + 'static {
     /// Begins an enhanced authentication by this method; `None` if nobody registered for it.
     fn exchange(&self, client: &Arc<Client>, method: &str) -> Option<Box<dyn Exchange>>;
 
-    /// Whether anyone wants to be asked by [`Self::authorize`].
-    fn authorizes(&self) -> bool;
+    /// Whether anyone wants to be asked by [`Self::greet`].
+    fn greets(&self) -> bool;
+
+    /// Whether a client that is who it says it is may connect.
+    fn greet(&self, client: &Arc<Client>) -> Answer;
+
+    /// Whether anyone wants to be asked by [`Self::authorize`] about this.
+    fn authorizes(&self, action: Action) -> bool;
+
+    /// Changes with every change of who is asked: what was answered before holds no longer.
+    fn generation(&self) -> u64;
 
     /// Whether a client may publish to a topic name or subscribe to a topic filter.
     fn authorize(&self, client: &Arc<Client>, action: Action, topic: &str, qos: QoS, retain: bool) -> Answer;
+
+    /// What becomes of publishes of one client: an answer for each, in their order.
+    fn transform(&self, client: &Arc<Client>, asked: &Arc<Vec<Asked>>) -> Later<Vec<Transformed>>;
 }

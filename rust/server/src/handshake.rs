@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hookmq_codec::{
-    ConnAck, Connect, DecodeError, Decoder, Packet, Properties, PropertyId, ReasonCode, Value, Version, Will,
+    ConnAck, Connect, DecodeError, Decoder, Packet, Properties, PropertyId, ReasonCode, Value, Version,
 };
-use hookmq_engine::{Client, Connection, Event, Right};
+use hookmq_engine::{Client, Connection, Event};
 use parking_lot::Mutex;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout_at;
 
 use crate::authentication::Authenticated;
 use crate::connection::Visitor;
-use crate::deciders::Action;
+use crate::deciders::Verdict;
 use crate::listener::Listener;
 use crate::server::Context;
 use crate::socket::Socket;
 use crate::stream::{Output, Reader};
+use crate::will;
 use crate::worker::Turn;
 
 /// Random bytes of an assigned Client Identifier; nobody guesses it to take a session over.
@@ -43,6 +44,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) turn: &'a Mutex<Turn>,
     buffer: BytesMut,
     decoder: Decoder,
+    /// Whether no packet has come yet.
+    first: bool,
 }
 
 /// A connection whose CONNECT was taken, with what was read behind it.
@@ -92,13 +95,24 @@ impl<'a> Arrival<'a> {
         let largest = settings.max_connect_size.min(listener.settings.max_packet_size);
         let decoder = Decoder::new(Version::default(), largest)
             .with_user_properties(settings.limits.max_user_property_bytes);
-        Self { reader, socket, output, visitor, listener, context, turn, buffer: BytesMut::new(), decoder }
+        Self {
+            reader,
+            socket,
+            output,
+            visitor,
+            listener,
+            context,
+            turn,
+            buffer: BytesMut::new(),
+            decoder,
+            first: true,
+        }
     }
 
     /// Reads CONNECT, asks who decides, and lets the client in. `None` means that the connection is over.
     pub(crate) async fn welcome(mut self) -> Option<Welcomed> {
         let first = timeout_at(self.visitor.deadline, self.read_packet()).await;
-        drop(self.visitor.half_open.take());
+        self.first = false;
         let connect = match first {
             Ok(Some(Ok(Packet::Connect(connect)))) => connect,
             Ok(Some(Err(error))) => {
@@ -120,7 +134,10 @@ impl<'a> Arrival<'a> {
         let largest = connect.properties.number(PropertyId::MaximumPacketSize);
         let max_packet_size = largest.map_or(usize::MAX, |bytes| bytes as usize);
         let client_id: Arc<str> = (*connect.client_id).into();
-        match self.admit(*connect).await {
+        let admitted = self.admit(*connect).await;
+        // Until here it is one of those that are bounded: who it is takes time to find out.
+        drop(self.visitor.half_open.take());
+        match admitted {
             Ok((connection, method)) => {
                 let limits = &self.context.settings.limits;
                 let largest = limits.max_packet_size.min(self.listener.settings.max_packet_size);
@@ -136,7 +153,7 @@ impl<'a> Arrival<'a> {
 
     /// The next packet. `None`: the peer closed, or its first packet is no CONNECT.
     pub(crate) async fn read_packet(&mut self) -> Option<Result<Packet, DecodeError>> {
-        let first = self.visitor.half_open.is_some();
+        let first = self.first;
         loop {
             // Told by the first byte, so that other protocols are not waited for.
             if first && self.buffer.first().is_some_and(|byte| byte >> 4 != 1) {
@@ -166,7 +183,7 @@ impl<'a> Arrival<'a> {
         };
     }
 
-    async fn admit(&mut self, connect: Connect) -> Result<(Connection, Option<Arc<str>>), Denial> {
+    async fn admit(&mut self, mut connect: Connect) -> Result<(Connection, Option<Arc<str>>), Denial> {
         let version = connect.version;
         if !self.listener.takes_connect() {
             self.context.broker.statistics.limit_connect_rate.fetch_add(1, Relaxed);
@@ -204,10 +221,15 @@ impl<'a> Arrival<'a> {
         })?;
         let Authenticated { client, mut extra, method } = authenticated;
         let client = Arc::new(client);
-        if let Some(will) = &connect.will
-            && !may_leave_will(self.context, &client, will).await
+        let deciders = &self.context.deciders;
+        if deciders.greets()
+            && let Verdict::Deny { reason, text } = deciders.greet(&client).wait().await
         {
-            return Err(Denial::new(ReasonCode::NotAuthorized, "the Will Topic is not allowed"));
+            let what = text.unwrap_or_else(|| "the connection was refused".to_owned());
+            return Err(Denial { reason, what });
+        }
+        if let Some(will) = connect.will.take() {
+            connect.will = will::admit(will, &client, self.context, self.turn).await?;
         }
         if assigned {
             // [MQTT-3.1.3-7] of 5.0
@@ -238,19 +260,6 @@ impl<'a> Arrival<'a> {
         }
         drain(self.reader, self.socket, self.output).await;
     }
-}
-
-async fn may_leave_will(context: &Context, client: &Arc<Client>, will: &Will) -> bool {
-    let (topic, qos, retain) = (&*will.topic, will.qos, will.retain);
-    let too_deep = topic.split('/').nth(context.settings.limits.max_topic_levels).is_some();
-    if topic.starts_with("$SYS/") || too_deep || !client.may(Right::Publish, topic) {
-        return false;
-    }
-    let deciders = &context.deciders;
-    if !deciders.authorizes() {
-        return true;
-    }
-    deciders.authorize(client, Action::Publish, topic, qos, retain).wait().await.as_result().is_ok()
 }
 
 /// The CONNACK that refuses; nothing where there is no return code that says so.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{HttpBody as _, to_bytes};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::routing::any;
@@ -15,14 +15,17 @@ use bytes::Bytes;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use crate::accept::{self, Door, HalfOpen};
 use crate::bind::Bound;
+use crate::body::Body;
 use crate::connection::{self, Visitor};
 use crate::deciders::Later;
+use crate::hub::Hub;
 use crate::listener::Listener;
 use crate::server::Context;
 use crate::stream::Stream;
@@ -32,6 +35,15 @@ use crate::worker::Turn;
 
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 16 << 20;
+
+const TOO_LARGE: &str = "the request's body is larger than 16 MiB or was cut off\n";
+
+/// How long a request's body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes of requests' bodies that are read at one time, in shares of so many: 256 MiB in all.
+const SHARE: usize = 64 << 10;
+static BODIES: Semaphore = Semaphore::const_new(4096);
 
 /// How long a connection may take to send the head of a request, and to begin TLS.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,22 +77,21 @@ pub struct Request {
     pub address: SocketAddr,
 }
 
-/// An HTTP response, sent whole.
-#[derive(Debug, Clone)]
+/// An HTTP response.
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// Names and values.
     pub headers: Vec<(String, String)>,
     /// The body.
-    pub body: Bytes,
+    pub body: Body,
 }
 
 impl Response {
     /// A response of plain text.
     pub fn text(status: u16, text: impl Into<String>) -> Self {
         let headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
-        Self { status, headers, body: Bytes::from(text.into()) }
+        Self { status, headers, body: Bytes::from(text.into()).into() }
     }
 }
 
@@ -88,6 +99,9 @@ impl Response {
 pub trait Pages: Send + Sync + 'static {
     /// The answer to a request; also to one for which there is no page.
     fn answer(&self, request: Request) -> Later<Response>;
+
+    /// The place for WebSockets of this path, if there is one.
+    fn hub(&self, path: &str) -> Option<Arc<Hub>>;
 }
 
 /// What is served on one thread: MQTT over WebSocket, and pages if there are any.
@@ -100,6 +114,13 @@ struct Entry {
     context: Arc<Context>,
     listener: Arc<Listener>,
     turn: Arc<Mutex<Turn>>,
+}
+
+/// The pages, and whose pages may open WebSockets.
+#[derive(Clone)]
+struct PageSite {
+    pages: Arc<dyn Pages>,
+    origins: Arc<[String]>,
 }
 
 /// A connection as its requests see it.
@@ -119,9 +140,13 @@ impl Site {
         pages: Option<Arc<dyn Pages>>,
     ) -> Self {
         let path = context.settings.websocket.path.clone();
+        let origins = context.settings.websocket.origins.clone();
         let mqtt = Router::new().route(&path, any(mqtt)).with_state(Entry { context, listener, turn });
         Self(match pages {
-            Some(pages) => mqtt.fallback_service(Router::new().fallback(answer).with_state(pages)),
+            Some(pages) => {
+                let site = PageSite { pages, origins: origins.into() };
+                mqtt.fallback_service(Router::new().fallback(answer).with_state(site))
+            }
             None => mqtt,
         })
     }
@@ -200,7 +225,7 @@ pub(crate) async fn serve_connection(
     };
     let waiting = Arc::clone(&visit.visitor);
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let mut request = request.map(Body::new);
+        let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(visit.clone());
         let mut router = site.0.clone();
         async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
@@ -261,31 +286,82 @@ async fn mqtt(
     answer
 }
 
+/// Answers a request for a page, or makes its connection a WebSocket of one.
 async fn answer(
-    State(pages): State<Arc<dyn Pages>>,
+    State(site): State<PageSite>,
     Extension(visit): Extension<Visit>,
-    request: axum::extract::Request,
+    mut request: axum::extract::Request,
 ) -> axum::response::Response {
+    let address = visit.address.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
+    if let Some(hub) = site.pages.hub(request.uri().path()) {
+        match Handshake::read(&mut request) {
+            Ok(handshake) => return open_page_socket(&site, hub, handshake, request, address),
+            // A page may stand at the same path.
+            Err(Refusal { status: 426, .. }) => {}
+            Err(Refusal { status, text }) => return respond(Response::text(status, text)),
+        }
+    }
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, MAX_BODY).await else {
-        return respond(Response::text(413, "the request's body is larger than 16 MiB or was cut off\n"));
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err(response) => return respond(response),
     };
+    respond(site.pages.answer(request_of(&parts, body, address)).await)
+}
+
+fn open_page_socket(
+    site: &PageSite,
+    hub: Arc<Hub>,
+    handshake: Handshake,
+    request: axum::extract::Request,
+    address: SocketAddr,
+) -> axum::response::Response {
+    if !handshake::allows_origin(request.headers(), &site.origins) {
+        let text = "pages of this origin may not connect; websocket.origins says which may\n";
+        return respond(Response::text(403, text));
+    }
+    let (parts, _) = request.into_parts();
+    let request = request_of(&parts, Bytes::new(), address);
+    let answer = handshake.answer(None);
+    tokio::spawn(async move {
+        let Ok(upgraded) = handshake.upgrade.await else { return };
+        hub.serve(TokioIo::new(upgraded), request).await;
+    });
+    answer
+}
+
+/// Reads a request's body. Those of all requests together are bounded, and so is the time they take.
+async fn read_body(body: axum::body::Body) -> Result<Bytes, Response> {
+    let declared = body.size_hint().upper().unwrap_or(MAX_BODY as u64);
+    if declared > MAX_BODY as u64 {
+        return Err(Response::text(413, TOO_LARGE));
+    }
+    let share = (declared as usize).div_ceil(SHARE) as u32;
+    let busy = || Response::text(503, "too many requests with large bodies come at this moment\n");
+    let _shares = BODIES.try_acquire_many(share).map_err(|_| busy())?;
+    match timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(Response::text(413, TOO_LARGE)),
+        Err(_) => Err(Response::text(408, "the request's body did not come in time\n")),
+    }
+}
+
+fn request_of(parts: &axum::http::request::Parts, body: Bytes, address: SocketAddr) -> Request {
     let header = |(name, value): (&HeaderName, &HeaderValue)| {
         (name.as_str().to_owned(), Bytes::copy_from_slice(value.as_bytes()))
     };
-    let request = Request {
+    Request {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers.iter().map(header).collect(),
         body,
-        address: visit.address.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into()),
-    };
-    respond(pages.answer(request).await)
+        address,
+    }
 }
 
 fn respond(response: Response) -> axum::response::Response {
-    let mut answer = axum::response::Response::new(Body::from(response.body));
+    let mut answer = axum::response::Response::new(response.body.into_axum());
     *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = answer.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

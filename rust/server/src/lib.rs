@@ -8,10 +8,12 @@
 //! - `accept`: from an accepted socket to the first byte of MQTT or HTTP, through `proxy`, `tls` and
 //!   `certificate`
 //! - `stream`: a connection's bytes, whatever carries them; `socket`: its way out as the engine's transport
-//! - [`http`]: pages, and `websocket`: MQTT inside WebSocket messages
+//! - [`http`]: pages; [`body`]: what responses carry; [`hub`]: WebSockets of pages; `websocket`: MQTT inside WebSocket
+//!   messages
 //! - `handshake`: from the first byte to CONNACK; `authentication`: who the client is, with `users` and
-//!   `enhanced`
-//! - `connection`: one client's task after that; `pace`, `bucket`: how fast it may send; `reauthentication`
+//!   `enhanced`; `will`
+//! - `connection`: one client's task after that; `pace`, `bucket`: how fast it may send; `reauthentication`;
+//!   `deciding`: what is asked about its packets; `authorized`: what it was allowed for a while; `transforming`: what is decided before it is published
 //! - [`deciders`]: who may connect, publish and subscribe, asked of whoever registered
 //! - `system`: `$SYS` topics; [`clock`]: the time
 //!
@@ -25,16 +27,20 @@
 
 mod accept;
 mod authentication;
+mod authorized;
 pub mod bind;
+pub mod body;
 mod bucket;
 mod certificate;
 pub mod clock;
 mod connection;
 pub mod deciders;
+mod deciding;
 mod enhanced;
 pub mod files;
 mod handshake;
 pub mod http;
+pub mod hub;
 mod listener;
 mod pace;
 mod proxy;
@@ -45,14 +51,18 @@ mod socket;
 mod stream;
 mod system;
 mod tls;
+mod transforming;
 mod users;
 mod websocket;
+mod will;
 pub mod worker;
 
 pub use bind::BindError;
+pub use body::{Body, BodySink, NotTaken};
 pub use clock::Clock;
-pub use deciders::{Action, Answer, Deciders, Exchange, Step, Verdict};
+pub use deciders::{Action, Answer, Asked, Deciders, Exchange, Step, Terms, Transformed, Verdict};
 pub use files::FileError;
 pub use http::{Pages, Request, Response};
+pub use hub::{Hub, HubEvent};
 pub use server::Server;
 pub use settings::Settings;

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hookmq_engine::{AccessRules, Acl, Broker};
 use parking_lot::Mutex;
 
 use crate::bucket::Bucket;
 use crate::files::{FileError, Files};
+use crate::pace::Pace;
 use crate::settings::{Identity, ListenerSettings, Place, Protocol};
 use crate::tls::Tls;
 use crate::users::UserFile;
@@ -22,7 +23,19 @@ pub(crate) struct Listener {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) users: Option<Arc<UserFile>>,
     connects: Option<Mutex<Bucket>>,
+    /// Of clients that are connected, or were not long ago.
+    paces: Mutex<Paces>,
 }
+
+/// How fast a client may send, shared by its connections: a new one and the one it takes over from.
+pub(crate) type SharedPace = Arc<Mutex<Pace>>;
+
+/// Paces by Client Identifier, and when each was asked for last.
+type Paces = HashMap<Arc<str>, (SharedPace, Instant)>;
+
+/// From so many on, those are forgotten that nobody uses, but not before this time.
+const PACES: usize = 100_000;
+const REFILL: Duration = Duration::from_secs(60);
 
 impl Listener {
     /// Opens the files of a listener.
@@ -43,8 +56,25 @@ impl Listener {
             access,
             settings.max_clients,
             settings.max_packet_size,
+            settings.users_file.as_deref().map(|path| path.to_string_lossy().into()),
         );
-        Ok(Arc::new(Self { settings, engine, tls, users, connects }))
+        Ok(Arc::new(Self { settings, engine, tls, users, connects, paces: Mutex::default() }))
+    }
+
+    /// The pace of a client, which all its connections have in common: it must not get a new allowance by coming
+    /// again. `None` if clients have no bound.
+    pub(crate) fn pace_of(&self, client_id: &Arc<str>) -> Option<SharedPace> {
+        let fresh = Pace::new(&self.settings)?;
+        let now = Instant::now();
+        let mut paces = self.paces.lock();
+        if paces.len() >= PACES {
+            // After so long every allowance is full again.
+            paces.retain(|_, (pace, used)| Arc::strong_count(pace) > 1 || now.duration_since(*used) < REFILL);
+        }
+        let (pace, used) =
+            paces.entry(Arc::clone(client_id)).or_insert_with(|| (Arc::new(Mutex::new(fresh)), now));
+        *used = now;
+        Some(Arc::clone(pace))
     }
 
     /// Whether one more CONNECT may come at this moment.

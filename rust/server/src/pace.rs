@@ -16,11 +16,11 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// The pace of a listener's clients; `None` if they have no bound.
-    pub(crate) fn new(settings: &ListenerSettings) -> Option<Box<Self>> {
+    pub(crate) fn new(settings: &ListenerSettings) -> Option<Self> {
         let now = Instant::now();
         let messages = Bucket::new(settings.message_rate, now);
         let bytes = Bucket::new(settings.byte_rate, now);
-        (messages.is_some() || bytes.is_some()).then(|| Box::new(Self { messages, bytes }))
+        (messages.is_some() || bytes.is_some()).then_some(Self { messages, bytes })
     }
 
     /// Counts a packet that came.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hookmq_codec::{Publish, QoS};
-use hookmq_engine::{Batch, Broker, Message};
+use hookmq_engine::{Batch, Broker, Message, Origin};
 
 /// Minutes over which loads are averaged.
 const MINUTES: [u32; 3] = [1, 5, 15];
@@ -67,7 +67,7 @@ impl SystemTopics {
                 ..Publish::default()
             };
             let message = Message::from_publish(publish, "".into(), now);
-            let _ = broker.publish(message, None, false, batch); // QoS 0 and free of charge: never refused
+            let _ = broker.publish(message, Origin::broker(), batch); // QoS 0 and free of charge: never refused
             self.published.insert(topic, value);
         }
     }

@@ -73,7 +73,7 @@ proptest! {
         }
         world.broker.finish(&mut world.batch);
         let parsed = TopicFilter::parse(filter.as_str().into()).unwrap();
-        let tap = Tap { id: 1, kind: TapKind::Routed };
+        let tap = Tap::new(1, TapKind::Routed);
         let found = world.broker.add_tap_with_retained(&parsed, tap, world.now);
         let mut got: Vec<String> = found.iter().map(|message| message.topic.to_string()).collect();
         let mut expected: Vec<String> =

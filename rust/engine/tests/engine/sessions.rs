@@ -30,7 +30,7 @@ fn published(world: &World) -> Vec<String> {
 
 fn watch(world: &World, filter: &str, kind: TapKind) {
     let filter = TopicFilter::parse(filter.into()).unwrap();
-    world.broker.add_tap(&filter, Tap { id: 1, kind });
+    world.broker.add_tap(&filter, Tap::new(1, kind));
 }
 
 #[test]

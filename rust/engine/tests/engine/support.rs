@@ -9,7 +9,7 @@ use hookmq_codec::{
     SubscriptionOptions, Version,
 };
 use hookmq_engine::{
-    Batch, Broker, Client, Connection, End, Event, Limits, Observer, Outbox, Transport, Written,
+    Batch, Broker, Client, Connection, End, Event, Gate, Limits, Observer, Outbox, Transport, Written,
 };
 use parking_lot::Mutex;
 
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 pub(crate) struct Events(pub(crate) Mutex<Vec<Event>>);
 
 impl Observer for Events {
-    fn observe(&self, events: &mut Vec<Event>) {
+    fn observe(&self, events: &mut Vec<Event>, _gates: &mut Vec<Arc<dyn Gate>>) {
         self.0.lock().append(events);
     }
 }

@@ -1,46 +1,132 @@
 //! A thread that calls hooks which only observe.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-use hookmq_codec::ReasonCode;
-use hookmq_engine::Sent;
+use hookmq_codec::{QoS, ReasonCode};
+use hookmq_engine::{Receipt, Sent};
+use parking_lot::Mutex;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
+use super::forked;
 use super::hook::Hook;
 use super::queue::{Queue, Weigh};
+use super::table::{HookTable, LastHook};
 use crate::client::Client;
 use crate::message::Message;
 use crate::settings;
 
 /// Events taken from the queue at a time.
-const SLICE: usize = 256;
+pub(crate) const SLICE: usize = 256;
 
 /// Roughly what an event takes besides its message.
 const OVERHEAD: usize = 64;
 
-/// Something a hook is told.
+/// Something a hook is told. What is rare is boxed: queues hold many, nearly all of them messages.
 pub(crate) enum Happening {
-    Message(Arc<hookmq_engine::Message>, Option<Sent>),
+    Message(Arc<hookmq_engine::Message>),
+    Sent(Box<(Arc<hookmq_engine::Message>, Sent)>),
+    Dropped(Box<Lost>),
     Connected(Arc<hookmq_engine::Client>),
-    Disconnected(Arc<hookmq_engine::Client>, ReasonCode, &'static str),
+    Disconnected(Box<(Arc<hookmq_engine::Client>, ReasonCode, &'static str)>),
+    Subscribed(Box<(Arc<hookmq_engine::Client>, Arc<str>, QoS)>),
+    Unsubscribed(Box<(Arc<hookmq_engine::Client>, Arc<str>)>),
+}
+
+/// A message that a receiver did not get.
+pub(crate) struct Lost {
+    pub(crate) message: Arc<hookmq_engine::Message>,
+    pub(crate) receiver: Arc<str>,
+    pub(crate) why: &'static str,
+}
+
+impl Happening {
+    /// Whose order it belongs to.
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::Message(message) => &message.publisher,
+            Self::Sent(sent) => &sent.1.receiver,
+            Self::Dropped(lost) => &lost.receiver,
+            Self::Connected(client) => &client.id,
+            Self::Disconnected(left) => &left.0.id,
+            Self::Subscribed(subscribed) => &subscribed.0.id,
+            Self::Unsubscribed(unsubscribed) => &unsubscribed.0.id,
+        }
+    }
+
+    fn message(&self) -> Option<&Arc<hookmq_engine::Message>> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Sent(sent) => Some(&sent.0),
+            Self::Dropped(lost) => Some(&lost.message),
+            _ => None,
+        }
+    }
+
+    /// The topic its levels are taken from.
+    pub(crate) fn topic(&self) -> &str {
+        self.message().map_or("", |message| &message.topic)
+    }
+
+    /// What the function is given, by position.
+    pub(crate) fn arguments(&self, py: Python<'_>, bare: bool) -> PyResult<[Py<PyAny>; 3]> {
+        let text = |text: &str| PyString::new(py, text).into_any().unbind();
+        let message = |message: Message| Ok::<_, PyErr>(Py::new(py, message)?.into_any());
+        let client = |client: &Arc<hookmq_engine::Client>| {
+            Ok::<_, PyErr>(Py::new(py, Client { client: Arc::clone(client) })?.into_any())
+        };
+        let none = || py.None();
+        Ok(match self {
+            Self::Message(one) => [message(Message::observed(Arc::clone(one), bare))?, none(), none()],
+            Self::Sent(both) => {
+                let (one, sent) = &**both;
+                let one = Message::observed(Arc::clone(one), bare).sent_as(Box::new(sent.clone()));
+                [message(one)?, none(), none()]
+            }
+            Self::Dropped(lost) => {
+                let Lost { message: one, receiver, why } = &**lost;
+                [message(Message::observed(Arc::clone(one), bare))?, text(receiver), text(why)]
+            }
+            Self::Connected(one) => [client(one)?, none(), none()],
+            Self::Disconnected(left) => {
+                let (one, reason, detail) = &**left;
+                [client(one)?, text(&format!("{detail} ({reason})")), none()]
+            }
+            Self::Subscribed(subscribed) => {
+                let (one, filter, qos) = &**subscribed;
+                [client(one)?, text(filter), qos.value().into_pyobject(py)?.into_any().unbind()]
+            }
+            Self::Unsubscribed(unsubscribed) => {
+                let (one, filter) = &**unsubscribed;
+                [client(one)?, text(filter), none()]
+            }
+        })
+    }
 }
 
 /// One call that is due.
 pub(crate) struct Work {
-    pub(crate) hook: Arc<Hook>,
+    /// The hook's number.
+    pub(crate) hook: u32,
     pub(crate) happening: Happening,
+    /// When it was queued.
+    pub(crate) at: Instant,
+    /// Holds the publisher's acknowledgement back.
+    pub(crate) receipt: Option<Receipt>,
 }
 
 impl Weigh for Work {
     fn weight(&self) -> usize {
-        OVERHEAD
-            + match &self.happening {
-                Happening::Message(message, _) => message.size(),
-                _ => 0,
-            }
+        OVERHEAD + self.happening.message().map_or(0, |message| message.size())
     }
+}
+
+/// Names the calling thread for the system's tools, which show 15 characters.
+pub(crate) fn name_thread(name: &str) {
+    // Only a help for those who look at the process from outside.
+    let _ = std::fs::write("/proc/thread-self/comm", name);
 }
 
 /// A queue of calls and the loop of the thread that makes them. First come, first called, so what one
@@ -48,51 +134,91 @@ impl Weigh for Work {
 #[pyclass(frozen, module = "hookmq._hookmq")]
 pub(crate) struct Lane {
     pub(crate) queue: Arc<Queue<Work>>,
+    pub(crate) hooks: Arc<HookTable>,
     /// `(name, exception)` when a hook raised, `(name, count)` when events were dropped.
     failed: Py<PyAny>,
     dropped: Py<PyAny>,
     /// What waits was dropped, also what the thread has taken already.
     cleared: AtomicBool,
+    /// What the thread has taken and not called yet: another can go on with it.
+    slice: Mutex<std::vec::IntoIter<Work>>,
+    /// Changes when another thread takes over.
+    generation: AtomicU64,
 }
 
 impl Lane {
-    pub(crate) fn new(queue: Arc<Queue<Work>>, failed: Py<PyAny>, dropped: Py<PyAny>) -> Self {
-        Self { queue, failed, dropped, cleared: AtomicBool::new(false) }
+    pub(crate) fn new(
+        queue: Arc<Queue<Work>>,
+        hooks: Arc<HookTable>,
+        failed: Py<PyAny>,
+        dropped: Py<PyAny>,
+    ) -> Self {
+        Self {
+            queue,
+            hooks,
+            failed,
+            dropped,
+            cleared: AtomicBool::new(false),
+            slice: Mutex::default(),
+            generation: AtomicU64::new(0),
+        }
     }
 
-    fn call(&self, py: Python<'_>, work: Work) -> PyResult<()> {
-        let Work { hook, happening } = work;
-        let counters = &hook.counters;
-        counters.queued.fetch_sub(1, Relaxed);
-        if hook.removed.load(Relaxed) || self.cleared.load(Relaxed) {
-            return Ok(());
-        }
-        counters.calls.fetch_add(1, Relaxed);
-        let started = Instant::now();
+    /// Whether a call need not be made any more.
+    pub(crate) fn is_over(&self, hook: &Hook) -> bool {
+        hook.removed.load(Relaxed) || self.cleared.load(Relaxed)
+    }
+
+    /// Makes one call; when it was over.
+    fn call(&self, py: Python<'_>, hook: &Hook, work: Work, began: Instant) -> PyResult<Instant> {
+        let Work { happening, at, receipt, .. } = work;
+        hook.counters.begin(began, at, 1);
         let result = match happening {
-            Happening::Message(message, sent) => {
-                let topic = message.topic.clone();
-                Py::new(py, Message { message, sent })
-                    .and_then(|message| hook.call(py, &[message.into_any()], &topic))
+            // What comes most often needs one argument, and hands the message over.
+            Happening::Message(message) if hook.levels.is_empty() => {
+                Py::new(py, Message::observed(message, hook.bare))
+                    .and_then(|message| hook.call(py, &[message.into_any()], ""))
             }
-            Happening::Connected(client) => {
-                Py::new(py, Client { client }).and_then(|client| hook.call(py, &[client.into_any()], ""))
-            }
-            Happening::Disconnected(client, reason, detail) => {
-                let text = format!("{detail} ({reason})").into_pyobject(py)?.into_any().unbind();
-                Py::new(py, Client { client })
-                    .and_then(|client| hook.call(py, &[client.into_any(), text], ""))
+            other => {
+                other.arguments(py, hook.bare).and_then(|arguments| hook.call(py, &arguments, other.topic()))
             }
         };
-        counters.busy.fetch_add(started.elapsed().as_nanos() as u64, Relaxed);
-        if let Err(error) = result {
-            counters.errors.fetch_add(1, Relaxed);
-            self.failed.call1(py, (&hook.name, error))?;
+        forked::end_if_child(py)?;
+        let ended = Instant::now();
+        hook.counters.end(ended, began);
+        match result {
+            Ok(_) => receipt.into_iter().for_each(Receipt::keep),
+            Err(error) => self.report(py, hook, error)?,
         }
+        self.report_dropped(py, hook)?;
+        Ok(ended)
+    }
+
+    /// Reports what a hook raised.
+    pub(crate) fn report(&self, py: Python<'_>, hook: &Hook, error: PyErr) -> PyResult<()> {
+        hook.counters.errors.fetch_add(1, Relaxed);
+        self.failed.call1(py, (&hook.name, error)).map(|_| ())
+    }
+
+    /// Reports what a hook was too slow for.
+    pub(crate) fn report_dropped(&self, py: Python<'_>, hook: &Hook) -> PyResult<()> {
+        let counters = &hook.counters;
         let lost = counters.dropped.load(Relaxed);
-        let reported = counters.reported.swap(lost, Relaxed);
-        if lost > reported {
+        if lost > counters.reported.load(Relaxed) {
+            let reported = counters.reported.swap(lost, Relaxed);
             self.dropped.call1(py, (&hook.name, lost - reported))?;
+        }
+        Ok(())
+    }
+
+    /// Lets hooks that gather go on with what they have.
+    fn flush(&self, py: Python<'_>, gathering: &mut Vec<Arc<Hook>>) -> PyResult<()> {
+        for hook in gathering.drain(..) {
+            if let Some(flush) = &hook.flush
+                && let Err(error) = flush.call0(py)
+            {
+                self.report(py, &hook, error)?;
+            }
         }
         Ok(())
     }
@@ -100,18 +226,47 @@ impl Lane {
 
 #[pymethods]
 impl Lane {
-    /// Calls hooks until `close()` and nothing waits any more. The thread stays attached to the
-    /// interpreter but for the time it waits.
-    fn run(&self, py: Python<'_>) -> PyResult<()> {
-        let mut slice = Vec::with_capacity(SLICE);
-        while py.detach(|| self.queue.take(&mut slice, SLICE, None)) {
-            let count = slice.len();
-            for work in slice.drain(..) {
-                self.call(py, work)?;
+    /// Calls hooks until `close()` and nothing waits any more, or another thread takes over. The thread stays
+    /// attached to the interpreter but for the time it waits.
+    fn run(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        name_thread(name);
+        let generation = self.generation.load(Relaxed);
+        let mut taken = Vec::with_capacity(SLICE);
+        let mut gathering: Vec<Arc<Hook>> = Vec::new();
+        let mut last = LastHook::default();
+        let (mut now, mut made) = (Instant::now(), 0);
+        loop {
+            let next = self.slice.lock().next();
+            let Some(work) = next else {
+                self.queue.done(std::mem::take(&mut made));
+                if !self.queue.take_now(&mut taken, SLICE) {
+                    self.flush(py, &mut gathering)?;
+                    if !py.detach(|| self.queue.take(&mut taken, SLICE, None)) {
+                        return Ok(());
+                    }
+                }
+                *self.slice.lock() = std::mem::replace(&mut taken, Vec::with_capacity(SLICE)).into_iter();
+                now = Instant::now();
+                continue;
+            };
+            made += 1;
+            let Some(hook) = last.get(&self.hooks, work.hook).filter(|hook| !self.is_over(hook)) else {
+                continue;
+            };
+            if hook.flush.is_some() && !gathering.iter().any(|one| Arc::ptr_eq(one, hook)) {
+                gathering.push(Arc::clone(hook));
             }
-            self.queue.done(count);
+            now = self.call(py, hook, work, now)?;
+            if self.generation.load(Relaxed) != generation {
+                self.queue.done(made);
+                return Ok(()); // it was given up, and another thread goes on
+            }
         }
-        Ok(())
+    }
+
+    /// Lets another thread take over from one that does not come back: it is to call `run()` next.
+    fn take_over(&self) {
+        self.generation.fetch_add(1, Relaxed);
     }
 
     /// Lets the loop end when what waits was called.

@@ -1,9 +1,14 @@
 //! A bounded queue between network threads and a thread that is attached to the interpreter.
 
 use std::collections::VecDeque;
+use std::pin::{Pin, pin};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use hookmq_engine::Gate;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use tokio::sync::Notify;
 
 /// What an item counts against the queue's bound in bytes.
 pub(crate) trait Weigh {
@@ -17,31 +22,47 @@ pub(crate) enum Overflow {
     DropOldest,
     /// The item that comes goes.
     DropNewest,
+    /// None goes; whoever brings items is held back until half of the queue is empty again. It may be longer
+    /// than its bound by what was under way.
+    Block,
+}
+
+impl Overflow {
+    /// The policy of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "drop_oldest" => Self::DropOldest,
+            "drop_newest" => Self::DropNewest,
+            "block" => Self::Block,
+            _ => return None,
+        })
+    }
 }
 
 struct State<T> {
     items: VecDeque<T>,
     bytes: usize,
     closed: bool,
+    /// How many wait until everything is done: whoever gathers items does not wait for more.
+    awaited: usize,
     /// Items that came, and items whose handling is over; for those who wait for a point in time.
     pushed: u64,
     done: u64,
     dropped: u64,
 }
 
-impl<T> State<T> {
-    /// Whether an item of this weight has no room. One that is alone always has.
-    fn is_full(&self, queue: &Queue<T>, weight: usize) -> bool {
-        !self.items.is_empty()
-            && (self.items.len() >= queue.max_items || self.bytes.saturating_add(weight) > queue.max_bytes)
-    }
-}
+type Bell = Box<dyn Fn() + Send + Sync>;
 
 /// A queue with a bound in items and in bytes. Taking waits, pushing never does.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     filled: Condvar,
     emptied: Condvar,
+    /// Whether somebody is held back, and what tells them to go on.
+    holds: AtomicBool,
+    room: Notify,
+    /// Rung when something comes into an empty queue, beside waking threads.
+    bell: OnceLock<Bell>,
     max_items: usize,
     max_bytes: usize,
 }
@@ -55,45 +76,101 @@ pub(crate) struct Pushed<T> {
     pub(crate) dropped: Vec<T>,
 }
 
+/// A queue that is open for pushing: several items cost one lock.
+pub(crate) struct Pusher<'a, T> {
+    pub(crate) queue: &'a Queue<T>,
+    state: MutexGuard<'a, State<T>>,
+    was_empty: bool,
+    dropped: Vec<T>,
+}
+
+impl<T: Weigh> Pusher<'_, T> {
+    /// Adds an item. Says whether the queue is full now and whoever brings items is to be held back.
+    pub(crate) fn push(&mut self, item: T, overflow: Overflow) -> bool {
+        let (queue, state) = (self.queue, &mut *self.state);
+        let weight = item.weight();
+        let full = !state.items.is_empty()
+            && (state.items.len() >= queue.max_items || state.bytes.saturating_add(weight) > queue.max_bytes);
+        if state.closed || full && overflow == Overflow::DropNewest {
+            state.dropped += 1;
+            self.dropped.push(item);
+            return false;
+        }
+        if full && overflow == Overflow::DropOldest {
+            while (state.items.len() >= queue.max_items || state.bytes + weight > queue.max_bytes)
+                && let Some(oldest) = state.items.pop_front()
+            {
+                state.bytes -= oldest.weight();
+                state.dropped += 1;
+                state.done += 1;
+                self.dropped.push(oldest);
+            }
+        }
+        state.bytes += weight;
+        state.pushed += 1;
+        state.items.push_back(item);
+        let hold = full && overflow == Overflow::Block;
+        if hold {
+            queue.holds.store(true, Relaxed);
+        }
+        hold
+    }
+
+    /// Closes the queue for pushing and wakes a thread if nothing waited before: otherwise one is awake or
+    /// about to be.
+    pub(crate) fn finish(self) -> Pushed<T> {
+        let Self { queue, state, was_empty, dropped } = self;
+        let was_empty = was_empty && !state.items.is_empty();
+        drop(state);
+        if was_empty {
+            queue.filled.notify_one();
+            if let Some(bell) = queue.bell.get() {
+                bell();
+            }
+        }
+        Pushed { was_empty, dropped }
+    }
+}
+
 impl<T: Weigh> Queue<T> {
     pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
-        let state = State { items: VecDeque::new(), bytes: 0, closed: false, pushed: 0, done: 0, dropped: 0 };
+        let state = State {
+            items: VecDeque::new(),
+            bytes: 0,
+            closed: false,
+            awaited: 0,
+            pushed: 0,
+            done: 0,
+            dropped: 0,
+        };
         Self {
             state: Mutex::new(state),
             filled: Condvar::new(),
             emptied: Condvar::new(),
+            holds: AtomicBool::new(false),
+            room: Notify::new(),
+            bell: OnceLock::new(),
             max_items: max_items.max(1),
             max_bytes,
         }
     }
 
-    /// Adds an item. A thread is woken only if nothing waited: otherwise one is awake or about to be.
+    /// Sets what is rung when something comes into an empty queue.
+    pub(crate) fn set_bell(&self, bell: impl Fn() + Send + Sync + 'static) {
+        let _ = self.bell.set(Box::new(bell)); // set once, when the queue is made
+    }
+
+    /// Opens the queue for pushing.
+    pub(crate) fn pusher(&self) -> Pusher<'_, T> {
+        let state = self.state.lock();
+        Pusher { was_empty: state.items.is_empty(), queue: self, state, dropped: Vec::new() }
+    }
+
+    /// Adds an item.
     pub(crate) fn push(&self, item: T, overflow: Overflow) -> Pushed<T> {
-        let mut state = self.state.lock();
-        let was_empty = state.items.is_empty();
-        let weight = item.weight();
-        let mut dropped = Vec::new();
-        if state.closed || overflow == Overflow::DropNewest && state.is_full(self, weight) {
-            state.dropped += 1;
-            dropped.push(item);
-            return Pushed { was_empty: false, dropped };
-        }
-        while state.is_full(self, weight)
-            && let Some(oldest) = state.items.pop_front()
-        {
-            state.bytes -= oldest.weight();
-            state.dropped += 1;
-            state.done += 1;
-            dropped.push(oldest);
-        }
-        state.bytes += weight;
-        state.pushed += 1;
-        state.items.push_back(item);
-        drop(state);
-        if was_empty {
-            self.filled.notify_one();
-        }
-        Pushed { was_empty, dropped }
+        let mut pusher = self.pusher();
+        pusher.push(item, overflow);
+        pusher.finish()
     }
 
     /// Puts items in front of all others, because they came first. Of those that do not fit the first ones
@@ -102,7 +179,10 @@ impl<T: Weigh> Queue<T> {
         let mut state = self.state.lock();
         for item in items.into_iter().rev() {
             let weight = item.weight();
-            if state.is_full(self, weight) {
+            if !state.items.is_empty()
+                && (state.items.len() >= self.max_items
+                    || state.bytes.saturating_add(weight) > self.max_bytes)
+            {
                 state.dropped += 1;
                 continue;
             }
@@ -132,15 +212,66 @@ impl<T: Weigh> Queue<T> {
                 }
             }
         }
+        self.take_some(state, out, max);
+        true
+    }
+
+    /// Moves up to `max` further items to `out`, waiting for them until `deadline`. `false` when it is not worth
+    /// while to wait any longer: the time is over, the queue is closed, or somebody waits for the end.
+    pub(crate) fn take_more(&self, out: &mut Vec<T>, max: usize, deadline: Instant) -> bool {
+        let mut state = self.state.lock();
+        while state.items.is_empty() {
+            if state.closed || state.awaited > 0 || self.filled.wait_until(&mut state, deadline).timed_out() {
+                return false;
+            }
+        }
+        self.take_some(state, out, max);
+        true
+    }
+
+    /// The same without waiting. `false` when nothing waits.
+    pub(crate) fn take_now(&self, out: &mut Vec<T>, max: usize) -> bool {
+        let state = self.state.lock();
+        let some = !state.items.is_empty();
+        if some {
+            self.take_some(state, out, max);
+        }
+        some
+    }
+
+    fn take_some(&self, mut state: MutexGuard<'_, State<T>>, out: &mut Vec<T>, max: usize) {
         let count = max.min(state.items.len());
         let before = out.len();
         out.extend(state.items.drain(..count));
         state.bytes -= out[before..].iter().map(Weigh::weight).sum::<usize>();
-        if !state.items.is_empty() {
+        let more = !state.items.is_empty();
+        let room = self.holds.load(Relaxed) && self.has_room(&state);
+        if room {
+            self.holds.store(false, Relaxed);
+        }
+        drop(state);
+        if more {
             // Several threads may take: what is left is for another, whom no push will wake.
             self.filled.notify_one();
         }
-        true
+        if room {
+            self.room.notify_waiters();
+        }
+    }
+
+    fn has_room(&self, state: &State<T>) -> bool {
+        state.closed || state.items.len() <= self.max_items / 2 && state.bytes <= self.max_bytes / 2
+    }
+
+    /// Takes what fulfils a condition out of the queue.
+    pub(crate) fn take_where(&self, wanted: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut state = self.state.lock();
+        let (taken, left) = std::mem::take(&mut state.items).into_iter().partition::<Vec<_>, _>(wanted);
+        state.items = left.into();
+        state.bytes -= taken.iter().map(Weigh::weight).sum::<usize>();
+        state.done += taken.len() as u64;
+        state.dropped += taken.len() as u64;
+        taken
     }
 
     /// Says that the handling of `count` taken items is over.
@@ -154,23 +285,24 @@ impl<T: Weigh> Queue<T> {
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.state.lock();
         let target = state.pushed;
-        while state.done < target {
+        state.awaited += 1;
+        self.filled.notify_all();
+        let mut in_time = true;
+        while state.done < target && in_time {
             match deadline {
                 None => self.emptied.wait(&mut state),
-                Some(deadline) => {
-                    if self.emptied.wait_until(&mut state, deadline).timed_out() {
-                        return state.done >= target;
-                    }
-                }
+                Some(deadline) => in_time = !self.emptied.wait_until(&mut state, deadline).timed_out(),
             }
         }
-        true
+        state.awaited -= 1;
+        state.done >= target
     }
 
     /// Takes nothing more. What waits can still be taken out.
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.filled.notify_all();
+        self.room.notify_waiters();
     }
 
     /// Drops what waits.
@@ -185,6 +317,7 @@ impl<T: Weigh> Queue<T> {
         };
         drop(items); // with the lock free: the end of a Python object may run code
         self.emptied.notify_all();
+        self.room.notify_waiters();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -197,5 +330,26 @@ impl<T: Weigh> Queue<T> {
 
     pub(crate) fn dropped(&self) -> u64 {
         self.state.lock().dropped
+    }
+}
+
+impl<T: Weigh + Send> Gate for Queue<T> {
+    fn is_open(&self) -> bool {
+        self.has_room(&self.state.lock())
+    }
+
+    fn opened(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            loop {
+                let mut room = pin!(self.room.notified());
+                room.as_mut().enable(); // before the look, so that no notice is missed
+                if self.is_open() {
+                    return;
+                }
+                // What was let through meanwhile may have cleared the flag.
+                self.holds.store(true, Relaxed);
+                room.await;
+            }
+        })
     }
 }

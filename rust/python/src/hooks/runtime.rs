@@ -1,80 +1,137 @@
 //! Which event goes into which queue.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 use hookmq_codec::{QoS, ReasonCode};
-use hookmq_engine::{Client, Event, Message, Observer, Sent, TapId};
+use hookmq_engine::{Batch, Broker, Client, Event, Gate, Message, Observer, Receipt, TapId};
 use hookmq_server::deciders::Later;
-use hookmq_server::{Action, Answer, Deciders, Exchange, Pages, Request, Response, Step, Verdict};
-use parking_lot::RwLock;
+use hookmq_server::{
+    Action, Answer, Asked, Clock, Deciders, Exchange, Hub, Pages, Request, Response, Step, Transformed,
+    Verdict,
+};
+use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::calls::Call;
+use super::deliveries::{Deciding, Delivery};
 use super::feed::Row;
-use super::hook::Hook;
-use super::lane::{Happening, Work};
+use super::hook::{Counters, Hook};
+use super::lane::{Happening, Lost, Work};
 use super::log::Notice;
-use super::queue::{Overflow, Queue};
+use super::queue::{Overflow, Pusher, Queue};
+use super::stopwatch::Stopwatch;
+use super::table::HookTable;
 use crate::inbox::InboxQueue;
 
 /// Where the messages of a tap go.
 pub(crate) enum Sink {
-    Hook(Arc<Hook>, Arc<Queue<Work>>),
+    Hook(Arc<Hook>),
     Inbox(Arc<InboxQueue>),
     History(Arc<Queue<Row>>, Overflow),
+    /// Nowhere by themselves: it is asked.
+    Decider(Arc<Hook>),
 }
 
-/// A hook that is told of clients.
+/// What a hook wants to know of clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interest {
+    Connected,
+    Disconnected,
+    Subscribed,
+    Unsubscribed,
+}
+
+/// A hook that is told of clients, and how early among them.
 pub(crate) struct ClientHook {
     pub(crate) hook: Arc<Hook>,
-    pub(crate) lane: Arc<Queue<Work>>,
-    /// Whether it is told that clients come, or that they go.
-    pub(crate) connected: bool,
+    pub(crate) interest: Interest,
+    pub(crate) rank: i32,
 }
 
 /// The native side of the hooks. Its methods run on network threads and never enter Python.
 pub(crate) struct Runtime {
+    pub(crate) hooks: Arc<HookTable>,
     pub(crate) sinks: RwLock<HashMap<TapId, Sink>>,
     pub(crate) client_hooks: RwLock<Vec<ClientHook>>,
+    pub(crate) hubs: RwLock<Vec<HubPlace>>,
     next_tap: AtomicU32,
     pub(crate) notices: Arc<Queue<Notice>>,
     pub(crate) decisions: Arc<Queue<Call>>,
     pub(crate) pages: Arc<Queue<Call>>,
-    /// Whether an `authenticate` or an `authorize` hook exists.
+    pub(crate) deliveries: Arc<Queue<Delivery>>,
+    pub(crate) deciding: Deciding,
+    stopwatches: Mutex<Vec<(String, Weak<Counters>)>>,
+    /// Which kinds of deciders exist.
     pub(crate) authenticates: AtomicBool,
-    pub(crate) authorizes: AtomicBool,
+    pub(crate) greets: AtomicBool,
+    pub(crate) authorizes_publish: AtomicBool,
+    pub(crate) authorizes_subscribe: AtomicBool,
+    /// Changes whenever they do.
+    pub(crate) generation: AtomicU64,
     /// Methods of enhanced authentication that hooks know.
     pub(crate) methods: RwLock<Vec<String>>,
     next_exchange: AtomicU64,
     pub(crate) decision_timeout: Duration,
     pub(crate) page_timeout: Duration,
+    clock: Clock,
+    /// The broker whose hooks these are.
+    pub(crate) broker: OnceLock<Weak<Broker>>,
+}
+
+/// A place for WebSockets of pages: its path, and whether what is below it belongs to it.
+pub(crate) struct HubPlace {
+    pub(crate) path: String,
+    pub(crate) below: bool,
+    pub(crate) hub: Arc<Hub>,
 }
 
 /// Questions that may wait; further ones are denied at once.
 const MAX_QUESTIONS: usize = 100_000;
+/// Bytes of messages in them.
+const MAX_QUESTION_BYTES: usize = 256 << 20;
 /// Notices that may wait.
 const MAX_NOTICES: usize = 10_000;
 
 impl Runtime {
-    pub(crate) fn new(decision_timeout: Duration, page_timeout: Duration) -> Self {
+    pub(crate) fn new(
+        decision_timeout: Duration,
+        page_timeout: Duration,
+        (events, bytes): (usize, usize),
+        clock: Clock,
+    ) -> Self {
         Self {
+            hooks: Arc::default(),
             sinks: RwLock::default(),
             client_hooks: RwLock::default(),
+            hubs: RwLock::default(),
             next_tap: AtomicU32::new(1),
             notices: Arc::new(Queue::new(MAX_NOTICES, 16 << 20)),
-            decisions: Arc::new(Queue::new(MAX_QUESTIONS, usize::MAX)),
+            decisions: Arc::new(Queue::new(MAX_QUESTIONS, MAX_QUESTION_BYTES)),
             pages: Arc::new(Queue::new(MAX_QUESTIONS, 256 << 20)),
+            deliveries: Arc::new(Queue::new(events, bytes)),
+            deciding: Deciding::default(),
+            stopwatches: Mutex::default(),
             authenticates: AtomicBool::new(false),
-            authorizes: AtomicBool::new(false),
+            greets: AtomicBool::new(false),
+            authorizes_publish: AtomicBool::new(false),
+            authorizes_subscribe: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
             methods: RwLock::default(),
             next_exchange: AtomicU64::new(1),
             decision_timeout,
             page_timeout,
+            clock,
+            broker: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn now(&self) -> hookmq_engine::Millis {
+        self.clock.now()
     }
 
     /// Names a new tap and says where its messages go.
@@ -84,23 +141,127 @@ impl Runtime {
         id
     }
 
-    fn tell(sinks: &HashMap<TapId, Sink>, taps: &[TapId], message: &Arc<Message>, sent: Option<&Sent>) {
-        for sink in taps.iter().filter_map(|tap| sinks.get(tap)) {
-            match sink {
-                Sink::Hook(hook, lane) => {
-                    push(hook, lane, Happening::Message(Arc::clone(message), sent.cloned()));
-                }
-                Sink::Inbox(inbox) => inbox.push(Arc::clone(message)),
-                Sink::History(queue, overflow) => {
-                    queue.push(Row(Arc::clone(message)), *overflow);
-                }
+    /// The hooks that decide what becomes of a publish: those behind these taps. If one was let go since, those
+    /// that are there now.
+    pub(crate) fn transforms(&self, taps: &[TapId], topic: &str) -> Vec<Arc<Hook>> {
+        self.deciders(taps, |broker, batch| broker.transforms(topic, batch))
+    }
+
+    /// The same for what receivers get.
+    pub(crate) fn delivers(&self, taps: &[TapId], topic: &str) -> Vec<Arc<Hook>> {
+        self.deciders(taps, |broker, batch| broker.delivers(topic, batch))
+    }
+
+    fn deciders(
+        &self,
+        taps: &[TapId],
+        now: impl FnOnce(&Broker, &mut Batch) -> Option<Arc<[TapId]>>,
+    ) -> Vec<Arc<Hook>> {
+        let find = |taps: &[TapId]| -> Option<Vec<Arc<Hook>>> {
+            let sinks = self.sinks.read();
+            let hooks = taps.iter().map(|tap| match sinks.get(tap) {
+                Some(Sink::Decider(hook)) => Some(Arc::clone(hook)),
+                _ => None,
+            });
+            hooks.collect()
+        };
+        find(taps).unwrap_or_else(|| {
+            let Some(broker) = self.broker.get().and_then(Weak::upgrade) else { return Vec::new() };
+            let taps = broker.with_batch(self.now(), |batch| now(&broker, batch));
+            taps.and_then(|taps| find(&taps)).unwrap_or_default()
+        })
+    }
+
+    /// Measures the calls of a hook that Python makes by itself.
+    pub(crate) fn stopwatch(&self, name: String) -> Stopwatch {
+        let counters = Arc::new(Counters::default());
+        let mut stopwatches = self.stopwatches.lock();
+        stopwatches.retain(|(_, counters)| counters.strong_count() > 0);
+        stopwatches.push((name, Arc::downgrade(&counters)));
+        Stopwatch { counters }
+    }
+
+    /// The counters of everything that is called, with its name.
+    pub(crate) fn watched(&self) -> Vec<(String, Arc<Counters>)> {
+        let mut all: Vec<_> =
+            self.hooks.all().map(|hook| (hook.name.clone(), Arc::clone(&hook.counters))).collect();
+        let stopwatches = self.stopwatches.lock();
+        all.extend(
+            stopwatches.iter().filter_map(|(name, counters)| Some((name.clone(), counters.upgrade()?))),
+        );
+        all
+    }
+
+    /// Tells everyone behind these taps of a message that was published.
+    fn tell<'a>(
+        sinks: &'a HashMap<TapId, Sink>,
+        desk: &mut Desk<'a, '_>,
+        taps: &[TapId],
+        message: Arc<Message>,
+        receipt: Option<&Receipt>,
+    ) {
+        let Some((last, others)) = taps.split_last() else { return };
+        for tap in others {
+            Self::tell_one(sinks.get(tap), desk, Arc::clone(&message), receipt);
+        }
+        // Handed over, not shared: two threads that count in one place pay for it.
+        Self::tell_one(sinks.get(last), desk, message, receipt);
+    }
+
+    fn tell_one<'a>(
+        sink: Option<&'a Sink>,
+        desk: &mut Desk<'a, '_>,
+        message: Arc<Message>,
+        receipt: Option<&Receipt>,
+    ) {
+        match sink {
+            Some(Sink::Hook(hook)) if hook.wants(&message.payload) => {
+                desk.put(hook, Happening::Message(message), receipt);
             }
+            Some(Sink::Inbox(inbox)) => inbox.push(message),
+            Some(Sink::History(queue, overflow)) => {
+                queue.push(Row(message), *overflow);
+            }
+            Some(Sink::Hook(_) | Sink::Decider(_)) | None => {}
         }
     }
 
-    fn tell_client(&self, connected: bool, happening: impl Fn() -> Happening) {
-        for entry in self.client_hooks.read().iter().filter(|entry| entry.connected == connected) {
-            push(&entry.hook, &entry.lane, happening());
+    /// The hooks behind these taps that want to be told of a message.
+    fn observers<'a>(
+        sinks: &'a HashMap<TapId, Sink>,
+        taps: &[TapId],
+        message: &Message,
+    ) -> SmallVec<[&'a Arc<Hook>; 4]> {
+        let wanting = taps.iter().filter_map(|tap| match sinks.get(tap) {
+            Some(Sink::Hook(hook)) if hook.wants(&message.payload) => Some(hook),
+            _ => None,
+        });
+        wanting.collect()
+    }
+
+    /// Whether a coroutine is to be asked about one of these publishes. Not if a hook before it, or it itself, is
+    /// paused: that is answered here, also when the event loop is held up.
+    pub(crate) fn asks_later(&self, asked: &[Asked]) -> bool {
+        let sinks = self.sinks.read();
+        let decider = |tap: &TapId| match sinks.get(tap) {
+            Some(Sink::Decider(hook)) => Some((hook.later, hook.paused.load(Relaxed))),
+            _ => None,
+        };
+        asked.iter().any(|one| {
+            one.taps.iter().filter_map(decider).take_while(|(_, paused)| !paused).any(|(later, _)| later)
+        })
+    }
+
+    fn tell_clients<'a>(
+        hooks: &'a [ClientHook],
+        interest: Interest,
+        desk: &mut Desk<'a, '_>,
+        happening: impl Fn() -> Happening,
+    ) {
+        for entry in hooks.iter().filter(|entry| entry.interest == interest) {
+            if entry.hook.wants(b"") {
+                desk.put(&entry.hook, happening(), None);
+            }
         }
     }
 
@@ -122,28 +283,110 @@ impl Runtime {
     }
 }
 
-/// Queues one call and counts what is dropped for it, on the hook that loses it.
-fn push(hook: &Arc<Hook>, lane: &Queue<Work>, happening: Happening) {
-    hook.counters.queued.fetch_add(1, Relaxed);
-    let work = Work { hook: Arc::clone(hook), happening };
-    for lost in lane.push(work, hook.overflow).dropped {
-        lost.hook.counters.queued.fetch_sub(1, Relaxed);
-        lost.hook.counters.dropped.fetch_add(1, Relaxed);
+/// Puts calls into lanes. The one that was used last stays open: what happens together mostly goes to one.
+struct Desk<'a, 'g> {
+    at: Instant,
+    lane: Option<Pusher<'a, Work>>,
+    hooks: &'a HookTable,
+    /// A hook, and how many calls for it were put since they were counted.
+    counted: Option<(&'a Hook, u64)>,
+    gates: &'g mut Vec<Arc<dyn Gate>>,
+}
+
+impl<'a> Desk<'a, '_> {
+    fn put(&mut self, hook: &'a Hook, happening: Happening, receipt: Option<&Receipt>) {
+        let lane = hook.lane(happening.client_id());
+        if self.lane.as_ref().is_none_or(|open| !std::ptr::eq(open.queue, &**lane)) {
+            self.close();
+            self.lane = Some(lane.pusher());
+        }
+        match &mut self.counted {
+            Some((counted, events)) if std::ptr::eq(*counted, hook) => *events += 1,
+            _ => {
+                self.count();
+                self.counted = Some((hook, 1));
+            }
+        }
+        let receipt = receipt.filter(|_| hook.keeps).map(Receipt::share);
+        let work = Work { hook: hook.number, happening, at: self.at, receipt };
+        if let Some(open) = &mut self.lane
+            && open.push(work, hook.overflow)
+            && !self.gates.iter().any(|gate| std::ptr::addr_eq(Arc::as_ptr(gate), Arc::as_ptr(lane)))
+        {
+            self.gates.push(Arc::<Queue<Work>>::clone(lane));
+        }
+    }
+
+    /// Adds what was put to the hook's counter.
+    fn count(&mut self) {
+        if let Some((hook, events)) = self.counted.take() {
+            hook.counters.queued.0.fetch_add(events, Relaxed);
+        }
+    }
+
+    /// Closes the open lane and counts what was dropped, on the hook that loses it.
+    fn close(&mut self) {
+        self.count();
+        if let Some(open) = self.lane.take() {
+            for lost in open.finish().dropped {
+                if let Some(hook) = self.hooks.get(lost.hook) {
+                    hook.counters.dropped.fetch_add(1, Relaxed);
+                }
+            }
+        }
     }
 }
 
 impl Observer for Runtime {
-    fn observe(&self, events: &mut Vec<Event>) {
-        let sinks = self.sinks.read();
+    fn observe(&self, events: &mut Vec<Event>, gates: &mut Vec<Arc<dyn Gate>>) {
+        let (sinks, clients) = (self.sinks.read(), self.client_hooks.read());
+        let mut desk = Desk { at: Instant::now(), lane: None, hooks: &self.hooks, counted: None, gates };
         for event in events.drain(..) {
             match event {
-                Event::Published { message, taps } => Self::tell(&sinks, &taps, &message, None),
-                Event::Sent { message, sent, taps } => Self::tell(&sinks, &taps, &message, Some(&sent)),
+                Event::Published { message, taps, receipt } => {
+                    Self::tell(&sinks, &mut desk, &taps, message, receipt.as_ref());
+                    receipt.into_iter().for_each(Receipt::keep);
+                }
+                Event::Sent { message, sent, taps } | Event::Acked { message, sent, taps } => {
+                    for hook in Self::observers(&sinks, &taps, &message) {
+                        let both = Box::new((Arc::clone(&message), sent.clone()));
+                        desk.put(hook, Happening::Sent(both), None);
+                    }
+                }
+                Event::Dropped { message, receiver, why, taps } => {
+                    for hook in Self::observers(&sinks, &taps, &message) {
+                        let lost =
+                            Lost { message: Arc::clone(&message), receiver: Arc::clone(&receiver), why };
+                        desk.put(hook, Happening::Dropped(Box::new(lost)), None);
+                    }
+                }
+                Event::Deliver { message, receivers, taps, receipt } => {
+                    let delivery = Delivery { message, receivers, taps, receipt, at: desk.at };
+                    let mut pusher = self.deliveries.pusher();
+                    if pusher.push(delivery, Overflow::Block) {
+                        desk.gates.push(Arc::<Queue<Delivery>>::clone(&self.deliveries));
+                    }
+                    drop(pusher.finish());
+                }
                 Event::Connected { client } => {
-                    self.tell_client(true, || Happening::Connected(Arc::clone(&client)));
+                    Self::tell_clients(&clients, Interest::Connected, &mut desk, || {
+                        Happening::Connected(Arc::clone(&client))
+                    });
                 }
                 Event::Disconnected { client, reason, detail } => {
-                    self.tell_client(false, || Happening::Disconnected(Arc::clone(&client), reason, detail));
+                    Self::tell_clients(&clients, Interest::Disconnected, &mut desk, || {
+                        Happening::Disconnected(Box::new((Arc::clone(&client), reason, detail)))
+                    });
+                }
+                Event::Subscribed { client, filter, qos } => {
+                    Self::tell_clients(&clients, Interest::Subscribed, &mut desk, || {
+                        Happening::Subscribed(Box::new((Arc::clone(&client), Arc::clone(&filter), qos)))
+                    });
+                }
+                Event::Unsubscribed { client, filter } => {
+                    Self::tell_clients(&clients, Interest::Unsubscribed, &mut desk, || {
+                        Happening::Unsubscribed(Box::new((Arc::clone(&client), Arc::clone(&filter))))
+                    });
                 }
                 Event::Notice { client_id, text } => {
                     let notice = Notice { client_id: Some(client_id), warning: false, text };
@@ -154,6 +397,7 @@ impl Observer for Runtime {
                 }
             }
         }
+        desk.close();
     }
 }
 
@@ -185,14 +429,55 @@ impl Deciders for Runtime {
         })
     }
 
-    fn authorizes(&self) -> bool {
-        self.authorizes.load(Relaxed)
+    fn greets(&self) -> bool {
+        self.greets.load(Relaxed)
+    }
+
+    fn greet(&self, client: &Arc<Client>) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        self.decide(Call::Greet { client: Arc::clone(client), reply }, answer)
+    }
+
+    fn authorizes(&self, action: Action) -> bool {
+        match action {
+            Action::Publish => self.authorizes_publish.load(Relaxed),
+            Action::Subscribe => self.authorizes_subscribe.load(Relaxed),
+        }
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
     }
 
     fn authorize(&self, client: &Arc<Client>, action: Action, topic: &str, qos: QoS, retain: bool) -> Answer {
         let (reply, answer) = oneshot::channel();
         let (client, topic) = (Arc::clone(client), topic.to_owned());
         self.decide(Call::Authorize { client, action, topic, qos, retain, reply }, answer)
+    }
+
+    fn transform(&self, client: &Arc<Client>, asked: &Arc<Vec<Asked>>) -> Later<Vec<Transformed>> {
+        let (reply, mut answer) = oneshot::channel();
+        let progress = Arc::new(AtomicUsize::new(0));
+        let call = Call::Transform {
+            client: Arc::clone(client),
+            asked: Arc::clone(asked),
+            at: Instant::now(),
+            progress: Arc::clone(&progress),
+            reply,
+        };
+        self.decisions.push(call, Overflow::DropNewest);
+        let limit = self.decision_timeout;
+        Box::pin(async move {
+            // The time is for each message: a client that was away sends many at once.
+            let mut decided = 0;
+            loop {
+                match tokio::time::timeout(limit, &mut answer).await {
+                    Ok(answers) => return answers.unwrap_or_default(),
+                    Err(_) if progress.load(Relaxed) == decided => return Vec::new(), // all count as failed
+                    Err(_) => decided = progress.load(Relaxed),
+                }
+            }
+        })
     }
 }
 
@@ -244,5 +529,19 @@ impl Pages for Runtime {
                 Err(_) => Response::text(504, "the page took too long\n"),
             }
         })
+    }
+
+    fn hub(&self, path: &str) -> Option<Arc<Hub>> {
+        let hubs = self.hubs.read();
+        let exact = hubs.iter().find(|place| place.path == path);
+        // Of those that what is below belongs to, the nearest.
+        let below = |place: &&HubPlace| {
+            place.below
+                && path
+                    .strip_prefix(&*place.path)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let found = exact.or_else(|| hubs.iter().filter(below).max_by_key(|place| place.path.len()));
+        found.map(|place| Arc::clone(&place.hub))
     }
 }

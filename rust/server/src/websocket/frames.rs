@@ -16,12 +16,14 @@ pub(crate) mod status {
 }
 
 const CONTINUATION: u8 = 0;
-const TEXT: u8 = 1;
+/// The kind of frame that carries text.
+pub(crate) const TEXT: u8 = 1;
 /// The kind of frame that carries MQTT.
 pub(crate) const BINARY: u8 = 2;
 /// The kind of frame that ends a connection, with a status code.
 pub(crate) const CLOSE: u8 = 8;
-const PING: u8 = 9;
+/// The kind of frame that is to be answered.
+pub(crate) const PING: u8 = 9;
 const PONG: u8 = 10;
 
 const FIN: u8 = 0x80;
@@ -49,6 +51,18 @@ impl Ended {
     }
 }
 
+/// What was taken out of some bytes.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// Bytes of data, which stand at the front.
+    pub(crate) data: usize,
+    /// Bytes that were read; fewer than there are only where a message ended or all did.
+    pub(crate) used: usize,
+    /// The kind of message that ended there, for those who read message by message.
+    pub(crate) message: Option<u8>,
+    pub(crate) ended: Option<Ended>,
+}
+
 /// Reads a client's frames, whatever pieces they come in.
 pub(crate) struct Frames {
     /// The longest message, in bytes.
@@ -63,6 +77,10 @@ pub(crate) struct Frames {
     message: Option<u64>,
     /// The payload of a control frame.
     control: Vec<u8>,
+    /// Whether messages are told apart, and may be text.
+    by_message: bool,
+    /// The kind of the message so far.
+    kind: u8,
 }
 
 impl Frames {
@@ -76,23 +94,30 @@ impl Frames {
             left: None,
             message: None,
             control: Vec::new(),
+            by_message: false,
+            kind: BINARY,
         }
     }
 
-    /// Replaces the frames in `bytes` by the data they carry, which stand at the front afterwards: how many
-    /// bytes, and the end if it came. Answers to pings are appended to `answers`; they are never longer
-    /// than what asked for them.
-    pub(crate) fn read(&mut self, bytes: &mut [u8], answers: &mut BytesMut) -> (usize, Option<Ended>) {
+    /// The same for messages that are told apart, and may be text.
+    pub(crate) fn of_messages(longest: usize) -> Self {
+        Self { by_message: true, ..Self::new(longest) }
+    }
+
+    /// Replaces the frames in `bytes` by the data they carry. Answers to pings are appended to `answers`; they
+    /// are never longer than what asked for them.
+    pub(crate) fn read(&mut self, bytes: &mut [u8], answers: &mut BytesMut) -> Taken {
         let (mut from, mut to) = (0, 0);
-        loop {
+        let mut message = None;
+        let ended = loop {
             let left = match self.left {
                 Some(left) => left,
                 None => match bytes.get(from) {
-                    None => return (to, None),
+                    None => break None,
                     Some(&byte) => {
                         from += 1;
                         if let Err(ended) = self.take_head(byte) {
-                            return (to, Some(ended));
+                            break Some(ended);
                         }
                         continue;
                     }
@@ -111,12 +136,17 @@ impl Frames {
             }
             self.left = Some(left - count as u64);
             if left > count as u64 {
-                return (to, None);
+                break None;
             }
             if let Some(ended) = self.finish_frame(answers) {
-                return (to, Some(ended));
+                break Some(ended);
             }
-        }
+            if self.by_message && self.message.is_none() && self.head[0] & 0x0f < CLOSE {
+                message = Some(self.kind);
+                break None;
+            }
+        };
+        Taken { data: to, used: from, message, ended }
     }
 
     /// Takes a byte of a frame's head. What is wrong is said as early as it is known.
@@ -145,6 +175,9 @@ impl Frames {
         self.mask.copy_from_slice(&self.head[2 + extra..complete]);
         self.head_len = 0;
         if self.head[0] & 0x0f < CLOSE {
+            if self.head[0] & 0x0f != CONTINUATION {
+                self.kind = self.head[0] & 0x0f;
+            }
             let message = self.message.unwrap_or(0).saturating_add(length);
             if message > self.longest {
                 return Err(Ended::fault(status::TOO_LARGE, "a WebSocket message is too large"));
@@ -169,8 +202,10 @@ impl Frames {
             (CONTINUATION, None) => wrong("a WebSocket frame continues nothing"),
             (TEXT | BINARY, Some(_)) => wrong("a WebSocket message begins within another"),
             // [MQTT-6.0.0-1] anything but binary data ends the connection
-            (TEXT, None) => Err(Ended::fault(status::UNSUPPORTED, "a WebSocket message is text")),
-            (CONTINUATION | BINARY, _) => Ok(()),
+            (TEXT, None) if !self.by_message => {
+                Err(Ended::fault(status::UNSUPPORTED, "a WebSocket message is text"))
+            }
+            (CONTINUATION | TEXT | BINARY, _) => Ok(()),
             (CLOSE | PING | PONG, _) => match first & FIN != 0 && usize::from(second & !MASKED) <= CONTROL {
                 true => Ok(()),
                 false => wrong("a WebSocket control frame is too long or in parts"),

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frames::{self, BINARY, CLOSE, Ended, Frames, status};
+use super::frames::{self, BINARY, CLOSE, Ended, Frames, Taken, status};
 
 /// The longest message that is sent, in bytes: large enough to cost nothing, small enough for any client.
 const LONGEST: usize = 64 << 10;
@@ -78,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketStream<S> {
                 break; // cut without a closing frame
             }
             let waiting = this.out.len();
-            let (data, ended) = this.frames.read(read, &mut this.out);
+            let Taken { data, ended, .. } = this.frames.read(read, &mut this.out);
             this.ended = ended;
             buffer.set_filled(before + data);
             this.answering |= this.out.len() > waiting;

@@ -109,7 +109,7 @@ impl Game {
     fn new() -> Result<Self, Mismatch> {
         let mut world = World::new(Limits { max_inflight: WINDOW, ..Limits::default() });
         let wills = TopicFilter::parse("will".into()).map_err(|error| error.to_string())?;
-        world.broker.add_tap(&wills, Tap { id: 1, kind: TapKind::Received });
+        world.broker.add_tap(&wills, Tap::new(1, TapKind::Received));
         let (publisher, _) = connect(&mut world, publisher_connect())?;
         let (model, stale, unreleased) = (Model::default(), VecDeque::new(), Vec::new());
         Ok(Self { world, model, line: None, stale, publisher, unreleased, next: 1, connects: 0 })

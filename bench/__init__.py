@@ -1,0 +1,1 @@
+"""Benchmarks; each is a package of its own."""

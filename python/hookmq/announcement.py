@@ -1,0 +1,52 @@
+"""What a broker that is the whole program tells at its start."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import config
+from ._hookmq import __version__
+from .banner import BannerHook, BannerInfo, write
+
+if TYPE_CHECKING:
+    from .hooks import HookInfo
+    from .run import Run
+    from .scheduler import JobInfo
+    from .web.routes import RouteInfo
+
+__all__ = ["announce"]
+
+
+def announce(
+    run: Run, hooks: Sequence[HookInfo], jobs: Sequence[JobInfo], routes: Sequence[RouteInfo]
+) -> None:
+    """Print where a broker is to be reached, what it keeps, and which functions it calls."""
+    settings = run.settings
+    host, port = str(settings["host"]), run.native.http_port
+    named = host if ":" not in host else f"[{host}]"
+    scheme = "https" if settings["tls.http"] else "http"
+    http = None if port is None else f"{scheme}://{named}:{port}/"
+    doors = [*settings.listeners, settings.http]
+    hosts = [door.host for door in doors if door is not None and door.host is not None]
+    info = BannerInfo(
+        version=__version__,
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        mqtt=[listener.url for listener in run.listeners],
+        http=http,
+        websocket=None
+        if http is None
+        else f"{http[:-1].replace('http', 'ws', 1)}{settings['websocket.path']}",
+        pages=[route.path for route in routes],
+        storage=None if run.recorder is None else run.recorder.describe(),
+        hooks=[
+            *(BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in hooks),
+            *(BannerHook(job.name, job.description, job.where, scheduled=True) for job in jobs),
+        ],
+        loopback_only=all(config.is_loopback(host) for host in hosts),
+    )
+    write(info, sys.stdout)
+    sys.stdout.flush()

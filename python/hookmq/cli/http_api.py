@@ -1,0 +1,161 @@
+"""Asking a running broker through the API of its HTTP port."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from hookmq.errors import ERRORS, HookMQError
+
+from .usage import UsageError
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["NOTHING_GIVEN", "HttpApi", "add_api_flags"]
+
+TIMEOUT = 30.0
+"""Seconds the broker has to answer."""
+
+NOTHING_GIVEN = {"url": None, "cafile": None, "config": None, "json": False}
+"""What the flags of :func:`add_api_flags` are where they are left out."""
+
+_PREFIX = "/api/v1/"
+
+
+def add_api_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say which broker is asked, and ``--json``.
+
+    They have no defaults, so that they can be given before and after the word for an action: the parser of
+    the command has :data:`NOTHING_GIVEN`.
+    """
+    no = argparse.SUPPRESS
+    where = "the broker's HTTP port (http_port of the configuration, http://127.0.0.1:8080)"
+    parser.add_argument("--url", metavar="URL", default=no, help=where)
+    parser.add_argument("--cafile", metavar="FILE", default=no, help="certificates to trust, for https")
+    parser.add_argument(
+        "--config", metavar="FILE", default=no, help="configuration file (hookmq.toml, if it is there)"
+    )
+    parser.add_argument("--json", action="store_true", default=no, help="print JSON")
+
+
+class HttpApi:
+    """The API of the broker at a URL; ``command`` is what the help of an error tells to type.
+
+    Raises ``UsageError`` for what is no such URL, E701 for a file of certificates that cannot be used.
+
+    >>> HttpApi("http://localhost", command="hookmq jobs").address
+    ('localhost', 80)
+    """
+
+    def __init__(self, url: str, *, command: str, cafile: str | None = None, pinned: bool = False) -> None:
+        from urllib.parse import urlsplit
+
+        try:
+            parts = urlsplit(url)
+            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+        except (KeyError, ValueError):
+            raise UsageError(f"--url is {url!r}; expected http://HOST:PORT") from None
+        if not parts.hostname:
+            raise UsageError(f"--url is {url!r}; expected http://HOST:PORT")
+        self.url = url.rstrip("/")
+        self.address = (parts.hostname, port)
+        self._path = parts.path.rstrip("/")
+        self._command = command
+        self._context = _context(cafile, pinned) if parts.scheme == "https" else None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, *, command: str) -> HttpApi:
+        """Return the API of the broker that the flags name, or else the configuration.
+
+        Raises E402 if the configuration says no port, and E3xx if it cannot be read.
+        """
+        if options.url is not None:
+            return cls(options.url, command=command, cafile=options.cafile)
+
+        from hookmq import config
+
+        flags = {"config": options.config} if options.config else {}
+        settings = config.resolve(arguments={}, flags=flags)
+        port = settings["http_port"]
+        if not port:
+            serves = "the broker serves no HTTP" if port is None else "the broker's HTTP port is any free one"
+            raise HookMQError("E402", f"{serves} ({settings.origin('http_port')})", help=_name_it(command))
+        host = str(settings["host"])
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        named = f"[{host}]" if ":" in host else host
+        if not settings["tls.http"]:
+            return cls(f"http://{named}:{port}", command=command)
+        # The certificate is for the name that others call it by: it is to be this one, not of this name.
+        cafile, pinned = (options.cafile, False) if options.cafile else (str(settings["tls.cert"]), True)
+        return cls(f"https://{named}:{port}", command=command, cafile=cafile, pinned=pinned)
+
+    def get(self, path: str) -> Any:
+        """Return what is below a path.
+
+        Raises E401 if it is refused, E402 if no broker answers, or the error that the broker answers with.
+        """
+        return self._ask("GET", path)
+
+    def post(self, *parts: str) -> Any:
+        """Let something be done, and return the answer; the path is given in parts. Raises as :meth:`get`."""
+        from urllib.parse import quote
+
+        return self._ask("POST", "/".join(quote(part, safe="") for part in parts))
+
+    def _ask(self, method: str, path: str) -> Any:
+        import http.client
+
+        host, port = self.address
+        connection = (
+            http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+            if self._context is None
+            else http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=self._context)
+        )
+        try:
+            connection.request(method, f"{self._path}{_PREFIX}{path}", headers={"X-HookMQ": "1"})
+            answer = connection.getresponse()
+            status, body = answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
+            help = f"is it running? If its HTTP port is another one, name it:   {self._with_url()}"
+            raise HookMQError("E402", help=help, host=host, port=port, reason=reason) from None
+        finally:
+            connection.close()
+        try:
+            values = json.loads(body)
+            if status == 200:
+                return values
+            code, message, help = (values["error"][name] for name in ("code", "message", "help"))
+        except (ValueError, TypeError, LookupError):
+            message = f"what answers at {self.url} is not the API of a broker: status {status}"
+            help = f"if it is another program, or a page of the broker's own:   {self._with_url()}"
+            raise HookMQError("E402", message, help=help) from None
+        if code in ERRORS:
+            raise HookMQError(code, message, help=help or "")
+        if status == 403:
+            raise HookMQError("E401", f"the broker refused to answer: {message}", help=help or "")
+        raise HookMQError("E402", f"the broker cannot do that: {message}", help=help or "")
+
+    def _with_url(self) -> str:
+        return f"{self._command} --url http://127.0.0.1:8080"
+
+
+def _name_it(command: str) -> str:
+    return f"name where it is:   {command} --url http://127.0.0.1:8080"
+
+
+def _context(cafile: str | None, pinned: bool) -> ssl.SSLContext:
+    """Return how https is spoken: with what is trusted by the system, or with these certificates alone."""
+    import ssl
+
+    try:
+        context = ssl.create_default_context(cafile=cafile)
+    except OSError as error:  # an error of TLS is one as well
+        reason = (error.strerror or str(error)).lower()
+        raise HookMQError("E701", path=cafile, reason=reason) from None
+    if pinned:
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context

@@ -1,0 +1,247 @@
+"""What is registered with a broker: its hooks, jobs and pages, and their places while it runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from .callbacks import Callbacks
+from .decorators import Decorators
+from .errors import HookMQError
+from .failures import FailureLog
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import schedule
+
+    from .aio import EventLoop
+    from .hooks import Hook, HookInfo
+    from .message import Message
+    from .pages import Pages
+    from .run import Run
+    from .scheduler import JobInfo, Scheduler
+    from .web.routes import RouteInfo
+    from .web.sockets import PageSockets
+
+__all__ = ["Registration"]
+
+
+class Registration(Decorators):
+    """What ``Broker`` inherits to keep what decorators hand over, before the broker runs and while it does.
+
+    What not every broker has is made, and imported, when it is first used: the event loop, the scheduler and
+    the pages.
+    """
+
+    def __init__(self) -> None:
+        self._lifecycle = threading.RLock()
+        self._run: Run | None = None
+        self._failures = FailureLog()
+        self._hooks: list[Hook] = []
+        self._scheduler: Scheduler | None = None
+        self._pages: Pages | None = None
+        self._loop: EventLoop | None = None
+        self._making = threading.Lock()
+        self._callbacks = Callbacks(self._answer, self._event_loop, self._failures)
+
+    # What is registered ---------------------------------------------------------------------------------
+
+    @property
+    def hooks(self) -> list[HookInfo]:
+        """Every hook with its counters since the start."""
+        return [hook.info() for hook in self._hooks]
+
+    @property
+    def jobs(self) -> list[JobInfo]:
+        """Every scheduled job and what became of its runs."""
+        return [] if self._scheduler is None else self._scheduler.jobs
+
+    @property
+    def routes(self) -> list[RouteInfo]:
+        """Every page."""
+        return [] if self._pages is None else self._pages.infos
+
+    def pause(self, name: str) -> None:
+        """Keep what happens from a hook: events pass it by, counted in ``HookInfo.skipped``.
+
+        A decider that is paused denies. Raises E508 if there is no such hook.
+        """
+        hook = self._named(name)
+        hook.pause(True)
+        if self._run is not None and self._callbacks.hooks_of(hook.spec.name) is not None:
+            self._run.tell_deciders()  # what it has allowed for a while holds no longer
+
+    def resume(self, name: str) -> None:
+        """Let a hook that was paused go on. Raises E508 if there is no such hook."""
+        self._named(name).pause(False)
+
+    def _named(self, name: str) -> Hook:
+        for hook in self._hooks:
+            if hook.name == name:
+                return hook
+        known = ", ".join(sorted(hook.name for hook in self._hooks)) or "none"
+        raise HookMQError("E508", name=name, known=known)
+
+    # Hooks ----------------------------------------------------------------------------------------------
+
+    def _add_hook(self, hook: Hook) -> None:
+        with self._lifecycle:
+            self._wire(hook)
+            replaced = [other for other in self._hooks if hook.replaces(other)]
+            _insert(self._hooks, hook, replaced)
+            deciders = self._callbacks.hooks_of(hook.spec.name)
+            if deciders is not None:
+                _rank(deciders, hook, replaced)
+            if self._run is not None:
+                self._run.connect(hook)
+            # Afterwards, so that there is no moment in which nobody decides.
+            for other in replaced:
+                self._hooks.remove(other)
+                if deciders is not None:
+                    deciders.remove(other)
+                if self._run is not None:
+                    self._run.disconnect(other)
+            if any(other.is_async for other in replaced):
+                self._relieve()
+
+    def _relieve(self) -> None:
+        """Something was replaced: see to it that what was there before holds nothing up any more."""
+        if self._run is not None:
+            self._run.relieve_sockets()
+            if self._loop is not None:
+                self._loop.relieve()
+
+    def _wire(self, hook: Hook) -> None:
+        """Say what becomes of payloads that are not what a hook's annotations say."""
+        adapter, topic = hook.adapter, hook.options.dead_letter
+        if adapter is None:
+            return
+        if topic is not None:
+            from .message import Message
+
+            Message(topic)  # raises ValueError for what is no topic name
+
+        def reject(message: Message, error: ValueError) -> None:
+            self._failures.invalid(hook.name, str(error))
+            if topic is not None and self._run is not None:
+                pairs = [("reason", str(error)), ("topic", message.topic)]
+                properties: dict[str, object] = {"user_properties": pairs}
+                self._run.native.publish(topic, message.payload, message.qos, False, properties)
+            if hook.spec.decides:
+                raise error
+
+        adapter.reject = reject
+
+    # Jobs -----------------------------------------------------------------------------------------------
+
+    def _add_job(self, job: schedule.Job, function: Callable[..., Any], name: str | None) -> None:
+        with self._lifecycle:
+            scheduler = self._the_scheduler()
+            scheduler.add(job, function, name)
+            if self._run is not None:
+                scheduler.start()
+            self._relieve()
+
+    def _the_scheduler(self) -> Scheduler:
+        if self._scheduler is None:
+            from .scheduler import Scheduler
+
+            self._scheduler = Scheduler(self._failures.failed, self._event_loop)
+        return self._scheduler
+
+    # Pages ----------------------------------------------------------------------------------------------
+
+    def _add_route(self, path: str, function: Callable[..., Any], methods: tuple[str, ...] | None) -> None:
+        self._the_pages().add(path, function, methods)
+        self._relieve()
+
+    def _add_websocket(self, path: str) -> PageSockets:
+        with self._lifecycle:
+            return self._the_pages().add_websocket(path)
+
+    def _add_mount(self, path: str, app: Any) -> None:
+        with self._lifecycle:
+            self._relieve()
+            self._the_pages().add_mount(path, app)
+
+    def _the_pages(self) -> Pages:
+        with self._making:
+            if self._pages is None:
+                from .pages import Pages
+                from .web.api import Api
+
+                api = Api(
+                    hooks=lambda: self.hooks,
+                    jobs=lambda: self.jobs,
+                    pause=self.pause,
+                    resume=self.resume,
+                    reload=self.reload,
+                )
+                self._pages = Pages(self._event_loop, self._failures.failed, self._relieve, api)
+                if self._run is not None:
+                    self._pages.open(self._run)
+            return self._pages
+
+    def _answer(self, *request: Any) -> None:
+        self._the_pages().answer(*request)
+
+    # Coroutines -----------------------------------------------------------------------------------------
+
+    def _event_loop(self) -> EventLoop:
+        with self._making:
+            if self._loop is None:
+                from .aio import EventLoop
+
+                self._loop = EventLoop()
+            return self._loop
+
+    # New code -------------------------------------------------------------------------------------------
+
+    def reload(self, *, code: bool = True) -> None:
+        """Load the app's code again; see :meth:`hookmq.broker.Broker.reload`."""
+        raise NotImplementedError
+
+    def _adopt(self, fresh: Registration, run: Run) -> None:
+        """Put what another has registered in the place of what this one has, all at once."""
+        with self._lifecycle:
+            old, new, callbacks = list(self._hooks), list(fresh._hooks), fresh._callbacks
+            pages, scheduler = fresh._pages, fresh._scheduler
+            for hook in new:
+                same = [other for other in old if other.name == hook.name and other.spec is hook.spec]
+                hook.paused = bool(same) and same[0].paused
+                self._wire(hook)
+            # The new code knows its own broker by the name it gave it: both are this one from now on, before
+            # anything of it is called.
+            fresh.__dict__ = self.__dict__
+            # The new ones decide before the old ones are let go: there is no moment in which nobody does.
+            for kind, deciders in callbacks.deciders.items():
+                self._callbacks.deciders[kind][:] = deciders
+            self._callbacks.exchanges.hooks[:] = callbacks.exchanges.hooks
+            self._hooks[:] = new
+            for hook in new:
+                run.connect(hook)
+            for hook in old:
+                run.disconnect(hook, drain=True)
+            run.tell_deciders()
+            if pages is not None or self._pages is not None:
+                self._the_pages().replace(pages)
+            if scheduler is not None or self._scheduler is not None:
+                jobs = self._the_scheduler()
+                jobs.replace(scheduler)
+                jobs.start()
+
+
+def _insert(hooks: list[Hook], hook: Hook, replaced: list[Hook]) -> None:
+    """Put a hook in the place of what it replaces, or at the end."""
+    hooks.insert(hooks.index(replaced[0]) if replaced else len(hooks), hook)
+
+
+def _rank(deciders: list[Hook], hook: Hook, replaced: list[Hook]) -> None:
+    """Put a decider where it is asked: by priority, in the place of what it replaces or behind its equals."""
+    priority = hook.options.priority
+    if replaced and replaced[0].options.priority == priority:
+        return _insert(deciders, hook, replaced)
+    lower = (index for index, other in enumerate(deciders) if other.options.priority < priority)
+    return deciders.insert(next(lower, len(deciders)), hook)  # in one step: other threads read the list

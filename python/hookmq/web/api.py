@@ -1,0 +1,214 @@
+"""The API below ``/api/v1/`` of the HTTP port: what the broker tells of hooks and jobs, and does on request.
+
+What it answers is derived from the registry and from the fields of ``HookInfo`` and ``JobInfo``, so that a
+field that is new there is new here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..config import is_loopback
+from ..errors import HookMQError
+from ..registry import HOOKS
+from .request import Request
+from .response import Response
+
+__all__ = ["PREFIX", "Api", "kinds"]
+
+PREFIX = "/api/v1/"
+"""What every path of the API begins with."""
+
+PERMIT = "x-hookmq"
+"""The header without which nothing is changed: a page of somebody else's cannot send it unasked."""
+
+# The native module's name of a kind says nothing to anyone else.
+_INTERNAL = frozenset({"native"})
+
+# What proxies add. The address that is seen is theirs then, not that of who asks.
+_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+_HERE = "run the command on the machine on which the broker runs"
+
+
+class Api:
+    """Answers what is asked below :data:`PREFIX`, by calling what it was made with.
+
+    Args:
+        hooks: returns a dataclass for each hook, with its ``name``.
+        jobs: returns a dataclass for each job.
+        pause, resume: are called with the name of a hook. They raise E508 if there is none.
+        reload: loads the app's code again. Raises E511 and others when that fails.
+
+    There are no tokens yet, so only who is on the same machine is answered, and no pages of others: the
+    client's address and the name by which it calls the broker must be of the loopback interface, an
+    ``Origin`` must be the broker's own, and what changes something must carry the header ``X-HookMQ: 1``.
+
+    >>> api = Api(hooks=list, jobs=list, pause=print, resume=print, reload=print)
+    >>> api.answer(Request("GET", "/api/v1/hooks", "", {"host": "localhost"}, b"", "127.0.0.1")).body
+    b'{"hooks": []}'
+    """
+
+    def __init__(
+        self,
+        *,
+        hooks: Callable[[], Sequence[Any]],
+        jobs: Callable[[], Sequence[Any]],
+        pause: Callable[[str], None],
+        resume: Callable[[str], None],
+        reload: Callable[[], None],
+    ) -> None:
+        self._hooks = hooks
+        self._jobs = jobs
+        self._pause = pause
+        self._resume = resume
+        self._reload = reload
+
+    @staticmethod
+    def answers(path: str) -> bool:
+        """Say whether a path, which is percent-decoded, is one of the API's."""
+        return path.startswith(PREFIX)
+
+    def answer(self, request: Request) -> Response:
+        """Return the answer to a request, which is an error in JSON if it cannot be done."""
+        reason = _distrust(request)
+        if reason is not None:
+            return _error(403, "forbidden", reason, _HERE)
+        path = request.path.removeprefix(PREFIX)
+        found = {one.method: one for one in _OPERATIONS if one.pattern.fullmatch(path)}
+        if not found:
+            return _error(404, "not_found", f"there is no {request.path}")
+        method = "GET" if request.method == "HEAD" else request.method
+        operation = found.get(method)
+        if operation is None:
+            allowed = ", ".join("GET, HEAD" if method == "GET" else method for method in found)
+            reason = f"{request.method} is not for {request.path}, but {allowed}"
+            return _error(405, "method_not_allowed", reason, headers={"Allow": allowed})
+        if method != "GET" and request.headers.get(PERMIT) != "1":
+            return _error(403, "forbidden", "the header X-HookMQ: 1 is missing")
+        try:
+            return Response(operation.act(self, *operation.names(path)), headers=_FRESH)
+        except HookMQError as error:
+            return _error(404 if error.code == "E508" else 409, error.code, error.message, error.help)
+
+    # What there is --------------------------------------------------------------------------------------
+
+    def _list_hooks(self) -> dict[str, Any]:
+        return {"hooks": _listed(self._hooks())}
+
+    def _list_kinds(self) -> dict[str, Any]:
+        return {"kinds": kinds()}
+
+    def _list_jobs(self) -> dict[str, Any]:
+        return {"jobs": _listed(self._jobs())}
+
+    # What can be done -----------------------------------------------------------------------------------
+
+    def _pause_hook(self, name: str) -> dict[str, Any]:
+        self._pause(name)
+        return self._named(name)
+
+    def _resume_hook(self, name: str) -> dict[str, Any]:
+        self._resume(name)
+        return self._named(name)
+
+    def _reload_code(self) -> dict[str, Any]:
+        self._reload()
+        return self._list_hooks() | self._list_jobs()
+
+    def _named(self, name: str) -> dict[str, Any]:
+        return {"hooks": _listed(hook for hook in self._hooks() if hook.name == name)}
+
+
+def kinds() -> list[dict[str, Any]]:
+    """Return the registry of hooks as values that JSON knows.
+
+    >>> [kind["name"] for kind in kinds() if kind["decides"]][:2]
+    ['authenticate', 'enhanced_authenticate']
+    """
+    specs = _listed(HOOKS.values())
+    return [{name: value for name, value in spec.items() if name not in _INTERNAL} for spec in specs]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Operation:
+    method: str
+    pattern: re.Pattern[str]
+    act: Callable[..., dict[str, Any]]
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """Return the parts of a path that are names."""
+        match = self.pattern.fullmatch(path)
+        return () if match is None else match.groups()
+
+
+# A hook may have any name, also one with a slash.
+_OPERATIONS = tuple(
+    _Operation(method, re.compile(pattern, re.DOTALL), act)
+    for method, pattern, act in (
+        ("GET", "hooks", Api._list_hooks),
+        ("GET", "hooks/kinds", Api._list_kinds),
+        ("POST", "hooks/(.+)/pause", Api._pause_hook),
+        ("POST", "hooks/(.+)/resume", Api._resume_hook),
+        ("GET", "jobs", Api._list_jobs),
+        ("POST", "reload", Api._reload_code),
+    )
+)
+
+_FRESH = {"Cache-Control": "no-store"}
+
+
+def _error(
+    status: int, code: str, message: str, help: str | None = None, *, headers: dict[str, str] | None = None
+) -> Response:
+    body = {"error": {"code": code, "message": message, "help": help}}
+    return Response(body, status=status, headers=_FRESH | (headers or {}))
+
+
+# Whom it answers ------------------------------------------------------------------------------------------
+
+
+def _distrust(request: Request) -> str | None:
+    """Say why a request is not answered, if it is not."""
+    headers = request.headers
+    # An IPv4 client of a socket that takes both kinds has an address of IPv6.
+    if not is_loopback(request.address.removeprefix("::ffff:")):
+        return f"only programs on the broker's own machine are answered, not {request.address}"
+    if any(name in headers for name in _OF_PROXIES):
+        return "only programs on the broker's own machine are answered, not proxies"
+    # Somebody else's name that leads here is how a page reaches what it should not: DNS rebinding.
+    host = headers.get("host", "")
+    if not is_loopback(_name(host)):
+        return f"the broker is to be called localhost or by a loopback address, not {host!r}"
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2].lower() != host.lower():
+        return f"pages of {origin} may not ask"
+    return None
+
+
+def _name(host: str) -> str:
+    """Return a Host header without its port.
+
+    >>> _name("localhost:8080"), _name("[::1]:8080"), _name("127.0.0.1")
+    ('localhost', '[::1]', '127.0.0.1')
+    """
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+
+
+# JSON -----------------------------------------------------------------------------------------------------
+
+
+def _listed(infos: Iterable[Any]) -> list[dict[str, Any]]:
+    return [
+        {field.name: _plain(getattr(info, field.name)) for field in dataclasses.fields(info)}
+        for info in infos
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return a time as ISO 8601 with its distance from UTC, anything else as it is."""
+    return value.astimezone().isoformat() if isinstance(value, datetime.datetime) else value

@@ -1,0 +1,277 @@
+//! WebSockets of pages: one place to which any number of browsers connect.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::time::{Instant, interval_at, timeout};
+
+use crate::http::Request;
+use crate::websocket::frames::{BINARY, CLOSE, Frames, PING, TEXT, Taken, put_frame, status};
+
+/// The largest message that a page may send, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// Bytes that may wait for one browser.
+const OUTBOX: usize = 1 << 20;
+
+/// Bytes read at a time.
+const READ: usize = 4 << 10;
+
+/// How often a browser is asked whether it is there, and after how much silence it is given up.
+const ASK: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// How long a browser may take to read a frame.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a browser may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The status code for a browser that does not keep up: it may come again.
+const TOO_SLOW: u16 = 1013;
+
+/// What happens to a WebSocket of a page.
+pub enum HubEvent {
+    /// It was opened, by this request.
+    Open(Request),
+    /// The page sent text.
+    Text(String),
+    /// The page sent bytes.
+    Binary(Bytes),
+    /// It is over.
+    Close,
+}
+
+type Observe = Box<dyn Fn(u64, HubEvent) + Send + Sync>;
+
+/// A place for WebSockets. Each has a number, which no other ever has.
+pub struct Hub {
+    observe: Observe,
+    sockets: Mutex<HashMap<u64, Arc<Way>>>,
+    next: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// What waits for one browser.
+#[derive(Default)]
+struct Way {
+    waiting: Mutex<Waiting>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    close: Option<u16>,
+}
+
+impl Way {
+    /// Queues a frame. `false` if there is no room, or the end was queued.
+    fn push(&self, frame: Bytes) -> bool {
+        let mut waiting = self.waiting.lock();
+        if waiting.close.is_some() || waiting.bytes + frame.len() > OUTBOX {
+            return false;
+        }
+        waiting.bytes += frame.len();
+        waiting.frames.push_back(frame);
+        self.wake.notify_one();
+        true
+    }
+
+    fn close(&self, code: u16) {
+        self.waiting.lock().close.get_or_insert(code);
+        self.wake.notify_one();
+    }
+}
+
+impl Hub {
+    /// A place whose events are told to `observe`, which must return at once.
+    pub fn new(observe: impl Fn(u64, HubEvent) + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            observe: Box::new(observe),
+            sockets: Mutex::default(),
+            next: AtomicU64::new(1),
+            dropped: AtomicU64::new(0),
+        })
+    }
+
+    /// Sends text or bytes to one or to all; to how many it is on its way. Who does not keep up is closed.
+    pub fn send(&self, data: &[u8], text: bool, to: Option<u64>) -> usize {
+        let mut frame = BytesMut::new();
+        put_frame(&mut frame, if text { TEXT } else { BINARY }, data);
+        let frame = frame.freeze();
+        let (mut sent, mut slow) = (0, Vec::new());
+        {
+            let sockets = self.sockets.lock();
+            for (number, way) in sockets.iter().filter(|(number, _)| to.is_none_or(|to| to == **number)) {
+                if way.push(frame.clone()) {
+                    sent += 1;
+                } else if way.waiting.lock().close.is_none() {
+                    way.close(TOO_SLOW);
+                    slow.push(*number);
+                }
+            }
+        }
+        for number in slow {
+            self.dropped.fetch_add(1, Relaxed);
+            self.leave(number); // what waits for it is written if it reads after all
+        }
+        sent
+    }
+
+    /// A socket is over. Told once, however that comes.
+    fn leave(&self, number: u64) {
+        if self.sockets.lock().remove(&number).is_some() {
+            (self.observe)(number, HubEvent::Close);
+        }
+    }
+
+    /// Closes one or all, with a status code of WebSocket.
+    pub fn close(&self, to: Option<u64>, code: u16) {
+        for (number, way) in self.sockets.lock().iter() {
+            if to.is_none_or(|to| to == *number) {
+                way.close(code);
+            }
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.sockets.lock().len()
+    }
+
+    /// How many were closed because they did not keep up.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// Serves a WebSocket until it is over.
+    pub(crate) async fn serve(&self, io: impl AsyncRead + AsyncWrite + Unpin, request: Request) {
+        let number = self.next.fetch_add(1, Relaxed);
+        let way = Arc::new(Way::default());
+        self.sockets.lock().insert(number, Arc::clone(&way));
+        let _guard = Leaving { hub: self, number };
+        (self.observe)(number, HubEvent::Open(request));
+        let (mut reader, mut writer) = tokio::io::split(io);
+        let mut conversation = Conversation::new();
+        let mut ask = interval_at(Instant::now() + ASK, ASK);
+        let mut heard = Instant::now();
+        let code = loop {
+            let answer = tokio::select! {
+                biased;
+                () = way.wake.notified() => {
+                    let (frames, code) = take(&way);
+                    for frame in frames {
+                        // It may have been given up meanwhile; then it has no more than this.
+                        if !timeout(PATIENCE, writer.write_all(&frame)).await.is_ok_and(|written| written.is_ok()) {
+                            return;
+                        }
+                    }
+                    if writer.flush().await.is_err() {
+                        return;
+                    }
+                    match code {
+                        Some(code) => break Some(code),
+                        None => continue,
+                    }
+                }
+                _ = ask.tick() => {
+                    if heard.elapsed() > SILENCE {
+                        return;
+                    }
+                    let mut ping = BytesMut::new();
+                    put_frame(&mut ping, PING, b"");
+                    ping
+                }
+                read = conversation.read(&mut reader) => {
+                    if !read.is_ok_and(|count| count > 0) {
+                        return;
+                    }
+                    heard = Instant::now();
+                    let mut answers = BytesMut::new();
+                    if let Err(code) = conversation.take(&mut answers, |event| (self.observe)(number, event)) {
+                        break code;
+                    }
+                    answers
+                }
+            };
+            if writer.write_all(&answer).await.is_err() || writer.flush().await.is_err() {
+                return;
+            }
+        };
+        let mut end = BytesMut::new();
+        let code = code.map(u16::to_be_bytes);
+        put_frame(&mut end, CLOSE, code.as_ref().map_or(&[], |code| &code[..]));
+        let farewell = async {
+            writer.write_all(&end).await?;
+            writer.shutdown().await?;
+            while reader.read(&mut [0; 1024]).await? > 0 {}
+            Ok::<_, std::io::Error>(())
+        };
+        let _ = timeout(FAREWELL, farewell).await; // it may be gone already
+    }
+}
+
+/// Takes a WebSocket off the list, however it ends.
+struct Leaving<'a> {
+    hub: &'a Hub,
+    number: u64,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.hub.leave(self.number);
+    }
+}
+
+fn take(way: &Way) -> (VecDeque<Bytes>, Option<u16>) {
+    let mut waiting = way.waiting.lock();
+    waiting.bytes = 0;
+    (std::mem::take(&mut waiting.frames), waiting.close)
+}
+
+/// What a browser sends: bytes that were not read as frames yet, and the message so far.
+struct Conversation {
+    frames: Frames,
+    unread: BytesMut,
+    message: Vec<u8>,
+}
+
+impl Conversation {
+    fn new() -> Self {
+        Self { frames: Frames::of_messages(LARGEST), unread: BytesMut::new(), message: Vec::new() }
+    }
+
+    async fn read(&mut self, reader: &mut (impl AsyncRead + Unpin)) -> std::io::Result<usize> {
+        self.unread.reserve(READ);
+        reader.read_buf(&mut self.unread).await
+    }
+
+    /// Tells of every message that is complete. An error is the status code of the end.
+    fn take(&mut self, answers: &mut BytesMut, mut tell: impl FnMut(HubEvent)) -> Result<(), Option<u16>> {
+        while !self.unread.is_empty() {
+            let Taken { data, used, message, ended } = self.frames.read(&mut self.unread, answers);
+            self.message.extend_from_slice(&self.unread[..data]);
+            self.unread.advance(used);
+            if let Some(kind) = message {
+                let data = std::mem::take(&mut self.message);
+                tell(match kind {
+                    TEXT => HubEvent::Text(String::from_utf8(data).map_err(|_| Some(status::NOT_TEXT))?),
+                    _ => HubEvent::Binary(data.into()),
+                });
+            }
+            if let Some(ended) = ended {
+                return Err(ended.code);
+            }
+        }
+        Ok(())
+    }
+}

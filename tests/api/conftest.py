@@ -1,0 +1,52 @@
+"""Fixtures of the tests of the Python API: raw connections, for what has to be exact."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ..protocol.packets import V5, Connect
+from ..protocol.wire import Wire
+
+
+@pytest.fixture
+def dial() -> Iterator[Callable[..., Wire]]:
+    """`dial(broker, version=V5)` opens a connection and sends nothing."""
+    wires: list[Wire] = []
+
+    def dial(broker: Any, version: int = V5) -> Wire:
+        wires.append(Wire("127.0.0.1", broker.port, version=version, deadline=5.0))
+        return wires[-1]
+
+    yield dial
+    for wire in wires:
+        wire.close()
+
+
+@pytest.fixture
+def join(dial: Callable[..., Wire]) -> Callable[..., Wire]:
+    """`join(broker, "alice", version=V5, code=0, **fields of Connect)` gives a connected client."""
+
+    numbers = itertools.count(1)
+
+    def join(broker: Any, name: str = "", *, version: int = V5, code: int = 0, **fields: Any) -> Wire:
+        wire = dial(broker, version)
+        wire.connect(Connect(name or f"client{next(numbers)}", **fields), code=code)
+        return wire
+
+    return join
+
+
+@pytest.fixture
+def redefine() -> Callable[..., None]:
+    """`redefine(broker, source, **names)` runs a cell: its hooks replace those of their names."""
+    cells = iter(range(1, 1000))
+
+    def redefine(broker: Any, source: str, **names: Any) -> None:
+        code = compile(source, f"/tmp/ipykernel_1/{next(cells)}.py", "exec")
+        exec(code, {"__name__": "__main__", "broker": broker, **names})
+
+    return redefine
