@@ -507,7 +507,11 @@ class Broker(Registration):
         from when they are begun.
         """
         run = self._active()
-        return all(lane.wait(timeout) for lane in run.lanes)
+        deadline = time.monotonic() + timeout
+        told = all(lane.wait(left(deadline)) for lane in run.lanes)
+        # Hooks in other processes have their messages when their lane is done, and still work on them.
+        elsewhere = [hook.executor for hook in self._hooks if hook.executor is not None]
+        return told and all(executor.drain(left(deadline)) for executor in elsewhere)
 
     # Inside ---------------------------------------------------------------------------------------------
 

@@ -97,7 +97,11 @@ class ProcessExecutor:
         self._workers = [_Worker(f"{name}-{index}", name, address, failed) for index in range(workers)]
 
     def __call__(self, *arguments: Any, **levels: str) -> None:
-        """Put a call behind the others of ``arguments[0].client_id``; wait while too many are under way.
+        """Put a call behind the others of ``arguments[0].client_id``, as :meth:`put` does."""
+        self.put(arguments[0].client_id, *arguments, **levels)
+
+    def put(self, client_id: str, /, *arguments: Any, **levels: Any) -> None:
+        """Put a call behind the others of a client; wait while too many are under way.
 
         Without effect after :meth:`stop`.
         """
@@ -106,9 +110,8 @@ class ProcessExecutor:
         except Exception as error:
             self._unsendable += 1
             return self._failed(self._name, error)
-        client = arguments[0].client_id.encode(errors="surrogatepass")
-        self._workers[zlib.crc32(client) % len(self._workers)].put(len(data).to_bytes(4) + data)
-        return None
+        client = client_id.encode(errors="surrogatepass")
+        return self._workers[zlib.crc32(client) % len(self._workers)].put(len(data).to_bytes(4) + data)
 
     def flush(self) -> None:
         """Send the calls that wait for their batch to fill. Never waits."""

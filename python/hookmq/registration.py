@@ -68,19 +68,21 @@ class Registration(Decorators):
 
         A decider that is paused denies. Raises E508 if there is no such hook.
         """
-        hook = self._named(name)
-        hook.pause(True)
-        if self._run is not None and self._callbacks.hooks_of(hook.spec.name) is not None:
+        hooks = self._named(name)
+        for hook in hooks:
+            hook.pause(True)
+        if self._run is not None and any(self._callbacks.hooks_of(h.spec.name) is not None for h in hooks):
             self._run.tell_deciders()  # what it has allowed for a while holds no longer
 
     def resume(self, name: str) -> None:
         """Let a hook that was paused go on. Raises E508 if there is no such hook."""
-        self._named(name).pause(False)
+        for hook in self._named(name):
+            hook.pause(False)
 
-    def _named(self, name: str) -> Hook:
-        for hook in self._hooks:
-            if hook.name == name:
-                return hook
+    def _named(self, name: str) -> list[Hook]:
+        # Several decorators of one function make as many hooks.
+        if hooks := [hook for hook in self._hooks if hook.name == name]:
+            return hooks
         known = ", ".join(sorted(hook.name for hook in self._hooks)) or "none"
         raise HookMQError("E508", name=name, known=known)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import time
 import weakref
@@ -18,11 +19,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._hookmq import CallPool, DeliveryLane, HookHandle, Hub, Lane, LoopLane, SocketLane
+    from ._hookmq import CallPool, DeliveryLane, HookHandle, Hub, Lane, LoopLane, Message, SocketLane
+    from .adapter import Adapter
     from .aio import EventLoop
     from .callbacks import Callbacks
     from .config import Settings
     from .hooks import Hook
+    from .processes import ProcessExecutor
     from .recorder import Recorder
     from .subscription import Subscription
 
@@ -169,7 +172,7 @@ class Run:
             )
             function: Callable[..., Any] = hook.executor
             if hook.adapter is not None:
-                hook.adapter.target, function = hook.executor, hook.adapter.call
+                function = _call_elsewhere(hook.adapter, hook.executor)
             # A full executor blocks its thread, so it has one of its own.
             return self._own_lanes(hook, 1), function
         if options.threads or alone:
@@ -358,3 +361,14 @@ def _file_error(error: FileError) -> HookMQError:
     if reason.startswith("line ") and line.isdigit():
         where, reason = f"{where}:{line}", rest
     return HookMQError("E305", where=where, reason=reason)
+
+
+def _call_elsewhere(adapter: Adapter, executor: ProcessExecutor) -> Callable[..., Any]:
+    """Have payloads read here and the function called there, in order for each client."""
+
+    def call(message: Message, *arguments: Any, **levels: Any) -> Any:
+        # What is handed over need not say whose it is. One thread makes all calls of an executor.
+        adapter.target = functools.partial(executor.put, message.client_id)
+        return adapter.call(message, *arguments, **levels)
+
+    return call

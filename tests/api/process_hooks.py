@@ -140,3 +140,17 @@ ACTS: dict[str, Callable[[], object]] = {
     "ctrl+c": lambda: os.kill(os.getpid(), signal.SIGINT),
     "look": _must_import,
 }
+
+
+@dataclass
+class Order:
+    """A payload as a hook's annotation says: what to write, and into which file."""
+
+    diary: str
+    level: float
+
+
+def write_order(order: Order, pump: int) -> None:
+    """Add what came, and its types, to the diary."""
+    with open(order.diary, "a") as diary:
+        diary.write(f"{type(order).__name__} {order.level!r} {pump!r} {os.getpid()}\n")

@@ -198,7 +198,7 @@ def test_dropped_with_the_connection(idle):
     broker, seen, reader, sent = idle
     reader.close()
     gone(broker)
-    assert [int(text) for text, *_ in told(broker, seen)[1:]] == [sent - 3, sent - 2, sent - 1]
+    assert [int(text) for text, *_ in seen.until(4)[1:]] == [sent - 3, sent - 2, sent - 1]
 
 
 def test_dropped_because_it_expired(watch, join):
@@ -533,6 +533,26 @@ def test_pause_and_resume(broker, join, kind):
         (2, 3, False),
         (5, 0, False),
     ]
+
+
+def test_all_hooks_of_a_name_are_paused(broker, join):
+    """Several decorators of one function make as many hooks."""
+    seen = Seen()
+
+    @broker.on_message_received("a")
+    @broker.on_message_received("b")
+    def watch(msg):
+        seen.append(msg.topic)
+
+    publisher = join(broker)
+    broker.pause("watch")
+    publisher.publish("a", b"", 1)
+    publisher.publish("b", b"", 1)
+    assert broker.wait_for_hooks() and not seen
+    broker.resume("watch")
+    publisher.publish("a", b"", 1)
+    publisher.publish("b", b"", 1)
+    assert seen.until(2) == ["a", "b"]
 
 
 def test_only_what_a_hook_would_have_been_told_is_skipped(broker, join):

@@ -6,7 +6,9 @@ import asyncio
 import dataclasses
 import datetime
 import enum
+import json
 import logging
+import os
 import uuid
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
@@ -18,6 +20,7 @@ import pytest
 from hookmq import Change, HookMQError, Message
 
 from ..protocol.packets import V311, Puback, Pubcomp, Publish, Pubrec, Pubrel, Will
+from . import process_hooks
 from .helpers import Seen
 
 INVALID = 0x99
@@ -430,3 +433,18 @@ def test_the_function_stays_what_it_was(broker):
     assert watch(Level(1.0), 7) == (Level(1.0), 7)
     assert dataclasses.asdict(watch(Level(2.0), 7)[0]) == {"level": 2.0, "pump": False}
     assert broker.hooks[0].name == "watch"
+
+
+def test_a_payload_is_read_for_a_hook_in_another_process(broker, join, tmp_path):
+    """What is no order is counted and reported, and the next one is told."""
+    broker.on_message_received("pumps/{pump}", executor="process", name="orders")(process_hooks.write_order)
+    diary = tmp_path / "diary"
+    publisher = join(broker)
+    publisher.publish("pumps/1", json.dumps({"diary": str(diary), "level": 2}).encode(), 1)
+    publisher.publish("pumps/1", b'{"level": "high"}', 1)
+    publisher.publish("pumps/2", json.dumps({"diary": str(diary), "level": 2.5}).encode(), 1)
+    assert broker.wait_for_hooks()
+    lines = [line.split() for line in diary.read_text().splitlines()]
+    assert [line[:3] for line in lines] == [["Order", "2.0", "1"], ["Order", "2.5", "2"]]
+    assert str(os.getpid()) not in {line[3] for line in lines}
+    assert (broker.hooks[0].invalid, broker.hooks[0].errors) == (1, 0)
