@@ -19,7 +19,9 @@ from .server import Server, mib
 IDENTIFIERS = range(1, 65_536)
 ROUNDS = 4
 FLAT = 4 << 20  # bytes: what allocators keep, and not a list that grows
-EACH = 8 << 20  # bytes for all identifiers of one client
+EACH = (
+    9 << 20
+)  # bytes for all identifiers of one client; the allocator keeps pages of each size that a table had
 
 
 @pytest.fixture
