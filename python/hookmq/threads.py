@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ._hookmq import after_fork
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import ClassVar, NoReturn
 
-__all__ = ["HookThreads", "interrupt"]
+__all__ = ["HookThreads", "end", "interrupt"]
 
 INTERRUPTED = 1.0
-"""Seconds a hook is given to end after it was interrupted."""
+"""Seconds a thread is given to end after it was interrupted."""
 
 SETTLING = 0.2
 """Seconds every thread is given to end by itself, even when a hook has used all the grace up."""
@@ -62,18 +62,22 @@ class HookThreads:
 
     def join(self, grace: float) -> list[str]:
         """Wait for all to end, interrupt those that do not, and return the names of those that stay."""
-        deadline = time.monotonic() + max(grace, SETTLING)
         current = threading.current_thread()
-        threads = [thread for thread in self._threads if thread is not current]
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        late = [thread for thread in threads if thread.is_alive()]
-        for thread in late:
-            interrupt(thread)
-        deadline = time.monotonic() + INTERRUPTED
-        for thread in late:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return [thread.name for thread in late if thread.is_alive()]
+        return end([thread for thread in self._threads if thread is not current], max(grace, SETTLING))
+
+
+def end(threads: Collection[threading.Thread], grace: float) -> list[str]:
+    """Wait for all to end, interrupt those that do not, and return the names of those that stay."""
+    deadline = time.monotonic() + grace
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    late = [thread for thread in threads if thread.is_alive()]
+    for thread in late:
+        interrupt(thread)
+    deadline = time.monotonic() + INTERRUPTED
+    for thread in late:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [thread.name for thread in late if thread.is_alive()]
 
 
 def interrupt(thread: threading.Thread) -> None:

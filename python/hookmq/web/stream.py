@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..aio import EventLoop
-from ..threads import interrupt
+from ..threads import end
 from .file import File
 from .request import BadBody, Request
 from .response import Response
@@ -30,9 +30,6 @@ MOMENT = 0.05
 
 LOOK = 0.25
 """Seconds from one look whether a browser is gone to the next, while nothing is sent to it."""
-
-INTERRUPTED = 1.0
-"""Seconds a generator is given to end after it was interrupted."""
 
 _PIECE = 64 << 10
 _PAUSE, _LONG_PAUSE = 0.002, 0.05
@@ -159,18 +156,9 @@ class Streams:
 
     def close(self, grace: float) -> list[str]:
         """Wait for the generators, interrupt those that do not end, return the threads of those that stay."""
-        deadline = time.monotonic() + grace
         with self._lock:
             threads = self._threads - {threading.current_thread()}
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        late = [thread for thread in threads if thread.is_alive()]
-        for thread in late:
-            interrupt(thread)
-        deadline = time.monotonic() + INTERRUPTED
-        for thread in late:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return [thread.name for thread in late if thread.is_alive()]
+        return end(threads, grace)
 
     def _stream(self, name: str, chunks: Iterator[Any] | AsyncIterator[Any], answer: Answer) -> None:
         if not isinstance(chunks, Iterator):
