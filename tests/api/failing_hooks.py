@@ -135,7 +135,7 @@ class Site:
                 broker.enhanced_authenticate("M")(hook)
                 broker.authenticate(welcome)
             case "on_batch":
-                broker.on_batch("bad/#", max_delay=0)(hook)
+                broker.on_batch("bad/#", max_rows=1, max_delay=0)(hook)  # each failure is a call of its own
             case _:
                 decorator = getattr(broker, kind)
                 (decorator("bad/#") if kind in FILTERED else decorator)(hook)
