@@ -69,6 +69,9 @@ class CoroutineLane:
             self._start_runner()
 
     async def _run(self) -> None:
+        # Asked for once: a runner makes all its calls in one task, and looks at it after each.
+        task = asyncio.current_task()
+        assert task is not None
         try:
             made = 0
             lane, busy = self._lane, self._busy
@@ -84,9 +87,9 @@ class CoroutineLane:
                     continue
                 busy[order] = None
                 try:
-                    await self._make(call)
+                    await self._make(call, task)
                     while waiting := busy[order]:
-                        await self._make(waiting.popleft())
+                        await self._make(waiting.popleft(), task)
                 finally:
                     del busy[order]
                 made += 1
@@ -95,7 +98,7 @@ class CoroutineLane:
         finally:
             self._runners -= 1
 
-    async def _make(self, call: _Call) -> None:
+    async def _make(self, call: _Call, task: asyncio.Task[Any]) -> None:
         token, function, arguments, levels, _ = call
         if not self._looks:
             self._looks = True
@@ -108,31 +111,24 @@ class CoroutineLane:
         except BaseException as error:
             self._end_if_forked()
             token.done(error)
-            if isinstance(error, asyncio.CancelledError) and self._is_closed and _is_cancelled():
+            if isinstance(error, asyncio.CancelledError) and self._is_closed and task.cancelling():
                 raise
         else:
             self._end_if_forked()
             token.done()
         finally:
             self._taken -= 1
-        if _is_cancelled() and not self._is_closed:
-            await _absorb_cancel()
+        if task.cancelling() and not self._is_closed:
+            await _absorb_cancel(task)
 
     def _end_if_forked(self) -> None:
         if self.forked:
             os._exit(0)
 
 
-def _is_cancelled() -> bool:
-    """Whether it is this task that was cancelled, and not one that a hook waited for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-async def _absorb_cancel() -> None:
+async def _absorb_cancel(task: asyncio.Task[Any]) -> None:
     """Undo what a hook did that cancelled the task it was called in: others are called in it as well."""
-    task = asyncio.current_task()
-    while task is not None and task.cancelling() > 0:
+    while task.cancelling() > 0:
         task.uncancel()
     # One that was not thrown yet comes where the task next waits, on Pythons before 3.13 also when undone.
     with contextlib.suppress(asyncio.CancelledError):
