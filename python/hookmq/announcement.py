@@ -25,7 +25,7 @@ def announce(
 ) -> None:
     """Print where a broker is to be reached, what it keeps, and which functions it calls."""
     settings = run.settings
-    host, port = str(settings["host"]), run.native.http_port
+    host, port = str(settings["host"]), run.http_port
     named = host if ":" not in host else f"[{host}]"
     scheme = "https" if settings["tls.http"] else "http"
     http = None if port is None else f"{scheme}://{named}:{port}/"

@@ -125,6 +125,7 @@ class Broker(Registration):
                 self._pages.open(run)
             if self._scheduler is not None:
                 self._scheduler.start()
+            run.serve()
             try:
                 OwnHooks(self._hooks, self._event_loop, self._failures).start()
             except BaseException:
@@ -162,7 +163,8 @@ class Broker(Registration):
                 self._start_or_exit()
                 signals.raises = False
                 log_to_terminal(str(self.settings["log.level"]))
-                announce(self._active(), self.hooks, self.jobs, self.routes)
+                if (run := self._run) is not None:  # a hook may have stopped it already
+                    announce(run, self.hooks, self.jobs, self.routes)
                 supervisor.tell("ready")
                 while not (signals.received or self._stopped.is_set()):
                     if signals.take_reload():
@@ -181,6 +183,7 @@ class Broker(Registration):
 
         try:
             self.reload()
+            clients = self.statistics["clients_connected"]
         except Exception as error:  # whatever it is: the clients have nothing to do with it
             unexpected = None if isinstance(error, HookMQError) else error
             logger().error("%s", error, exc_info=unexpected)
@@ -191,7 +194,6 @@ class Broker(Registration):
             return
         if self._unapplied and supervisor.tell("restart", ", ".join(self._unapplied)):
             return
-        clients = self.statistics["clients_connected"]
         done = summary(len(self.hooks), len(self.jobs), len(self.routes), clients)
         if not supervisor.tell("reloaded", done):
             logger().info("%s", done)
@@ -283,7 +285,7 @@ class Broker(Registration):
     @property
     def listeners(self) -> list[ListenerInfo]:
         """Where MQTT is served, with the ports that were free: the plain port, TLS, then the others."""
-        return self._active().listeners
+        return list(self._active().listeners)
 
     def reload(self, *, code: bool = True) -> None:
         """Load the app's code again, and certificates, users and access rules; no connection is dropped.
@@ -327,7 +329,7 @@ class Broker(Registration):
     def http_port(self) -> int | None:
         """The HTTP port, ``None`` without HTTP."""
         if self.running:
-            return self._active().native.http_port
+            return self._active().http_port
         configured = self.settings["http_port"]
         return None if configured is None else int(str(configured))
 

@@ -170,6 +170,6 @@ class Pages:
 
 def _start(mount: AsgiMount, run: Run) -> None:
     mount.attach(run.hub(mount.path, mount.event, below=True))
-    port = run.native.http_port
+    port = run.http_port
     server = None if port is None else (str(run.settings["host"]), port)
     mount.start(server, secure=bool(run.settings["tls.http"]))

@@ -37,7 +37,7 @@ STUCK = 1.0
 
 
 class Run:
-    """One run of a broker: made with its settings, opened once, ended once."""
+    """One run of a broker: made with its settings, opened once, served once, ended once."""
 
     def __init__(self, settings: Settings, callbacks: Callbacks, event_loop: Callable[[], EventLoop]) -> None:
         self.settings = settings
@@ -46,6 +46,10 @@ class Run:
         self.process = os.getpid()
         self.threads = HookThreads()
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
+        self.listeners: list[ListenerInfo] = []
+        """Where MQTT is served, with the ports that were free."""
+        self.http_port: int | None = None
+        """Where HTTP is served, if it is."""
         self._callbacks = callbacks
         # The native side stops waiting first; from then on nobody needs the answer.
         callbacks.decision_timeout = float(str(settings["hooks.decision_timeout"])) + 0.5
@@ -73,7 +77,7 @@ class Run:
         return lanes
 
     def open(self, hooks: Sequence[Hook]) -> None:
-        """Give every hook its place, then bind and serve: nobody slips in unasked.
+        """Give every hook its place, then bind: nobody slips in unasked. Who comes waits for :meth:`serve`.
 
         Raises:
             HookMQError: E1xx if an address cannot be bound. Nothing is left behind then.
@@ -89,6 +93,13 @@ class Run:
             if isinstance(error, BindError):
                 raise _bind_error(error) from None
             raise _file_error(error) if isinstance(error, FileError) else error from None
+        bound = zip(self.settings.listeners, self.native.listeners, strict=True)
+        self.listeners = [ListenerInfo(url, listener.scheme, port) for listener, (url, port) in bound]
+        self.http_port = self.native.http_port
+
+    def serve(self) -> None:
+        """Let clients in: hooks and pages find all that they may ask for."""
+        self.native.serve()
 
     def reload(self) -> None:
         """Read certificates, users and access rules again. Raises E305 for a file that cannot be used."""
@@ -96,12 +107,6 @@ class Run:
             self.native.reload()
         except FileError as error:
             raise _file_error(error) from None
-
-    @property
-    def listeners(self) -> list[ListenerInfo]:
-        """Where MQTT is served, with the ports that were free."""
-        bound = zip(self.settings.listeners, self.native.listeners, strict=True)
-        return [ListenerInfo(url, listener.scheme, port) for listener, (url, port) in bound]
 
     @property
     def grace(self) -> float:

@@ -76,6 +76,7 @@ def test_run_ends_by_a_signal(tmp_path, number):
 # One write, so that what two threads write is not mixed.
 END = "broker.stop(); sys.stdout.write('called\\n')\n"
 STOPS = {
+    "on_startup": "@broker.on_startup\ndef end(): " + END,
     "hook": "@broker.on_message_received\ndef end(msg): " + END,
     "async hook": "@broker.on_message_received\nasync def end(msg): " + END,
     "decider": "@broker.authorize\ndef end(client): " + END,
@@ -111,17 +112,20 @@ TRIGGERS = {
 }
 """What makes them be called, where it is not a message."""
 
+BY_ITSELF = {"on_startup", "job", "async job", "thread"}
+"""What is called without a trigger."""
+
 
 def test_run_ends_by_stop_from_anywhere(tmp_path):
     def once(item: tuple[str, str]) -> tuple[str, tuple[int, set[str], str], bool]:
         name, body = item
-        trigger = TRIGGERS.get(name.removeprefix("async "), "send(broker)")
+        trigger = None if name in BY_ITSELF else TRIGGERS.get(name.removeprefix("async "), "send(broker)")
         path = program(
             tmp_path,
             f"broker = Broker(port=0, http_port=0)\n{CLIENT}\n{body}\n"
             "def trigger():\n    while not broker.running: time.sleep(0.01)\n"
             f"    kept.append({trigger})\nkept = []\n"
-            + ("threading.Thread(target=trigger).start()\n" if name not in ("job", "thread") else "")
+            + ("threading.Thread(target=trigger).start()\n" if trigger else "")
             + "broker.run()\nsys.stdout.write(f'after {broker.running}\\n')",
             f"{name.replace(' ', '_')}.py",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import socket
 import threading
@@ -39,6 +40,64 @@ def test_start_stop_and_start_again(broker_factory):
         assert not broker.running
         assert hookmq_threads() == []
     assert [msg.text for msg in seen] == ["0", "1", "2"]
+
+
+def test_whoever_comes_first_finds_everything_in_its_place(broker_factory):
+    """A supervisor's check or a device may come as soon as the port is bound."""
+    seen, stop = Seen(), threading.Event()
+    port, http_port = free_port(), free_port()
+
+    async def app(scope, receive, send):
+        if scope["type"] != "http":
+            raise NotImplementedError
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"here"})
+
+    def connect(number: int) -> socket.socket:
+        # From another address: to a port where nobody listens yet a socket may connect to itself.
+        while not stop.is_set():
+            with contextlib.suppress(ConnectionError):
+                return socket.create_connection(("127.0.0.1", number), DEADLINE, ("127.0.0.2", 0))
+        raise AssertionError("the test is over")
+
+    def come(name: str, number: int, request: bytes, length: int) -> None:
+        with connect(number) as peer:
+            peer.sendall(request)
+            seen.append((name, peer.recv(length)))
+
+    ask = b"GET /app/ HTTP/1.1\r\nHost: x\r\n\r\n"
+    hello = bytes.fromhex("100c00044d5154540402003c0000 3003000161 3003000162")
+    for _ in range(20):
+        broker = broker_factory(start=False, port=port, http_port=http_port)
+        broker.mount("/app", app)
+
+        @broker.on_message_received("a")
+        def use(msg, broker=broker):
+            broker.publish("used", broker.port)
+            seen.append(("hook", broker.running))
+
+        peers = [
+            threading.Thread(target=come, args=("page", http_port, ask, 15)),
+            threading.Thread(target=come, args=("device", port, hello, 4)),
+        ]
+        for peer in peers:
+            peer.start()
+        broker.start()
+        try:
+            eventually(lambda: len(seen) == 3)
+            assert sorted(seen) == [
+                ("device", bytes.fromhex("20020000")),
+                ("hook", True),
+                ("page", b"HTTP/1.1 200 OK"),
+            ]
+            assert not any(hook.errors for hook in broker.hooks)
+        finally:
+            stop.set()
+            for peer in peers:
+                peer.join()
+            broker.stop()
+        seen.clear()
+        stop.clear()
 
 
 def test_what_is_not_possible_while_it_does_not_run(broker_factory):

@@ -95,7 +95,7 @@ impl NativeBroker {
         })
     }
 
-    /// Binds and serves. Raises `BindError`; nothing is left behind then.
+    /// Binds every address; who connects waits for `serve()`. Raises `BindError`; nothing is left behind then.
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         let started = py.detach(|| {
             let deciders = Arc::<Runtime>::clone(&self.runtime);
@@ -115,6 +115,13 @@ impl NativeBroker {
         *self.watch.lock() =
             Some(Watch::start(Arc::clone(&self.runtime), Arc::clone(&self.broker), self.clock)?);
         Ok(())
+    }
+
+    /// Lets clients in. Without effect before `start()` and after `stop()`.
+    fn serve(&self) {
+        if let Some(server) = self.server.read().as_ref() {
+            server.serve();
+        }
     }
 
     /// Says farewell to every client and ends the network threads. Hooks that still run may go on

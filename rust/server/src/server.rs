@@ -10,7 +10,7 @@ use hookmq_codec::ReasonCode;
 use hookmq_engine::{Broker, Event};
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::accept;
 use crate::bind::{self, BindError, Bound};
@@ -51,9 +51,11 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
-/// A server that runs.
+/// A server whose addresses are bound, and that lets clients in from [`Server::serve`] on.
 pub struct Server {
     context: Arc<Context>,
+    /// Whether clients are let in.
+    serving: watch::Sender<bool>,
     workers: Arc<[Worker]>,
     http: Option<(Arc<Notify>, JoinHandle<()>)>,
     files: Arc<Mutex<Files>>,
@@ -71,7 +73,8 @@ struct Opened {
 }
 
 impl Server {
-    /// Reads every file and binds every address, then starts the threads; nothing is left behind when it fails.
+    /// Reads every file and binds every address, then starts the threads; nothing is left behind when it
+    /// fails. Who connects waits for [`Server::serve`].
     pub fn start(
         settings: Settings,
         broker: Arc<Broker>,
@@ -107,7 +110,9 @@ impl Server {
             workers.push(Worker::start(index, &context.broker)?);
             Ok(())
         });
-        let http = started.and_then(|()| web.map(|web| serve_http(web, &context, pages)).transpose());
+        let serving = watch::Sender::new(false);
+        let http = started
+            .and_then(|()| web.map(|web| serve_http(web, &context, pages, serving.subscribe())).transpose());
         let http = http.inspect_err(|_: &io::Error| workers.iter().for_each(Worker::stop))?;
         let workers: Arc<[Worker]> = workers.into();
         let first = &workers[0];
@@ -117,16 +122,21 @@ impl Server {
             for door in doors {
                 let task =
                     accept::accept(door, Arc::clone(&listener), Arc::clone(&context), Arc::clone(&workers));
-                first.handle.spawn(task);
+                first.handle.spawn(once_serving(serving.subscribe(), task));
             }
         }
         let files = Arc::new(Mutex::new(files.into_files()));
         first.handle.spawn(tick(Arc::clone(&context), Arc::clone(&first.turn)));
         if !files.lock().is_empty() {
-            let watching = watch(Arc::clone(&files), Arc::clone(&context), Arc::clone(&first.turn));
+            let watching = watch_files(Arc::clone(&files), Arc::clone(&context), Arc::clone(&first.turn));
             first.handle.spawn(watching);
         }
-        Ok(Self { context, workers, http, files, addresses, http_address })
+        Ok(Self { context, serving, workers, http, files, addresses, http_address })
+    }
+
+    /// Lets clients in: what they may ask for has its place by now.
+    pub fn serve(&self) {
+        self.serving.send_replace(true);
     }
 
     /// Reads certificates, users and access rules again. Connections that are open stay. What cannot be read
@@ -175,6 +185,7 @@ fn serve_http(
     web: Opened,
     context: &Arc<Context>,
     pages: Arc<dyn Pages>,
+    serving: watch::Receiver<bool>,
 ) -> io::Result<(Arc<Notify>, JoinHandle<()>)> {
     let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
     let stop = Arc::new(Notify::new());
@@ -185,13 +196,20 @@ fn serve_http(
     let thread = std::thread::Builder::new().name("hookmq-http".to_owned()).spawn(move || {
         runtime.block_on(async {
             tokio::select! {
-                () = http::serve(web.doors, web.listener, site) => {}
+                () = once_serving(serving, http::serve(web.doors, web.listener, site)) => {}
                 () = stopped.notified() => {}
             }
         });
         runtime.shutdown_timeout(Duration::from_millis(100));
     })?;
     Ok((stop, thread))
+}
+
+/// Begins with a task when clients are let in, and not at all if the server stops before.
+async fn once_serving(mut serving: watch::Receiver<bool>, task: impl Future<Output = ()>) {
+    if serving.wait_for(|serving| *serving).await.is_ok() {
+        task.await;
+    }
 }
 
 async fn tick(context: Arc<Context>, turn: Arc<Mutex<Turn>>) {
@@ -209,7 +227,7 @@ async fn tick(context: Arc<Context>, turn: Arc<Mutex<Turn>>) {
 }
 
 /// Reads files again when they change, and says so in the log.
-async fn watch(files: Arc<Mutex<Files>>, context: Arc<Context>, turn: Arc<Mutex<Turn>>) {
+async fn watch_files(files: Arc<Mutex<Files>>, context: Arc<Context>, turn: Arc<Mutex<Turn>>) {
     let mut interval = tokio::time::interval(LOOK);
     loop {
         interval.tick().await;
