@@ -108,6 +108,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("limits.max_clients_per_address", "int", 0, "Of them from one IP address; 0 is no bound."),
     Setting("limits.max_clients_per_user", "int", 0, "Of them with one user name; 0 is no bound."),
     Setting("limits.max_half_open", "int", 20_000, "Connections that have not sent CONNECT yet.", minimum=1),
+    Setting(
+        "limits.max_http_connections",
+        "int",
+        10_000,
+        "Connections to the HTTP port, WebSockets of pages included.",
+        minimum=1,
+    ),
     Setting("limits.connect_rate", "float", 0.0, "CONNECTs one listener takes in a second; 0 is no bound."),
     Setting(
         "limits.message_rate",

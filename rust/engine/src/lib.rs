@@ -8,7 +8,7 @@
 //! - `subscribing`: SUBSCRIBE and UNSUBSCRIBE
 //! - `publishing`: from one publish to all its receivers
 //! - [`session`]: what is kept for a client; `outbound`: its messages, waiting and under way;
-//!   `link`: its connection while it has one
+//!   `link`: its connection while it has one; `sending`: from the one to the other
 //! - `router`, `route`, `subscribers`, `shared`: the subscription trie and what it finds
 //! - `retained`: retained messages
 //! - `routed`: a message encoded once for many receivers; [`outbox`]: encoded packets before the socket
@@ -50,6 +50,7 @@ mod retained;
 mod route;
 mod routed;
 mod router;
+mod sending;
 pub mod session;
 mod shared;
 pub mod statistics;

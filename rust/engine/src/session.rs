@@ -16,27 +16,18 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use crate::acl::Right;
 use crate::batch::Batch;
 use crate::client::Client;
-use crate::hook::Sent;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::message::Millis;
-use crate::outbound::{Delivery, Inflight, Phase, Queue};
-use crate::routed::{Routed, Shape, append_one};
-use crate::router::Grant;
-use crate::taps::TapId;
+use crate::outbound::{Inflight, Phase, Queue};
 use crate::transport::Written;
-
-/// Messages are encoded for a connection as long as fewer bytes than this wait for its socket; the rest
-/// stays in the queue, where a message takes a pointer.
-const ENCODE_AHEAD: usize = 256 << 10;
 
 /// How often a full queue is searched for expired messages, in milliseconds.
 const PURGE: Millis = 1000;
 
 /// Why messages are dropped.
-const OFFLINE: &str = "QoS 0, and the client is not connected";
-const EXPIRED: &str = "it has expired";
-const TOO_LARGE: &str = "it is larger than the client takes";
+pub(crate) const OFFLINE: &str = "QoS 0, and the client is not connected";
+pub(crate) const EXPIRED: &str = "it has expired";
 
 /// After so many writes in a row a thread leaves a session that others keep filling to its owner.
 const MAX_ROUNDS: u32 = 16;
@@ -110,7 +101,7 @@ pub(crate) struct State {
 
 impl State {
     /// Drops the oldest QoS 0 messages of a queue that is full.
-    fn make_room(&mut self, receiver: &Arc<str>, batch: &mut Batch) {
+    pub(crate) fn make_room(&mut self, receiver: &Arc<str>, batch: &mut Batch) {
         while self.queue.is_full(&batch.limits)
             && let Some(delivery) = self.queue.drop_oldest_qos0()
         {
@@ -219,147 +210,7 @@ impl Session {
         Some(link)
     }
 
-    /// Hands over one message.
-    pub(crate) fn deliver(
-        self: &Arc<Self>,
-        routed: &mut Routed,
-        grant: &Grant,
-        retain: bool,
-        taps: Option<&Arc<[TapId]>>,
-        batch: &mut Batch,
-    ) {
-        let qos = routed.message.qos.min(grant.qos);
-        let mut guard = self.state.lock();
-        let state = &mut *guard;
-        if qos == QoS::AtMostOnce {
-            let Some(link) = &mut state.link else {
-                return self.lose(routed, OFFLINE, batch);
-            };
-            if !state.queue.has_qos0() && link.outbox.len() < batch.limits.max_outbox_bytes {
-                return self.send_now(link, routed, qos, retain, grant, taps, batch);
-            }
-            state.make_room(&self.id, batch);
-            if state.queue.is_full(&batch.limits) {
-                return self.lose(routed, "the queue is full", batch);
-            }
-        } else if state.ended {
-            return self.lose(routed, "the session has ended", batch);
-        }
-        state.queue.push(Delivery {
-            message: routed.shared(),
-            qos,
-            retain,
-            identifiers: grant.identifiers.clone(),
-            taps: taps.cloned(),
-            replayed: false,
-        });
-        self.pump(state, batch);
-    }
-
-    fn lose(&self, routed: &mut Routed, why: &'static str, batch: &mut Batch) {
-        batch.dropped(&self.id, why, || routed.shared());
-    }
-
-    /// Hands over a retained message. It always queues, because there may be a million of them.
-    pub(crate) fn deliver_retained(
-        self: &Arc<Self>,
-        state: &mut State,
-        delivery: Delivery,
-        batch: &mut Batch,
-    ) {
-        let bound = batch.limits.max_queued_messages + batch.limits.max_retained_messages;
-        if state.queue.len() >= bound {
-            return batch.dropped(&self.id, "the queue is full", || delivery.message);
-        }
-        state.queue.push(delivery);
-        self.pump(state, batch);
-    }
-
-    /// Sends a QoS 0 message at once.
-    #[allow(clippy::too_many_arguments)]
-    fn send_now(
-        self: &Arc<Self>,
-        link: &mut Link,
-        routed: &mut Routed,
-        qos: QoS,
-        retain: bool,
-        grant: &Grant,
-        taps: Option<&Arc<[TapId]>>,
-        batch: &mut Batch,
-    ) {
-        let alias = link.aliases.find_or_assign(&routed.message.topic);
-        let v5 = link.version().is_v5();
-        let identifiers = if v5 { &grant.identifiers[..] } else { &[] };
-        let shape = Shape { v5, dup: false, qos, retain, packet_id: 0, identifiers, alias };
-        let Batch { pool, scratch, now, .. } = batch;
-        match routed.append(shape, link.max_packet_size, &mut link.outbox, pool, scratch, *now) {
-            Ok(bytes) => batch.appended += bytes,
-            Err(_) => {
-                if let Some((_, true)) = alias {
-                    link.aliases.unassign(&routed.message.topic);
-                }
-                return self.lose(routed, TOO_LARGE, batch);
-            }
-        }
-        batch.count_sent(routed.message.payload.len());
-        batch.touch(self, link);
-        if let Some(taps) = taps {
-            let sent = Sent { receiver: Arc::clone(&self.id), qos, retain, packet_id: 0 };
-            batch.sent(routed.shared(), Arc::clone(taps), sent);
-        }
-    }
-
-    /// Sends what the client and its socket have room for: first what was under way before this
-    /// connection, then what waits.
-    pub(crate) fn pump(self: &Arc<Self>, state: &mut State, batch: &mut Batch) {
-        if let Some(link) = &mut state.link {
-            repeat(link, &mut state.unrepeated, &mut state.inflight, batch);
-            let ahead = ENCODE_AHEAD.min(batch.limits.max_outbox_bytes);
-            while state.unrepeated.is_empty() && link.outbox.len() < ahead {
-                let Some(front) = state.queue.front() else { break };
-                let under_way = front.qos > QoS::AtMostOnce;
-                if under_way && state.inflight.len() >= link.receive_maximum {
-                    break; // [MQTT-3.3.4-9]
-                }
-                // What is under way takes memory like what waits: a client that reads and never acknowledges has
-                // no more of it than its queue may hold.
-                let largest = batch.limits.max_queued_bytes;
-                if under_way
-                    && state.inflight.bytes() + front.message.size() > largest
-                    && state.inflight.len() > 0
-                {
-                    break;
-                }
-                let Some(delivery) = state.queue.pop() else { break };
-                if delivery.message.expired(batch.now) {
-                    batch.dropped(&self.id, EXPIRED, || delivery.message); // [MQTT-3.3.2-5]
-                    continue;
-                }
-                // The right may have been taken away while the message waited.
-                if !link.client.may(Right::Receive, &delivery.message.topic) {
-                    batch.counts.unauthorized += 1;
-                    continue;
-                }
-                if !under_way {
-                    if !send_delivery(&self.id, link, &delivery, 0, false, batch) {
-                        batch.dropped(&self.id, TOO_LARGE, || delivery.message); // [MQTT-3.1.2-25]
-                    }
-                    continue;
-                }
-                let Some((packet_id, delivery)) = state.inflight.insert(delivery) else { break };
-                if !send_delivery(&self.id, link, delivery, packet_id, false, batch) {
-                    batch.dropped(&self.id, TOO_LARGE, || Arc::clone(&delivery.message));
-                    state.inflight.remove(packet_id);
-                }
-            }
-            if !link.outbox.is_empty() {
-                batch.touch(self, link);
-            }
-        }
-        self.note_fullness(state, &batch.limits);
-    }
-
-    fn note_fullness(&self, state: &State, limits: &Limits) {
+    pub(crate) fn note_fullness(&self, state: &State, limits: &Limits) {
         let full = state.queue.is_full(limits);
         if full != self.is_full() {
             self.full.store(full, Relaxed);
@@ -499,70 +350,6 @@ impl Session {
         }
         self.flush(batch);
     }
-}
-
-/// Sends again what was under way when the last connection ended.
-fn repeat(link: &mut Link, unrepeated: &mut VecDeque<u16>, inflight: &mut Inflight, batch: &mut Batch) {
-    while let Some(packet_id) = unrepeated.front().copied() {
-        let on_this_connection = inflight.len() - unrepeated.len();
-        let ahead = ENCODE_AHEAD.min(batch.limits.max_outbox_bytes);
-        if on_this_connection >= link.receive_maximum || link.outbox.len() >= ahead {
-            return;
-        }
-        unrepeated.pop_front();
-        let kept = match inflight.phase_mut(packet_id) {
-            Some(Phase::Published(delivery)) if !link.client.may(Right::Receive, &delivery.message.topic) => {
-                batch.counts.unauthorized += 1;
-                false
-            }
-            Some(Phase::Published(delivery)) => {
-                let delivery = delivery.clone();
-                let receiver = Arc::clone(&link.client.id);
-                send_delivery(&receiver, link, &delivery, packet_id, true, batch) // [MQTT-3.3.1-1]
-            }
-            Some(Phase::Released(_)) | None => true,
-        };
-        if !kept {
-            inflight.remove(packet_id);
-        }
-    }
-}
-
-/// Encodes a delivery for one client. `false` means that it is larger than the client takes.
-fn send_delivery(
-    receiver: &Arc<str>,
-    link: &mut Link,
-    delivery: &Delivery,
-    packet_id: u16,
-    dup: bool,
-    batch: &mut Batch,
-) -> bool {
-    let Delivery { message, qos, retain, identifiers, taps, .. } = delivery;
-    let v5 = link.version().is_v5();
-    let shape = Shape {
-        v5,
-        dup,
-        qos: *qos,
-        retain: *retain,
-        packet_id,
-        identifiers: if v5 { &identifiers[..] } else { &[] },
-        alias: link.aliases.find_or_assign(&message.topic),
-    };
-    match append_one(message, shape, link.max_packet_size, &mut link.outbox, &mut batch.pool, batch.now) {
-        Ok(bytes) => batch.appended += bytes,
-        Err(_) => {
-            if let Some((_, true)) = shape.alias {
-                link.aliases.unassign(&message.topic);
-            }
-            return false;
-        }
-    }
-    batch.count_sent(message.payload.len());
-    if let Some(taps) = taps {
-        let sent = Sent { receiver: Arc::clone(receiver), qos: *qos, retain: *retain, packet_id };
-        batch.sent(Arc::clone(message), Arc::clone(taps), sent);
-    }
-    true
 }
 
 /// When a session that has no connection ends; `None` for never.

@@ -96,6 +96,8 @@ counters! {
     limit_connect_rate,
     /// Connections closed at once because too many had not sent CONNECT.
     limit_max_half_open,
+    /// Connections to the HTTP port closed at once because there were too many.
+    limit_max_http_connections,
     /// CONNECTs refused because their Client Identifier came back too often.
     limit_max_reconnects,
     /// CONNECTs refused because there were too many sessions.
@@ -114,6 +116,10 @@ counters! {
     limit_max_topic_levels,
     /// Subscriptions refused because a session had too many.
     limit_max_subscriptions,
+    /// QoS 1 and 2 messages that waited because their receiver had not acknowledged enough.
+    limit_max_inflight,
+    /// Messages that waited because their receiver's socket had not taken what was encoded for it.
+    limit_max_outbox_bytes,
     /// Connections closed because of more QoS 2 messages than announced.
     limit_receive_maximum,
     /// Connections closed because of a Topic Alias above the maximum.

@@ -47,6 +47,7 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Settings> {
         workers: value(dict, "workers")?,
         max_connect_size: value(dict, "limits.max_connect_size")?,
         max_half_open: value(dict, "limits.max_half_open")?,
+        max_http_connections: value(dict, "limits.max_http_connections")?,
         hold_timeout: seconds(dict, "limits.hold_timeout")?,
         sys_interval: seconds(dict, "sys_interval")?,
         websocket: WebSocketSettings {

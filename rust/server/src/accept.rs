@@ -166,8 +166,12 @@ pub(crate) async fn greet(
     };
     let visitor = Visitor { address, certificate, deadline, half_open: Some(half_open) };
     let stream = match (site, opened) {
-        (Some(site), Opened::Plain(plain)) => return http::serve_connection(plain, visitor, site).await,
-        (Some(site), Opened::Tls(stream)) => return http::serve_connection(*stream, visitor, site).await,
+        (Some(site), Opened::Plain(plain)) => {
+            return http::serve_connection(plain, visitor, site, None).await;
+        }
+        (Some(site), Opened::Tls(stream)) => {
+            return http::serve_connection(*stream, visitor, site, None).await;
+        }
         (None, Opened::Plain(Plain::Tcp(stream))) => Stream::from(stream),
         (None, Opened::Plain(Plain::Unix(stream))) => Stream::from(stream),
         (None, Opened::Tls(stream)) => Stream::owned(*stream),

@@ -48,9 +48,6 @@ static BODIES: Semaphore = Semaphore::const_new(4096);
 /// How long a connection may take to send the head of a request, and to begin TLS.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections at one time, so that pages never take the descriptors that devices need.
-const MAX_CONNECTIONS: usize = 10_000;
-
 /// A WebSocket message may be as large as a packet, and at least this large, for those who send several in one.
 const MESSAGE: usize = 256 << 10;
 
@@ -129,6 +126,14 @@ struct Visit {
     visitor: Arc<Mutex<Option<Visitor>>>,
     address: Option<SocketAddr>,
     allowance: Allowance,
+    /// Its place among the connections of the HTTP port.
+    counted: Option<Arc<Counted>>,
+}
+
+impl Visit {
+    fn address(&self) -> SocketAddr {
+        self.address.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into())
+    }
 }
 
 impl Site {
@@ -153,40 +158,48 @@ impl Site {
 }
 
 /// Serves the HTTP port until the future is dropped.
-pub(crate) async fn serve(doors: Vec<Bound>, listener: Arc<Listener>, site: Site) {
+pub(crate) async fn serve(doors: Vec<Bound>, listener: Arc<Listener>, site: Site, context: Arc<Context>) {
     let open = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for bound in doors {
         let Ok(door) = Door::open(bound) else { continue };
-        tasks.spawn(accept_all(door, Arc::clone(&listener), site.clone(), Arc::clone(&open)));
+        let (listener, context) = (Arc::clone(&listener), Arc::clone(&context));
+        tasks.spawn(accept_all(door, listener, site.clone(), context, Arc::clone(&open)));
     }
     while tasks.join_next().await.is_some() {}
 }
 
-async fn accept_all(door: Door, listener: Arc<Listener>, site: Site, open: Arc<AtomicUsize>) {
+async fn accept_all(
+    door: Door,
+    listener: Arc<Listener>,
+    site: Site,
+    context: Arc<Context>,
+    open: Arc<AtomicUsize>,
+) {
     loop {
         let Ok(accepted) = door.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
         let Ok((plain, address)) = accepted.into_plain() else { continue };
-        if open.load(Relaxed) >= MAX_CONNECTIONS {
+        // Pages never take the descriptors that devices need.
+        if open.load(Relaxed) >= context.settings.max_http_connections {
+            context.broker.statistics.limit_max_http_connections.fetch_add(1, Relaxed);
             continue;
         }
-        let counted = Counted::new(&open);
+        let counted = Arc::new(Counted::new(&open));
         let (listener, site) = (Arc::clone(&listener), site.clone());
         tokio::spawn(async move {
-            let _counted = counted;
             let deadline = Instant::now() + listener.settings.connect_timeout;
             let visitor = Visitor { address, certificate: None, deadline, half_open: None };
             match &listener.tls {
-                None => serve_connection(plain, visitor, site).await,
+                None => serve_connection(plain, visitor, site, Some(counted)).await,
                 Some(tls) => {
                     let Some(config) = tls.config() else { return };
                     let handshake = TlsAcceptor::from(config).accept(plain);
                     if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, handshake).await {
                         let visitor = Visitor { certificate: accept::subject(&stream), ..visitor };
-                        serve_connection(stream, visitor, site).await;
+                        serve_connection(stream, visitor, site, Some(counted)).await;
                     }
                 }
             }
@@ -195,7 +208,7 @@ async fn accept_all(door: Door, listener: Arc<Listener>, site: Site, open: Arc<A
 }
 
 /// Counts a connection while it is open.
-struct Counted(Arc<AtomicUsize>);
+pub(crate) struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
     fn new(open: &Arc<AtomicUsize>) -> Self {
@@ -215,6 +228,7 @@ pub(crate) async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     visitor: Visitor,
     site: Site,
+    counted: Option<Arc<Counted>>,
 ) {
     let allowance = Allowance::unbounded();
     let head_timeout = HEAD_TIMEOUT.min(visitor.deadline.saturating_duration_since(Instant::now()));
@@ -222,6 +236,7 @@ pub(crate) async fn serve_connection(
         address: visitor.address,
         visitor: Arc::new(Mutex::new(Some(visitor))),
         allowance: allowance.clone(),
+        counted,
     };
     let waiting = Arc::clone(&visit.visitor);
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
@@ -292,10 +307,10 @@ async fn answer(
     Extension(visit): Extension<Visit>,
     mut request: axum::extract::Request,
 ) -> axum::response::Response {
-    let address = visit.address.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
+    let address = visit.address();
     if let Some(hub) = site.pages.hub(request.uri().path()) {
         match Handshake::read(&mut request) {
-            Ok(handshake) => return open_page_socket(&site, hub, handshake, request, address),
+            Ok(handshake) => return open_page_socket(&site, hub, handshake, request, visit),
             // A page may stand at the same path.
             Err(Refusal { status: 426, .. }) => {}
             Err(Refusal { status, text }) => return respond(Response::text(status, text)),
@@ -314,16 +329,17 @@ fn open_page_socket(
     hub: Arc<Hub>,
     handshake: Handshake,
     request: axum::extract::Request,
-    address: SocketAddr,
+    visit: Visit,
 ) -> axum::response::Response {
     if !handshake::allows_origin(request.headers(), &site.origins) {
         let text = "pages of this origin may not connect; websocket.origins says which may\n";
         return respond(Response::text(403, text));
     }
     let (parts, _) = request.into_parts();
-    let request = request_of(&parts, Bytes::new(), address);
+    let request = request_of(&parts, Bytes::new(), visit.address());
     let answer = handshake.answer(None);
     tokio::spawn(async move {
+        let _counted = visit.counted; // it stays a connection of the HTTP port
         let Ok(upgraded) = handshake.upgrade.await else { return };
         hub.serve(TokioIo::new(upgraded), request).await;
     });

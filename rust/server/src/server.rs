@@ -193,10 +193,11 @@ fn serve_http(
     // Its WebSocket clients live on this thread, with a turn of its own.
     let turn = Arc::new(Mutex::new(Turn::new(&context.broker)));
     let site = Site::new(Arc::clone(context), Arc::clone(&web.listener), turn, Some(pages));
+    let context = Arc::clone(context);
     let thread = std::thread::Builder::new().name("hookmq-http".to_owned()).spawn(move || {
         runtime.block_on(async {
             tokio::select! {
-                () = once_serving(serving, http::serve(web.doors, web.listener, site)) => {}
+                () = once_serving(serving, http::serve(web.doors, web.listener, site, context)) => {}
                 () = stopped.notified() => {}
             }
         });

@@ -19,6 +19,8 @@ pub struct Settings {
     pub max_connect_size: usize,
     /// Connections that have not sent CONNECT; further ones are closed.
     pub max_half_open: usize,
+    /// Connections to the HTTP port, WebSockets of pages included; further ones are closed.
+    pub max_http_connections: usize,
     /// How long a publisher waits for room in a queue, where publishers are held.
     pub hold_timeout: Duration,
     /// How often `$SYS` topics are published; zero for never.
