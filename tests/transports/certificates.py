@@ -46,23 +46,24 @@ class Pair(NamedTuple):
 
 
 class Authority:
-    """A certificate authority that keeps its files in a folder."""
+    """A certificate authority that keeps its files in a folder; below another, if one is given."""
 
-    def __init__(self, folder: Path, name: str = "authority") -> None:
+    def __init__(self, folder: Path, name: str = "authority", *, above: Authority | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.name = subject(O="HookMQ tests", CN=name)
         self._key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC)
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        signer, self.serial = above or self, x509.random_serial_number()
         made = (
-            x509.CertificateBuilder(self.name, self.name, self._key.public_key(), x509.random_serial_number())
+            x509.CertificateBuilder(signer.name, self.name, self._key.public_key(), self.serial)
             .not_valid_before(now - 30 * DAY)
             .not_valid_after(now + 30 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .sign(signer._key, hashes.SHA256())
         )
         self.cert = folder / f"{name}.pem"
         self.cert.write_bytes(made.public_bytes(serialization.Encoding.PEM))
@@ -108,10 +109,10 @@ class Authority:
         """A certificate of a client."""
         return self.issue(file, client=True, **(parts or {"CN": file}))
 
-    def revoke(self, *pairs: Pair, file: str = "crl") -> Path:
+    def revoke(self, *pairs: Pair | Authority, file: str = "crl", days: tuple[int, int] = (-1, 1)) -> Path:
         """A list of revoked certificates."""
         now = datetime.datetime.now(datetime.UTC)
-        builder = x509.CertificateRevocationListBuilder(self.name, now - DAY, now + DAY)
+        builder = x509.CertificateRevocationListBuilder(self.name, now + days[0] * DAY, now + days[1] * DAY)
         for pair in pairs:
             entry = x509.RevokedCertificateBuilder(pair.serial, now - DAY).build()
             builder = builder.add_revoked_certificate(entry)

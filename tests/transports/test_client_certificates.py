@@ -115,6 +115,61 @@ def test_a_list_on_which_nobody_stands(asking, secure, authority):
     secure(broker, authority.trusting(authority.client())).connect(Connect("c1"))
 
 
+@pytest.fixture
+def below(authority):
+    """An authority below the one that the broker knows, and a client with a certificate of it."""
+    made = Authority(authority.folder / "below", "below", above=authority)
+    client = made.client()
+    client.cert.write_bytes(client.cert.read_bytes() + made.cert.read_bytes())  # it shows the chain
+    return made, client
+
+
+def both(authority, *lists) -> str:
+    path = authority.folder / "lists.pem"
+    path.write_bytes(b"".join(one.read_bytes() for one in lists))
+    return str(path)
+
+
+@BOTH
+def test_the_lists_of_a_chain(asking, secure, authority, below, tls):
+    intermediate, client = below
+    broker = asking(crl=both(authority, authority.revoke(), intermediate.revoke()))
+    secure(broker, authority.trusting(client, version=tls)).connect(Connect("c1"))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "what", ["the client", "its authority", "no list of the client", "no list of its authority"]
+)
+def test_a_chain_of_which_one_was_revoked_or_cannot_be_looked_up(
+    asking, secure, authority, below, tls, what, caplog
+):
+    intermediate, client = below
+    lists = {
+        "the client": lambda: (authority.revoke(), intermediate.revoke(client)),
+        "its authority": lambda: (authority.revoke(intermediate), intermediate.revoke()),
+        "no list of the client": lambda: (authority.revoke(),),
+        "no list of its authority": lambda: (intermediate.revoke(),),
+    }
+    broker = asking(crl=both(authority, *lists[what]()))
+    refused(secure, broker, authority.trusting(client, version=tls))
+    eventually(lambda: broker.statistics["tls_failures"] == 1)
+    # The log says why, and what to do.
+    why = "tls.crl needs a list of every authority" if "list" in what else "Revoked"
+    eventually(lambda: "TLS handshake" in caplog.text)
+    (record,) = (one for one in caplog.records if "TLS handshake" in one.message)
+    assert (why in record.message, record.levelname) == (True, "WARNING"), record.message
+
+
+def test_a_list_that_is_out_of_date_lets_nobody_in(asking, secure, authority, caplog):
+    broker = asking(crl=str(authority.revoke(days=(-5, -1))))
+    refused(secure, broker, authority.trusting(authority.client()))
+    eventually(lambda: "tls.crl needs a newer list" in caplog.text)
+    authority.revoke()
+    broker.reload()
+    secure(broker, authority.trusting(authority.client())).connect(Connect("c1"))
+
+
 def test_several_authorities_in_one_file(asking, secure, authority):
     other = Authority(authority.folder / "other", "other")
     both = authority.folder / "both.pem"

@@ -13,7 +13,6 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::TlsAcceptor;
 
 use crate::bind::Bound;
 use crate::certificate::Subject;
@@ -198,17 +197,7 @@ async fn open(
         address = proxy::read_header(&mut plain).await.ok()?.or(address);
     }
     let Some(tls) = &listener.tls else { return Some((Opened::Plain(plain), address, None)) };
-    let failed = || {
-        context.broker.statistics.tls_failures.fetch_add(1, Relaxed);
-    };
-    let Some(config) = tls.config() else {
-        failed(); // a file cannot be read: nobody gets in
-        return None;
-    };
-    let Ok(stream) = TlsAcceptor::from(config).accept(plain).await else {
-        failed();
-        return None;
-    };
+    let stream = tls.accept(plain, address, &context.broker).await?;
     let subject = subject(&stream);
     Some((Opened::Tls(Box::new(stream)), address, subject))
 }

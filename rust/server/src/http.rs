@@ -17,7 +17,6 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use crate::accept::{self, Door, HalfOpen};
@@ -188,16 +187,15 @@ async fn accept_all(
             continue;
         }
         let counted = Arc::new(Counted::new(&open));
-        let (listener, site) = (Arc::clone(&listener), site.clone());
+        let (listener, site, context) = (Arc::clone(&listener), site.clone(), Arc::clone(&context));
         tokio::spawn(async move {
             let deadline = Instant::now() + listener.settings.connect_timeout;
             let visitor = Visitor { address, certificate: None, deadline, half_open: None };
             match &listener.tls {
                 None => serve_connection(plain, visitor, site, Some(counted)).await,
                 Some(tls) => {
-                    let Some(config) = tls.config() else { return };
-                    let handshake = TlsAcceptor::from(config).accept(plain);
-                    if let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, handshake).await {
+                    let handshake = tls.accept(plain, address, &context.broker);
+                    if let Ok(Some(stream)) = timeout(HEAD_TIMEOUT, handshake).await {
                         let visitor = Visitor { certificate: accept::subject(&stream), ..visitor };
                         serve_connection(stream, visitor, site, Some(counted)).await;
                     }

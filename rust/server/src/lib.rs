@@ -15,6 +15,7 @@
 //! - `connection`: one client's task after that; `pace`, `bucket`: how fast it may send; `reauthentication`;
 //!   `deciding`: what is asked about its packets; `authorized`: what it was allowed for a while; `transforming`: what is decided before it is published
 //! - [`deciders`]: who may connect, publish and subscribe, asked of whoever registered
+//! - `failed_handshakes`: what the log says of TLS that fails
 //! - `system`: `$SYS` topics; [`clock`]: the time
 //!
 //! # Threads
@@ -37,6 +38,7 @@ mod connection;
 pub mod deciders;
 mod deciding;
 mod enhanced;
+mod failed_handshakes;
 pub mod files;
 mod handshake;
 pub mod http;

@@ -114,24 +114,32 @@ impl ListenerSettings {
 pub(crate) struct OpenedFiles {
     broker: Arc<Broker>,
     files: Files,
+    tls: Vec<Arc<Tls>>,
     users: HashMap<PathBuf, Arc<UserFile>>,
     rules: HashMap<PathBuf, Arc<AccessRules>>,
 }
 
 impl OpenedFiles {
     pub(crate) fn new(broker: Arc<Broker>) -> Self {
-        Self { broker, files: Files::default(), users: HashMap::new(), rules: HashMap::new() }
+        Self {
+            broker,
+            files: Files::default(),
+            tls: Vec::new(),
+            users: HashMap::new(),
+            rules: HashMap::new(),
+        }
     }
 
-    /// All of them, to be watched.
-    pub(crate) fn into_files(self) -> Files {
-        self.files
+    /// All of them, to be watched, and what of them is TLS.
+    pub(crate) fn into_parts(self) -> (Files, Vec<Arc<Tls>>) {
+        (self.files, self.tls)
     }
 
     fn tls(&mut self, tls: Tls) -> Arc<Tls> {
         let tls = Arc::new(tls);
         let reloaded = Arc::clone(&tls);
         self.files.watch(tls.files(), move || reloaded.reload());
+        self.tls.push(Arc::clone(&tls));
         tls
     }
 

@@ -21,6 +21,7 @@ use crate::http::{self, Pages, Site};
 use crate::listener::{Listener, OpenedFiles};
 use crate::settings::{BoundAddress, HttpSettings, Place, Protocol, Settings};
 use crate::system::SystemTopics;
+use crate::tls::Tls;
 use crate::worker::{Turn, Worker};
 
 /// How often delayed wills, expired sessions and the like are looked after.
@@ -125,10 +126,12 @@ impl Server {
                 first.handle.spawn(once_serving(serving.subscribe(), task));
             }
         }
-        let files = Arc::new(Mutex::new(files.into_files()));
+        let (files, tls) = files.into_parts();
+        let files = Arc::new(Mutex::new(files));
         first.handle.spawn(tick(Arc::clone(&context), Arc::clone(&first.turn)));
         if !files.lock().is_empty() {
-            let watching = watch_files(Arc::clone(&files), Arc::clone(&context), Arc::clone(&first.turn));
+            let watching =
+                watch_files(Arc::clone(&files), tls, Arc::clone(&context), Arc::clone(&first.turn));
             first.handle.spawn(watching);
         }
         Ok(Self { context, serving, workers, http, files, addresses, http_address })
@@ -227,8 +230,13 @@ async fn tick(context: Arc<Context>, turn: Arc<Mutex<Turn>>) {
     }
 }
 
-/// Reads files again when they change, and says so in the log.
-async fn watch_files(files: Arc<Mutex<Files>>, context: Arc<Context>, turn: Arc<Mutex<Turn>>) {
+/// Reads files again when they change, and says so in the log, as it says which handshakes fail.
+async fn watch_files(
+    files: Arc<Mutex<Files>>,
+    tls: Vec<Arc<Tls>>,
+    context: Arc<Context>,
+    turn: Arc<Mutex<Turn>>,
+) {
     let mut interval = tokio::time::interval(LOOK);
     loop {
         interval.tick().await;
@@ -245,6 +253,9 @@ async fn watch_files(files: Arc<Mutex<Files>>, context: Arc<Context>, turn: Arc<
         }
         for error in errors {
             let text = format!("{error}; until it can be read, it lets nobody in");
+            turn.batch.note(Event::Log { warning: true, text });
+        }
+        for text in tls.iter().filter_map(|tls| tls.take_failed()) {
             turn.batch.note(Event::Log { warning: true, text });
         }
         context.broker.finish(&mut turn.batch);

@@ -3,17 +3,25 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
+use hookmq_engine::Broker;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use crate::failed_handshakes::FailedHandshakes;
 use crate::files::FileError;
 use crate::settings::TlsSettings;
 
@@ -24,13 +32,15 @@ pub(crate) struct Tls {
     protocols: Vec<Vec<u8>>,
     /// None while a file cannot be read: nobody gets in then.
     config: ArcSwapOption<ServerConfig>,
+    failed: FailedHandshakes,
 }
 
 impl Tls {
     /// Reads the files.
     pub(crate) fn open(settings: TlsSettings, protocols: &[&str]) -> Result<Self, FileError> {
         let protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let tls = Self { settings, protocols, config: ArcSwapOption::empty() };
+        let tls =
+            Self { settings, protocols, config: ArcSwapOption::empty(), failed: FailedHandshakes::default() };
         tls.reload()?;
         Ok(tls)
     }
@@ -48,9 +58,29 @@ impl Tls {
         Ok(())
     }
 
-    /// What a handshake is made with; `None` while a file cannot be read.
-    pub(crate) fn config(&self) -> Option<Arc<ServerConfig>> {
-        self.config.load_full()
+    /// Makes the handshake of a connection; `None` if it fails, which is counted.
+    pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        address: Option<SocketAddr>,
+        broker: &Broker,
+    ) -> Option<TlsStream<S>> {
+        let accepted = match self.config.load_full() {
+            Some(config) => {
+                let accepted = TlsAcceptor::from(config).accept(stream).await;
+                accepted.inspect_err(|error| self.failed.add(address, error)).ok()
+            }
+            None => None,
+        };
+        if accepted.is_none() {
+            broker.statistics.tls_failures.fetch_add(1, Relaxed);
+        }
+        accepted
+    }
+
+    /// What is to be told of handshakes that failed.
+    pub(crate) fn take_failed(&self) -> Option<String> {
+        self.failed.take(Instant::now())
     }
 
     /// Every file it is made of.
@@ -83,7 +113,9 @@ impl Tls {
                 }
                 let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
                 if let Some(path) = &settings.crl {
-                    verifier = verifier.with_crls(read_crls(path)?).only_check_end_entity_revocation();
+                    // Of the whole chain, and a list that is out of date says nothing: who cannot be looked up
+                    // is not let in.
+                    verifier = verifier.with_crls(read_crls(path)?).enforce_revocation_expiration();
                 }
                 if settings.client_cert_optional {
                     verifier = verifier.allow_unauthenticated();
