@@ -18,6 +18,7 @@ use crate::limits::Limits;
 use crate::link::{Aliases, Link};
 use crate::message::{Message, Millis};
 use crate::outbox::Outbox;
+use crate::packet_ids::PacketIds;
 use crate::presence::Presence;
 use crate::publishing::Origin;
 use crate::receipt::Acks;
@@ -328,7 +329,7 @@ impl Broker {
             max_packet_size: number(PropertyId::MaximumPacketSize).map_or(usize::MAX, |size| size as usize),
             aliases: Aliases::new(aliases.min(self.limits.topic_alias_maximum)),
             explains: number(PropertyId::RequestProblemInformation) != Some(0) && connect.version.is_v5(),
-            receiving: 0,
+            received: PacketIds::default(),
             acks: Acks::default(),
         }
     }

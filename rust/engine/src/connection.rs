@@ -257,7 +257,7 @@ impl Connection {
 
     /// Whether a QoS 2 message came before, so that nobody need be asked about it again.
     pub fn has_received(&self, publish: &Publish) -> bool {
-        publish.qos == QoS::ExactlyOnce && self.session.state.lock().received.contains_key(&publish.packet_id)
+        publish.qos == QoS::ExactlyOnce && self.session.state.lock().received.contains(publish.packet_id)
     }
 
     /// Whether a QoS 2 message has not come before; if it has, PUBREC is repeated. [MQTT-4.3.3-9]
@@ -270,7 +270,7 @@ impl Connection {
         if state.unsettled.contains_key(&packet_id) || state.link.as_ref().is_some_and(held) {
             return Ok(false); // answered when it is known whether it is kept
         }
-        if state.received.contains_key(&packet_id) {
+        if state.received.contains(packet_id) {
             let again = Packet::PubRec(Ack::new(packet_id, ReasonCode::Success));
             self.session.reply(&mut state, again, batch);
             return Ok(false);
@@ -278,13 +278,13 @@ impl Connection {
         // [MQTT-3.3.4-7]; before 5.0 nothing was agreed, and Packet Identifiers are the bound
         let maximum = usize::from(self.broker.limits.receive_maximum);
         if let Some(link) = &mut state.link {
-            if self.client.version.is_v5() && link.receiving >= maximum {
+            if self.client.version.is_v5() && link.received.len() >= maximum {
                 let what = "more QoS 2 messages than announced";
                 return Err(Close::new(ReasonCode::ReceiveMaximumExceeded, what));
             }
-            link.receiving += 1;
+            link.received.insert(packet_id);
         }
-        state.received.insert(packet_id, self.link_id);
+        state.received.insert(packet_id);
         Ok(true)
     }
 
@@ -307,8 +307,8 @@ impl Connection {
         let state = &mut *guard;
         let Some(link) = &mut state.link else { return Ok(()) };
         if qos == QoS::ExactlyOnce && reason.is_error() && (v5 || refused) {
-            state.received.remove(&packet_id);
-            link.receiving -= 1;
+            state.received.remove(packet_id);
+            link.received.remove(packet_id);
         }
         // Before 5.0 there is no way to say no but to close; a publish that was not authorized is
         // acknowledged all the same [MQTT-3.3.5-2], one that could not be kept must come again.
@@ -337,15 +337,12 @@ impl Connection {
             Packet::PubAck(ack) => session.on_puback(&mut state, ack.packet_id, batch),
             Packet::PubRec(ack) => session.on_pubrec(&mut state, &ack, batch),
             Packet::PubRel(ack) => {
-                let received = state.received.remove(&ack.packet_id);
-                if received == Some(self.link_id)
-                    && let Some(link) = &mut state.link
-                {
-                    link.receiving -= 1;
+                if let Some(link) = &mut state.link {
+                    link.received.remove(ack.packet_id);
                 }
-                let reason = match received {
-                    Some(_) => ReasonCode::Success,
-                    None => ReasonCode::PacketIdentifierNotFound,
+                let reason = match state.received.remove(ack.packet_id) {
+                    true => ReasonCode::Success,
+                    false => ReasonCode::PacketIdentifierNotFound,
                 };
                 // [MQTT-4.3.3-11]
                 session.reply(&mut state, Packet::PubComp(Ack::new(ack.packet_id, reason)), batch);

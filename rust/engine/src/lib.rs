@@ -8,7 +8,7 @@
 //! - `subscribing`: SUBSCRIBE and UNSUBSCRIBE
 //! - `publishing`: from one publish to all its receivers
 //! - [`session`]: what is kept for a client; `outbound`: its messages, waiting and under way;
-//!   `link`: its connection while it has one; `sending`: from the one to the other
+//!   `link`: its connection while it has one; `sending`: from the one to the other; `packet_ids`
 //! - `router`, `route`, `subscribers`, `shared`: the subscription trie and what it finds
 //! - `retained`: retained messages
 //! - `routed`: a message encoded once for many receivers; [`outbox`]: encoded packets before the socket
@@ -43,6 +43,7 @@ pub mod message;
 pub mod network;
 mod outbound;
 pub mod outbox;
+mod packet_ids;
 mod presence;
 mod publishing;
 pub mod receipt;

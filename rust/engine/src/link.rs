@@ -9,6 +9,7 @@ use hookmq_codec::{Disconnect, Packet, PacketType, Properties, PropertyId, Reaso
 
 use crate::client::Client;
 use crate::outbox::{BufferPool, Outbox};
+use crate::packet_ids::PacketIds;
 use crate::receipt::Acks;
 use crate::transport::Transport;
 
@@ -32,8 +33,8 @@ pub(crate) struct Link {
     pub(crate) aliases: Aliases,
     /// Whether the client wants reasons in words. [MQTT-3.1.2-29]
     pub(crate) explains: bool,
-    /// QoS 2 messages of this connection that were received and not released.
-    pub(crate) receiving: usize,
+    /// Packet Identifiers of QoS 2 messages that were received on this connection and not released.
+    pub(crate) received: PacketIds,
     /// Acknowledgements that wait for who keeps the messages.
     pub(crate) acks: Acks,
 }

@@ -203,7 +203,7 @@ impl Session {
         if kept {
             return self.reply(state, Packet::PubRec(Ack::new(packet_id, ReasonCode::Success)), batch);
         }
-        state.received.remove(&packet_id);
+        state.received.remove(packet_id);
         if let Some(link) = &state.link {
             link.close(ReasonCode::ImplementationSpecificError); // so that it comes again
         }
@@ -219,8 +219,9 @@ impl Session {
                 continue;
             }
             batch.counts.messages_not_kept += 1;
-            if slot.qos == QoS::ExactlyOnce && state.received.remove(&slot.packet_id).is_some() {
-                link.receiving = link.receiving.saturating_sub(1);
+            if slot.qos == QoS::ExactlyOnce {
+                state.received.remove(slot.packet_id);
+                link.received.remove(slot.packet_id);
             }
             if !link.version().is_v5() {
                 // There is no other way to say no; the client sends it again, and what came behind it.

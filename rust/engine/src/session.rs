@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::link::Link;
 use crate::message::Millis;
 use crate::outbound::{Inflight, Phase, Queue};
+use crate::packet_ids::PacketIds;
 use crate::transport::Written;
 
 /// How often a full queue is searched for expired messages, in milliseconds.
@@ -77,9 +78,9 @@ pub(crate) struct State {
     /// Packet Identifiers under way that were not repeated yet on this connection, because the client
     /// takes fewer at a time than it did.
     pub(crate) unrepeated: VecDeque<u16>,
-    /// Packet Identifiers of QoS 2 messages that were received and not released [MQTT-4.3.3-10], with the
-    /// connection they came on.
-    pub(crate) received: HashMap<u16, u64>,
+    /// Packet Identifiers of QoS 2 messages that were received and not released, on whatever connection.
+    /// [MQTT-4.3.3-10]
+    pub(crate) received: PacketIds,
     /// Session Expiry Interval in seconds, `u32::MAX` for ever.
     pub(crate) expiry: u32,
     /// Whether CONNECT asked for more than 0 seconds, whatever was granted.
