@@ -89,6 +89,7 @@ class Broker(Registration):
         self._stopped = threading.Event()
         self._stopped.set()
         self._stopping = threading.Event()
+        self._reloading = threading.RLock()
         self._unapplied: list[str] = []
         """Settings that new code has, but that hold from the next start on."""
         self._source = Source.of_caller(sys._getframe(1))
@@ -318,10 +319,11 @@ class Broker(Registration):
             # What asks nobody who he is must not open by a reload what a start would not have opened.
             config.require_authentication(run.settings, authenticated=fresh._callbacks.asks_who_it_is)
 
-        fresh = load(source, self, check)
-        arguments = fresh._arguments  # before both become one
-        self._adopt(fresh, run)
-        self._arguments = arguments
+        with self._reloading:  # or code that was read before could take the place of newer
+            fresh = load(source, self, check)
+            arguments = fresh._arguments  # before both become one
+            self._adopt(fresh, run)
+            self._arguments = arguments
         if self._unapplied:
             logger().warning("new settings hold from the next start on: %s", ", ".join(self._unapplied))
 

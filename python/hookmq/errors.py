@@ -152,8 +152,8 @@ _CATALOGUE = (
     ),
     ErrorSpec(
         "E508",
-        "there is no hook `{name}`",
-        "the hooks there are:   {known}",
+        "there is no {what} `{name}`",
+        "those there are:   {known}",
         1,
     ),
     ErrorSpec(

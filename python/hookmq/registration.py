@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .callbacks import Callbacks
 from .decorators import Decorators
@@ -64,27 +64,31 @@ class Registration(Decorators):
         return [] if self._pages is None else self._pages.infos
 
     def pause(self, name: str) -> None:
-        """Keep what happens from a hook: events pass it by, counted in ``HookInfo.skipped``.
+        """Keep what happens from a hook or a job: it passes them by, counted in their ``skipped``.
 
-        A decider that is paused denies. Raises E508 if there is no such hook.
+        A decider that is paused denies. Raises E508 if there is nothing of this name.
         """
-        hooks = self._named(name)
-        for hook in hooks:
-            hook.pause(True)
-        if self._run is not None and any(self._callbacks.hooks_of(h.spec.name) is not None for h in hooks):
-            self._run.tell_deciders()  # what it has allowed for a while holds no longer
+        self._pause(name, True)
 
     def resume(self, name: str) -> None:
-        """Let a hook that was paused go on. Raises E508 if there is no such hook."""
-        for hook in self._named(name):
-            hook.pause(False)
+        """Let a hook or a job that was paused go on. Raises E508 if there is nothing of this name."""
+        self._pause(name, False)
 
-    def _named(self, name: str) -> list[Hook]:
+    def _pause(self, name: str, paused: bool, kinds: Sequence[str] = ("hook", "job")) -> None:
         # Several decorators of one function make as many hooks.
-        if hooks := [hook for hook in self._hooks if hook.name == name]:
-            return hooks
-        known = ", ".join(sorted(hook.name for hook in self._hooks)) or "none"
-        raise HookMQError("E508", name=name, known=known)
+        hooks = [hook for hook in self._hooks if hook.name == name] if "hook" in kinds else []
+        for hook in hooks:
+            hook.pause(paused)
+        scheduler = self._scheduler if "job" in kinds else None
+        found = scheduler is not None and scheduler.pause(name, paused)
+        if not (hooks or found):
+            known = {hook.name for hook in self._hooks} if "hook" in kinds else set()
+            known |= {job.name for job in self.jobs} if "job" in kinds else set()
+            listed = ", ".join(sorted(known)) or "none"
+            raise HookMQError("E508", what=" or ".join(kinds), name=name, known=listed)
+        decides = any(self._callbacks.hooks_of(hook.spec.name) is not None for hook in hooks)
+        if paused and decides and self._run is not None:
+            self._run.tell_deciders()  # what it has allowed for a while holds no longer
 
     # Hooks ----------------------------------------------------------------------------------------------
 
@@ -177,8 +181,7 @@ class Registration(Decorators):
                 api = Api(
                     hooks=lambda: self.hooks,
                     jobs=lambda: self.jobs,
-                    pause=self.pause,
-                    resume=self.resume,
+                    pause=self._pause,
                     reload=self.reload,
                 )
                 self._pages = Pages(self._event_loop, self._failures.failed, self._relieve, api)
@@ -208,6 +211,8 @@ class Registration(Decorators):
     def _adopt(self, fresh: Registration, run: Run) -> None:
         """Put what another has registered in the place of what this one has, all at once."""
         with self._lifecycle:
+            if self._run is not run:
+                raise HookMQError("E503")  # it was stopped while the code was loaded
             old, new, callbacks = list(self._hooks), list(fresh._hooks), fresh._callbacks
             pages, scheduler = fresh._pages, fresh._scheduler
             for hook in new:

@@ -35,8 +35,8 @@ def every(interval: int = 1) -> schedule.Job:
 class JobInfo:
     """What ``broker.jobs`` tells of a job.
 
-    ``skipped`` are runs that were due while the last one still went on; ``next_run`` and ``last_run`` are
-    local times; ``duration`` is that of the last run in seconds.
+    ``skipped`` are runs that were due while the last one still went on, or the job was ``paused``;
+    ``next_run`` and ``last_run`` are local times; ``duration`` is that of the last run in seconds.
     """
 
     name: str
@@ -48,6 +48,7 @@ class JobInfo:
     next_run: datetime.datetime | None
     last_run: datetime.datetime | None
     duration: float | None
+    paused: bool
 
 
 class _Job:
@@ -61,6 +62,7 @@ class _Job:
         self.runs = self.errors = self.skipped = 0
         self.last_run: datetime.datetime | None = None
         self.duration: float | None = None
+        self.paused = False
         self.running = threading.Lock()
         self.thread: threading.Thread | None = None
 
@@ -86,7 +88,7 @@ class _Job:
             return
         self.job.next_run, self.job.last_run = before.job.next_run, before.job.last_run
         self.runs, self.errors, self.skipped = before.runs, before.errors, before.skipped
-        self.last_run, self.duration = before.last_run, before.duration
+        self.last_run, self.duration, self.paused = before.last_run, before.duration, before.paused
         self.running, self.thread = before.running, before.thread
 
     def info(self) -> JobInfo:
@@ -100,6 +102,7 @@ class _Job:
             self.job.next_run,
             self.last_run,
             self.duration,
+            self.paused,
         )
 
 
@@ -164,6 +167,14 @@ class Scheduler:
         with self._lock:
             return [job.info() for job in self._jobs]
 
+    def pause(self, name: str, paused: bool) -> bool:
+        """Leave out what is due of the jobs of this name, or run it again. Return whether there are any."""
+        with self._lock:
+            named = [job for job in self._jobs if job.name == name]
+            for job in named:
+                job.paused = paused
+        return bool(named)
+
     def start(self) -> None:
         """Begin to run jobs; intervals count from now."""
         if not self._stopped:
@@ -200,7 +211,7 @@ class Scheduler:
             self._wake.wait(1.0 if idle is None else min(max(idle, 0.0), 1.0))
 
     def _run(self, entry: _Job) -> None:
-        if not entry.running.acquire(blocking=False):
+        if entry.paused or not entry.running.acquire(blocking=False):
             entry.skipped += 1
             return
         name = f"hookmq-job-{entry.name}"

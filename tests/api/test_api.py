@@ -98,6 +98,18 @@ def test_pause_and_resume(site):
     assert (watch["paused"], site.hooks[0].skipped, site.hooks[0].calls) == (False, 1, 1)
 
 
+def test_pause_and_resume_a_job(site):
+    site.schedule(every(100).days, name="a/b")(lambda: None)
+    site.on_message_received(name="a/b")(lambda msg: None)
+    (job,) = ask(site, "jobs/a%2Fb/pause", method="POST", **PERMIT)["jobs"]
+    assert (job["name"], job["paused"]) == ("a/b", True)
+    assert not any(hook.paused for hook in site.hooks), "a hook of that name is another matter"
+    (job,) = ask(site, "jobs/a%2Fb/resume", method="POST", **PERMIT)["jobs"]
+    assert not job["paused"] and not site.jobs[0].paused
+    error = ask(site, "jobs/watch/pause", method="POST", status=404, **PERMIT)["error"]
+    assert error["message"] == "there is no job `watch`"
+
+
 def test_a_hook_may_have_any_name(site):
     site.on_message_received("a", name="a/b ü/pause")(lambda msg: None)
     ask(site, "hooks/a%2Fb%20%C3%BC%2Fpause/pause", method="POST", **PERMIT)
@@ -109,7 +121,7 @@ def test_a_hook_that_is_not_there(site):
     assert error == {
         "code": "E508",
         "message": "there is no hook `none`",
-        "help": "the hooks there are:   may, watch",
+        "help": "those there are:   may, watch",
     }
 
 
@@ -262,8 +274,7 @@ def test_only_this_machine_is_answered(site, address, status):
     api = Api(
         hooks=lambda: site.hooks,
         jobs=lambda: site.jobs,
-        pause=site.pause,
-        resume=site.resume,
+        pause=lambda name, paused, kinds: None,
         reload=site.reload,
     )
     answer = api.answer(Request("GET", "/api/v1/hooks", "", {"host": "localhost"}, b"", address))

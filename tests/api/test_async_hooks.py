@@ -37,6 +37,7 @@ class Door:
             self.inside -= 1
 
     def open(self) -> None:
+        eventually(lambda: self._waiting)  # the loop may not have come to it yet
         loop, _ = self._waiting[0]
         loop.call_soon_threadsafe(self._let_in)
 

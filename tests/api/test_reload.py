@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import os
-import signal
 import sys
 import textwrap
 import threading
@@ -19,10 +18,9 @@ import pytest
 
 from hookmq import HookMQError
 
-from ..protocol.packets import Connect, Puback, Publish, Suback, Subscribe, subscription
-from ..protocol.wire import Wire
+from ..protocol.packets import Puback, Publish, Suback, Subscribe, subscription
 from .asgi_apps import browser
-from .helpers import DEADLINE, Gate, Seen, ended, eventually, get, launch, read_until
+from .helpers import DEADLINE, Gate, Seen, eventually, get
 
 numbers = itertools.count(1)
 
@@ -67,9 +65,6 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     made = App(tmp_path)
     before = set(sys.modules)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(
-        sys, "dont_write_bytecode", True
-    )  # or an old one is taken for a file of the same second
     sys.modules["witness"] = made.witness
     yield made
     if made.module is not None:
@@ -672,6 +667,76 @@ def test_options_that_cannot_be_are_found_before_anything_is_swapped(app, option
     assert names(broker) == ["watch"]
 
 
+# Bytecode, and two at a time --------------------------------------------------------------------------------
+
+
+def test_a_module_that_was_saved_twice_in_a_second(app, monkeypatch):
+    """Python tells newer code from bytecode by seconds and sizes, which is too coarse to try things."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+
+    def save(mark: str) -> None:
+        app.write("from twice import MARK\nseen.append(MARK)", twice=f"MARK = {mark!r}\n")
+        os.utime(app.path.parent / "twice.py", (1_700_000_000, 1_700_000_000))
+
+    save("old")
+    broker = app.load("from twice import MARK\nseen.append(MARK)")
+    for mark in ("mid", "new"):
+        save(mark)
+        broker.reload()
+    assert app.seen == ["old", "mid", "new"]
+    assert broker.reload() is None and app.seen[-1] == "new"
+
+
+def test_reloads_at_the_same_moment_end_with_the_newest_code(app):
+    body = """
+        import witness
+        witness.gate.wait()
+        broker.on_message_received("a", name="{name}")(lambda msg: None)
+        """
+    app.witness.gate = Gate()
+    app.witness.gate.opened.set()
+    broker = app.load(body.format(name="first"))
+    app.witness.gate = slow = Gate()
+    app.write(body.format(name="second"))
+    reloads = [threading.Thread(target=broker.reload) for _ in range(4)]
+    reloads[0].start()
+    assert slow.entered.wait(DEADLINE)  # it has read the second
+    app.write(body.format(name="third"))
+    for reload in reloads[1:]:
+        reload.start()
+    time.sleep(0.1)
+    assert names(broker) == ["first"]
+    slow.opened.set()
+    for reload in reloads:
+        reload.join(DEADLINE)
+        assert not reload.is_alive()
+    assert names(broker) == ["third"]
+
+
+def test_a_broker_that_is_stopped_while_its_code_is_loaded_stays_stopped(app):
+    body = "import witness\nwitness.gate.wait()\nbroker.on_message_received('a', threads=2)(lambda msg: None)"
+    app.witness.gate = Gate()
+    app.witness.gate.opened.set()
+    broker = app.load(body)
+    app.witness.gate = slow = Gate()
+    raised = Seen()
+
+    def reload() -> None:
+        try:
+            broker.reload()
+        except HookMQError as error:
+            raised.append(error.code)
+
+    thread = threading.Thread(target=reload)
+    thread.start()
+    assert slow.entered.wait(DEADLINE)
+    broker.stop()
+    slow.opened.set()
+    thread.join(DEADLINE)
+    assert raised == ["E503"] and not broker.running
+    assert [each.name for each in threading.enumerate() if each.name.startswith("hookmq")] == []
+
+
 # Pauses and counters ----------------------------------------------------------------------------------------
 
 
@@ -708,6 +773,21 @@ def test_paused_hooks_stay_paused(app, join):
         broker.resume(name)
     publisher.publish("a", b"", 1)
     assert sorted(app.seen.until(4)) == ["free", "free", "later", "watch"]
+
+
+def test_a_paused_job_stays_paused(app):
+    body = "broker.schedule(every(0.05).seconds, name='tick')(lambda: seen.append({mark!r}))"
+    broker = app.load(body.format(mark="old"))
+    broker.pause("tick")
+    app.write(body.format(mark="new"))
+    broker.reload()
+    (job,) = broker.jobs
+    assert job.paused
+    del app.seen[:]
+    eventually(lambda: broker.jobs[0].skipped > job.skipped + 2)
+    assert app.seen == []
+    broker.resume("tick")
+    assert app.seen.until(1)[0] == "new"
 
 
 def test_a_hook_of_another_kind_is_not_paused(app, join):
@@ -787,68 +867,3 @@ def test_two_brokers_in_one_file(app, join):
         assert app.seen.until(1) == ["other new"]
     finally:
         other.stop()
-
-
-# As a script ------------------------------------------------------------------------------------------------
-
-SCRIPT = """
-from hookmq import Broker
-import words
-
-broker = Broker(port=0, http_port=None)
-
-
-@broker.on_message_received("ask")
-def answer(msg):
-    broker.publish("answer", words.MARK)
-
-
-@broker.on_startup
-def up():
-    print("port", broker.port, flush=True)
-
-
-{run}
-"""
-
-
-@pytest.mark.parametrize(
-    "run",
-    [
-        "broker.run()",
-        "if __name__ == '__main__':\n    broker.run()",
-        "def main():\n    broker.run()\n\nmain()",
-    ],
-    ids=["at the end", "if main", "in a function"],
-)
-def test_sighup(tmp_path, run):
-    path = tmp_path / "app.py"
-    path.write_text(SCRIPT.format(run=run))
-    (tmp_path / "words.py").write_text("MARK = 'old'")
-    process = launch(path, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
-    wire: Wire | None = None
-    try:
-        port = int(read_until(process, "port").split()[1])
-        wire = Wire("127.0.0.1", port)
-        wire.connect(Connect("c"))
-        wire.subscribe("answer")
-        wire.publish("ask", b"")
-        wire.expect(Publish("answer", b"old"))
-        (tmp_path / "words.py").write_text("MARK = 'never'\nraise ValueError('not yet')")
-        process.send_signal(signal.SIGHUP)
-        assert process.stderr is not None
-        assert "E511" in next(line for line in process.stderr if "E511" in line)
-        (tmp_path / "words.py").write_text("MARK = 'new'")
-        process.send_signal(signal.SIGHUP)
-        answers: list[bytes] = []
-        deadline = time.monotonic() + DEADLINE
-        while b"new" not in answers and time.monotonic() < deadline:
-            wire.send(Publish("ask", b""))
-            answers.append(wire.read().payload)
-        assert set(answers) <= {b"old", b"new"} and answers[-1] == b"new"
-    finally:
-        if wire is not None:
-            wire.close()
-        process.terminate()
-        code, _, errors = ended(process)
-    assert code == 0 and "Traceback" not in errors

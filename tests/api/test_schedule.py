@@ -194,6 +194,48 @@ def test_jobs_run_only_while_the_broker_does(broker_factory):
     assert all(seen)
 
 
+def test_a_paused_job_leaves_out_what_is_due(broker):
+    seen = Seen()
+    broker.schedule(soon())(lambda: seen.append("run"))
+    broker.schedule(soon(), name="other")(lambda: seen.append("other"))
+    broker.schedule(soon(), name="other")(lambda: seen.append("as well"))
+    broker.pause("other")
+    eventually(lambda: [job.skipped > 1 for job in broker.jobs] == [False, True, True])
+    assert set(seen) == {"run"}
+    assert [(job.paused, job.runs) for job in broker.jobs[1:]] == [(True, 0)] * 2
+    broker.resume("other")
+    eventually(lambda: {"other", "as well"} <= set(seen))
+    assert not any(job.paused for job in broker.jobs)
+
+
+def test_a_run_that_goes_on_is_not_held_up_by_a_pause(broker):
+    gate, seen = Gate(), Seen()
+
+    @broker.schedule(soon())
+    def slow():
+        gate.wait()
+        seen.append("done")
+
+    assert gate.entered.wait(DEADLINE)
+    broker.pause("slow")
+    gate.opened.set()
+    assert seen.until(1) == ["done"]
+    eventually(lambda: broker.jobs[0].skipped > 1)
+    assert seen == ["done"]
+
+
+def test_pause_means_hooks_and_jobs_of_a_name(broker):
+    broker.schedule(every(100).days, name="both")(lambda: None)
+    broker.on_message_received(name="both")(lambda msg: None)
+    broker.pause("both")
+    assert (broker.jobs[0].paused, broker.hooks[0].paused) == (True, True)
+    broker.resume("both")
+    assert (broker.jobs[0].paused, broker.hooks[0].paused) == (False, False)
+    with pytest.raises(HookMQError, match="there is no hook or job `neither`") as caught:
+        broker.pause("neither")
+    assert caught.value.help == "those there are:   both"
+
+
 def test_stacked_and_shared_times_are_jobs_of_their_own(broker_factory):
     broker, second = broker_factory(start=False), broker_factory(start=False)
     shared = every(10).seconds

@@ -76,6 +76,7 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "limits.max_clients_per_address": 0,
         "limits.max_clients_per_user": 0,
         "limits.max_half_open": 20_000,
+        "limits.max_http_connections": 10_000,
         "limits.connect_rate": 0,
         "limits.message_rate": 0,
         "limits.byte_rate": 0,

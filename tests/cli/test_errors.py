@@ -145,8 +145,8 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
         "error[E507]: the history is switched off\n  help: switch it on:   HOOKMQ__HISTORY__ENABLED=true",
     ),
     "E508": (
-        {"name": "watsch", "known": "admit, watch"},
-        "error[E508]: there is no hook `watsch`\n  help: the hooks there are:   admit, watch",
+        {"what": "hook", "name": "watsch", "known": "admit, watch"},
+        "error[E508]: there is no hook `watsch`\n  help: those there are:   admit, watch",
     ),
     "E510": (
         {"hook": "announce", "where": "app.py:7", "problem": "the lamp is broken"},

@@ -200,7 +200,7 @@ def test_a_name_with_a_slash(hookmq: Run, running: Any) -> None:
 def test_a_hook_that_is_not_there(hookmq: Run, running: Any) -> None:
     assert error_of(hookmq("hooks", "pause", "wtach")) == (
         1,
-        "error[E508]: there is no hook `wtach`\n  help: the hooks there are:   [red]a/b[/red], may, watch\n",
+        "error[E508]: there is no hook `wtach`\n  help: those there are:   [red]a/b[/red], may, watch\n",
     )
 
 

@@ -15,6 +15,8 @@ import pytest
 
 from hookmq.scheduler import JobInfo
 
+from ..api.helpers import eventually
+
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 Spawn = Callable[..., Any]
 
@@ -73,6 +75,26 @@ def test_jobs_as_json(hookmq: Run, start: Callable[[str], Any]) -> None:
     assert tick["runs"] >= 1 and datetime.fromisoformat(tick["last_run"]).tzinfo is not None
     assert (morning["runs"], morning["last_run"], morning["duration"]) == (0, None, None)
     assert datetime.fromisoformat(morning["next_run"]).strftime("%H:%M") == "06:30"
+
+
+def test_pause_and_resume(hookmq: Run, start: Callable[[str], Any]) -> None:
+    start(APP).wait_for(b"ticked")
+    assert hookmq("jobs", "pause", "tick").stdout == b"tick is paused   app.py:6\n"
+    eventually(lambda: json.loads(hookmq("jobs", "--json").stdout)["jobs"][0]["skipped"] > 2)
+    paused = json.loads(hookmq("jobs", "--json").stdout)["jobs"][0]
+    assert paused["paused"] and "tick (paused)  " in hookmq("jobs", "ls").stdout.decode()
+    (going,) = json.loads(hookmq("jobs", "resume", "tick", "--json").stdout)["jobs"]
+    assert (going["name"], going["paused"], going["runs"]) == ("tick", False, paused["runs"])
+    eventually(lambda: json.loads(hookmq("jobs", "--json").stdout)["jobs"][0]["runs"] > paused["runs"])
+
+
+def test_a_job_that_is_not_there(hookmq: Run, start: Callable[[str], Any]) -> None:
+    start(APP + "\n\n@broker.on_message_received\ndef watch(msg): ...\n")
+    for name in ("tock", "watch"):
+        done = hookmq("jobs", "pause", name)
+        assert (done.returncode, done.stdout) == (1, b"")
+        expected = f"error[E508]: there is no job `{name}`\n  help: those there are:   morning, tick\n"
+        assert done.stderr.decode() == expected
 
 
 def test_no_jobs(hookmq: Run, start: Callable[[str], Any]) -> None:

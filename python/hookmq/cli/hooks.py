@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
+from .pausing import add_action, add_pause_and_resume, pause_or_resume
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,22 +28,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(**NOTHING_GIVEN, watch=None, action="ls")
     _add_list_flags(parser)
     actions = parser.add_subparsers(metavar="ACTION", title="actions")
-    _add_list_flags(_action(actions, "ls", "list the hooks and what they counted since the start"))
-    kinds = _action(actions, "kinds", "list the kinds of hooks that there are")
+    _add_list_flags(add_action(actions, "ls", "list the hooks and what they counted since the start"))
+    kinds = add_action(actions, "kinds", "list the kinds of hooks that there are")
     kinds.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-    for action, summary in (("pause", "let events pass a hook by"), ("resume", "let a paused hook go on")):
-        named = _action(actions, action, summary)
-        named.add_argument("name", metavar="NAME", help="the hook's name, as listed")
-        add_api_flags(named)
-
-
-def _action(
-    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
-) -> argparse.ArgumentParser:
-    description = f"{summary[:1].upper()}{summary[1:]}."
-    parser = actions.add_parser(name, help=summary, description=description, allow_abbrev=False)
-    parser.set_defaults(action=name)
-    return parser
+    add_pause_and_resume(actions, "hook", "let events pass a hook by")
 
 
 def _add_list_flags(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +60,8 @@ def main(options: argparse.Namespace) -> int:
     actions: dict[str, Callable[[argparse.Namespace], None]] = {
         "ls": _list,
         "kinds": _list_kinds,
-        "pause": _pause_or_resume,
-        "resume": _pause_or_resume,
+        "pause": lambda options: pause_or_resume(options, "hooks"),
+        "resume": lambda options: pause_or_resume(options, "hooks"),
     }
     actions[options.action](options)
     return 0
@@ -166,7 +155,7 @@ def _quantiles(hook: dict[str, Any], what: str) -> str:
     return " / ".join(table.duration(hook[f"{what}_{quantile}"]) for quantile in ("p50", "p99"))
 
 
-# kinds, pause, resume -------------------------------------------------------------------------------------
+# kinds -----------------------------------------------------------------------------------------------------
 
 
 def _list_kinds(options: argparse.Namespace) -> None:
@@ -192,13 +181,3 @@ def _list_kinds(options: argparse.Namespace) -> None:
     ]
     titles = ("name", "role", "filter", "given", "thread", "overflow", "when")
     table.console().print(table.make([(title, False) for title in titles], rows))
-
-
-def _pause_or_resume(options: argparse.Namespace) -> None:
-    api = HttpApi.of(options, command=f"hookmq hooks {options.action} NAME")
-    hooks = api.post("hooks", options.name, options.action)["hooks"]
-    if options.json:
-        print(json.dumps({"hooks": hooks}, ensure_ascii=False, indent=2))
-        return
-    for hook in hooks:
-        print(f"{hook['name']} {'is paused' if hook['paused'] else 'goes on'}   {hook['where']}")

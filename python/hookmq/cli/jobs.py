@@ -6,35 +6,47 @@ import argparse
 import json
 
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
+from .pausing import add_action, add_pause_and_resume, pause_or_resume
 
 __all__ = ["NAME", "SUMMARY", "configure", "main"]
 
 NAME = "jobs"
-SUMMARY = "list the scheduled jobs of a running broker"
+SUMMARY = "list the scheduled jobs of a running broker, pause and resume them"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.set_defaults(**NOTHING_GIVEN)
+    """Add the actions and their arguments; without an action the jobs are listed."""
+    parser.set_defaults(**NOTHING_GIVEN, action="ls")
     add_api_flags(parser)
+    actions = parser.add_subparsers(metavar="ACTION", title="actions")
+    add_api_flags(add_action(actions, "ls", "list the jobs, their last runs and the next"))
+    add_pause_and_resume(actions, "job", "leave out the runs of a job")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Ask the broker, print its jobs and return 0."""
+    """Run the action and return 0."""
+    if options.action == "ls":
+        _list(options)
+    else:
+        pause_or_resume(options, "jobs")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> None:
     from . import table
 
-    jobs = HttpApi.of(options, command="hookmq jobs").get("jobs")["jobs"]
+    jobs = HttpApi.of(options, command="hookmq jobs ls").get("jobs")["jobs"]
     if options.json:
         print(json.dumps({"jobs": jobs}, ensure_ascii=False, indent=2))
-        return 0
+        return
     if not jobs:
         print("no jobs")
-        return 0
+        return
     numbers = ("runs", "errors", "skipped", "took")
     titles = ("name", "schedule", "where", *numbers[:3], "last run", "took", "next run")
     rows = [
         (
-            job["name"],
+            f"{job['name']} (paused)" if job["paused"] else job["name"],
             job["description"],
             job["where"],
             *(f"{job[count]:,}" for count in numbers[:3]),
@@ -45,4 +57,3 @@ def main(options: argparse.Namespace) -> int:
         for job in jobs
     ]
     table.console().print(table.make([(title, title in numbers) for title in titles], rows))
-    return 0

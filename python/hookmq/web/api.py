@@ -41,14 +41,15 @@ class Api:
     Args:
         hooks: returns a dataclass for each hook, with its ``name``.
         jobs: returns a dataclass for each job.
-        pause, resume: are called with the name of a hook. They raise E508 if there is none.
+        pause: is called with a name, whether it is to be paused, and ``["hook"]`` or ``["job"]``. It raises
+            E508 if there is none.
         reload: loads the app's code again. Raises E511 and others when that fails.
 
     There are no tokens yet, so only who is on the same machine is answered, and no pages of others: the
     client's address and the name by which it calls the broker must be of the loopback interface, an
     ``Origin`` must be the broker's own, and what changes something must carry the header ``X-HookMQ: 1``.
 
-    >>> api = Api(hooks=list, jobs=list, pause=print, resume=print, reload=print)
+    >>> api = Api(hooks=list, jobs=list, pause=print, reload=print)
     >>> api.answer(Request("GET", "/api/v1/hooks", "", {"host": "localhost"}, b"", "127.0.0.1")).body
     b'{"hooks": []}'
     """
@@ -58,14 +59,12 @@ class Api:
         *,
         hooks: Callable[[], Sequence[Any]],
         jobs: Callable[[], Sequence[Any]],
-        pause: Callable[[str], None],
-        resume: Callable[[str], None],
+        pause: Callable[[str, bool, Sequence[str]], None],
         reload: Callable[[], None],
     ) -> None:
         self._hooks = hooks
         self._jobs = jobs
         self._pause = pause
-        self._resume = resume
         self._reload = reload
 
     @staticmethod
@@ -108,20 +107,17 @@ class Api:
 
     # What can be done -----------------------------------------------------------------------------------
 
-    def _pause_hook(self, name: str) -> dict[str, Any]:
-        self._pause(name)
-        return self._named(name)
+    def _pause_hook(self, name: str, action: str) -> dict[str, Any]:
+        self._pause(name, action == "pause", ["hook"])
+        return {"hooks": _listed(hook for hook in self._hooks() if hook.name == name)}
 
-    def _resume_hook(self, name: str) -> dict[str, Any]:
-        self._resume(name)
-        return self._named(name)
+    def _pause_job(self, name: str, action: str) -> dict[str, Any]:
+        self._pause(name, action == "pause", ["job"])
+        return {"jobs": _listed(job for job in self._jobs() if job.name == name)}
 
     def _reload_code(self) -> dict[str, Any]:
         self._reload()
         return self._list_hooks() | self._list_jobs()
-
-    def _named(self, name: str) -> dict[str, Any]:
-        return {"hooks": _listed(hook for hook in self._hooks() if hook.name == name)}
 
 
 def kinds() -> list[dict[str, Any]]:
@@ -152,9 +148,9 @@ _OPERATIONS = tuple(
     for method, pattern, act in (
         ("GET", "hooks", Api._list_hooks),
         ("GET", "hooks/kinds", Api._list_kinds),
-        ("POST", "hooks/(.+)/pause", Api._pause_hook),
-        ("POST", "hooks/(.+)/resume", Api._resume_hook),
+        ("POST", "hooks/(.+)/(pause|resume)", Api._pause_hook),
         ("GET", "jobs", Api._list_jobs),
+        ("POST", "jobs/(.+)/(pause|resume)", Api._pause_job),
         ("POST", "reload", Api._reload_code),
     )
 )
