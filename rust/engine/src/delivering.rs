@@ -8,7 +8,7 @@ use crate::batch::Batch;
 use crate::broker::Broker;
 use crate::client::Client;
 use crate::hook::Event;
-use crate::message::Message;
+use crate::message::{Message, Passing};
 use crate::outbound::Delivery;
 use crate::receipt::Receipt;
 use crate::routed::Routed;
@@ -69,7 +69,7 @@ impl Broker {
             return false;
         }
         let mut scratch = std::mem::take(&mut batch.scratch);
-        let mut routed = Routed::of_shared(Arc::clone(message), &mut scratch);
+        let mut routed = Routed::new(Passing::Shared(Arc::clone(message)), &mut scratch);
         batch.scratch = scratch;
         session.deliver(&mut routed, grant, *retain, sent.as_ref(), batch);
         true

@@ -7,7 +7,7 @@ use hookmq_codec::{QoS, ReasonCode};
 
 use crate::client::Client;
 use crate::delivering::Receiver;
-use crate::message::Message;
+use crate::message::{Message, Passing};
 use crate::receipt::Receipt;
 use crate::taps::TapId;
 
@@ -30,7 +30,7 @@ pub enum Event {
     /// A message was published, and these taps see it.
     Published {
         /// The message.
-        message: Arc<Message>,
+        message: Passing,
         /// The taps.
         taps: Arc<[TapId]>,
         /// Holds the publisher's acknowledgement back, if one of the taps wants that.

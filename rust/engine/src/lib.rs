@@ -72,7 +72,7 @@ pub use hook::{Event, Gate, Observer, Sent};
 pub use inspect::Totals;
 pub use limits::{Limits, QueuePolicy};
 pub use listener::{AccessRules, Listener};
-pub use message::{Message, Millis};
+pub use message::{Message, Millis, Passing, remaining_expiry};
 pub use network::Network;
 pub use outbox::Outbox;
 pub use publishing::{Origin, Published, Refused};

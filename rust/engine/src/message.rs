@@ -1,5 +1,6 @@
 //! An application message inside the broker.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -88,7 +89,7 @@ impl Message {
             // The bytes were text a line ago; a failure is impossible and would cost a copy, not a panic.
             topic: ByteString::try_from(topic).unwrap_or_else(|_| ByteString::from(&*self.topic)),
             payload,
-            properties: detached_properties(&self.properties),
+            properties: self.detached_properties(),
             publisher: Arc::clone(&self.publisher),
             ..*self
         }
@@ -102,8 +103,7 @@ impl Message {
     /// The Message Expiry Interval to send on, in whole seconds: what was received minus the time waited
     /// here. [MQTT-3.3.2-6]
     pub fn remaining_expiry(&self, now: Millis) -> Option<u32> {
-        self.expires_at
-            .map(|deadline| u32::try_from(deadline.saturating_sub(now).div_ceil(1000)).unwrap_or(u32::MAX))
+        remaining_expiry(self.expires_at, now)
     }
 
     /// Roughly the memory it takes, for queue limits in bytes: what was sent, and what unusually many properties
@@ -112,23 +112,61 @@ impl Message {
         let properties = self.properties.iter().count().saturating_sub(USUAL_PROPERTIES) * PROPERTY;
         self.topic.len() + self.payload.len() + self.properties.body_len() + properties
     }
+
+    /// Its properties, in the same way.
+    pub fn detached_properties(&self) -> Properties {
+        use hookmq_codec::Value;
+        let mut copy = Properties::new();
+        for (id, value) in self.properties.iter() {
+            copy.push(
+                *id,
+                match value {
+                    Value::Number(number) => Value::Number(*number),
+                    Value::Text(text) => Value::Text(ByteString::from(&**text)),
+                    Value::Binary(data) => Value::Binary(Bytes::copy_from_slice(data)),
+                    Value::Pair(name, value) => {
+                        Value::Pair(ByteString::from(&**name), ByteString::from(&**value))
+                    }
+                },
+            );
+        }
+        copy
+    }
 }
 
-fn detached_properties(properties: &Properties) -> Properties {
-    use hookmq_codec::Value;
-    let mut copy = Properties::new();
-    for (id, value) in properties.iter() {
-        copy.push(
-            *id,
-            match value {
-                Value::Number(number) => Value::Number(*number),
-                Value::Text(text) => Value::Text(ByteString::from(&**text)),
-                Value::Binary(data) => Value::Binary(Bytes::copy_from_slice(data)),
-                Value::Pair(name, value) => {
-                    Value::Pair(ByteString::from(&**name), ByteString::from(&**value))
-                }
-            },
-        );
+/// What is left at some time of a time to live, in whole seconds.
+pub fn remaining_expiry(expires_at: Option<Millis>, now: Millis) -> Option<u32> {
+    expires_at.map(|deadline| u32::try_from(deadline.saturating_sub(now).div_ceil(1000)).unwrap_or(u32::MAX))
+}
+
+/// A message on its way past observers.
+#[derive(Debug)]
+pub enum Passing {
+    /// Somebody keeps it.
+    Shared(Arc<Message>),
+    /// Nobody does so far. It shares memory with what it was read from, and is not to be kept as it is.
+    Own(Message),
+}
+
+impl Passing {
+    /// The message for whoever keeps it.
+    pub fn share(&mut self) -> Arc<Message> {
+        let shared = match self {
+            Self::Shared(shared) => return Arc::clone(shared),
+            Self::Own(own) => Arc::new(own.detached()),
+        };
+        *self = Self::Shared(Arc::clone(&shared));
+        shared
     }
-    copy
+}
+
+impl Deref for Passing {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        match self {
+            Self::Shared(shared) => shared,
+            Self::Own(own) => own,
+        }
+    }
 }

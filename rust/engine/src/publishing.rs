@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use bytes::Bytes;
 use hookmq_codec::{QoS, ReasonCode};
 
 use crate::batch::Batch;
@@ -10,7 +11,7 @@ use crate::broker::Broker;
 use crate::delivering::Receiver;
 use crate::hook::Event;
 use crate::limits::QueuePolicy;
-use crate::message::Message;
+use crate::message::{Message, Passing};
 use crate::receipt::Receipt;
 use crate::route::{self, Route};
 use crate::routed::Routed;
@@ -90,7 +91,7 @@ impl Broker {
             return Err(Refused { what: "a subscriber's queue is full" });
         }
         let mut scratch = std::mem::take(&mut batch.scratch);
-        let mut routed = Routed::new(message, &mut scratch);
+        let mut routed = Routed::new(Passing::Own(message), &mut scratch);
         batch.scratch = scratch;
 
         if routed.message.retain {
@@ -122,7 +123,12 @@ impl Broker {
                     }
                 }
                 if let Some(observers) = if by_client { &taps.client } else { &taps.broker } {
-                    let message = if taps.bare { routed.bare() } else { routed.shared() };
+                    let mut message = routed.message;
+                    if taps.bare
+                        && let Passing::Own(own) = &mut message
+                    {
+                        own.payload = Bytes::new(); // nobody looks at it
+                    }
                     let receipt = held.filter(|_| taps.keeps).map(Receipt::share);
                     batch.events.push(Event::Published { message, taps: Arc::clone(observers), receipt });
                 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use hookmq_codec::wire::{put_binary, put_varint, varint_len};
 use hookmq_codec::{PropertyId, Publish, QoS, Value, property};
 
-use crate::message::{Message, Millis};
+use crate::message::{Message, Millis, Passing};
 use crate::outbox::{BufferPool, Outbox, SHARE_FROM};
 
 /// What differs from receiver to receiver in a PUBLISH.
@@ -34,36 +34,21 @@ struct Template {
 /// A message on its way to many receivers. The bytes of a plain PUBLISH are the same for all receivers of
 /// one version, but for the first byte and the Packet Identifier, so they are encoded once and patched.
 pub(crate) struct Routed {
-    pub(crate) message: Message,
-    shared: Option<Arc<Message>>,
+    pub(crate) message: Passing,
     /// By version (3.x, 5.0) and by whether there is a Packet Identifier.
     templates: [Option<Template>; 4],
 }
 
 impl Routed {
     /// A message that no receiver has seen yet. `scratch` is emptied.
-    pub(crate) fn new(message: Message, scratch: &mut BytesMut) -> Self {
+    pub(crate) fn new(message: Passing, scratch: &mut BytesMut) -> Self {
         scratch.clear();
-        Self { message, shared: None, templates: [None; 4] }
-    }
-
-    /// The same for a message that somebody keeps already.
-    pub(crate) fn of_shared(shared: Arc<Message>, scratch: &mut BytesMut) -> Self {
-        let message = Message::clone(&shared);
-        Self { shared: Some(shared), ..Self::new(message, scratch) }
+        Self { message, templates: [None; 4] }
     }
 
     /// The message for those who keep it: one copy, made when the first asks for it.
     pub(crate) fn shared(&mut self) -> Arc<Message> {
-        Arc::clone(self.shared.get_or_insert_with(|| Arc::new(self.message.detached())))
-    }
-
-    /// The message for those who do not look at its payload: without it, unless there is a copy anyway.
-    pub(crate) fn bare(&mut self) -> Arc<Message> {
-        match &self.shared {
-            Some(shared) => Arc::clone(shared),
-            None => Arc::new(Message { payload: Bytes::new(), ..self.message.clone() }.detached()),
-        }
+        self.message.share()
     }
 
     /// The whole length of the PUBLISH in this shape, and its bytes appended to the outbox if they are at

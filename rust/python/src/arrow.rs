@@ -14,11 +14,12 @@ use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, StructArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
-use hookmq_engine::Message;
 use hookmq_rules::{Fields, Path, Value};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
+
+use crate::hooks::parcel::Observed;
 
 const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
@@ -153,11 +154,11 @@ impl Columns {
     /// The columns of these messages.
     pub(crate) fn batch<'a>(
         &self,
-        messages: impl ExactSizeIterator<Item = &'a Message> + Clone,
+        messages: impl ExactSizeIterator<Item = &'a Observed> + Clone,
     ) -> PyResult<ArrowBatch> {
         let rows = messages.len();
         let sizes = messages.clone().fold((0, 0, 0), |(topics, clients, payloads), one| {
-            (topics + one.topic.len(), clients + one.publisher.len(), payloads + one.payload.len())
+            (topics + one.topic().len(), clients + one.publisher().len(), payloads + one.payload().len())
         });
         let mut time = TimestampMillisecondBuilder::with_capacity(rows).with_timezone("UTC");
         let mut topic = StringBuilder::with_capacity(rows, sizes.0);
@@ -166,12 +167,12 @@ impl Columns {
         let mut retain = BooleanBuilder::with_capacity(rows);
         let mut payload = BinaryBuilder::with_capacity(rows, sizes.2);
         for message in messages.clone() {
-            time.append_value(message.received_at as i64);
-            topic.append_value(&*message.topic);
-            client.append_value(&*message.publisher);
-            qos.append_value(message.qos.value());
-            retain.append_value(message.retain);
-            payload.append_value(&message.payload);
+            time.append_value(message.received_at() as i64);
+            topic.append_value(message.topic());
+            client.append_value(message.publisher());
+            qos.append_value(message.qos().value());
+            retain.append_value(message.retain());
+            payload.append_value(message.payload());
         }
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(time.finish()),
@@ -185,7 +186,7 @@ impl Columns {
         RecordBatch::try_new(Arc::clone(&self.schema), columns).map(ArrowBatch).map_err(broken)
     }
 
-    fn read_fields<'a>(&self, messages: impl ExactSizeIterator<Item = &'a Message>) -> Vec<ArrayRef> {
+    fn read_fields<'a>(&self, messages: impl ExactSizeIterator<Item = &'a Observed>) -> Vec<ArrayRef> {
         if self.kinds.is_empty() {
             return Vec::new();
         }
@@ -194,7 +195,7 @@ impl Columns {
             self.kinds.iter().map(|(_, kind)| FieldBuilder::new(*kind, rows)).collect();
         let mut values = Vec::new();
         for message in messages {
-            self.fields.read(&message.payload, &mut values);
+            self.fields.read(message.payload(), &mut values);
             for (builder, (index, _)) in builders.iter_mut().zip(&self.kinds) {
                 builder.append(&values[*index]);
             }

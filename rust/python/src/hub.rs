@@ -10,7 +10,8 @@ use pyo3::types::{PyBytes, PyString};
 use crate::hooks::calls::request_tuple;
 use crate::hooks::forked;
 use crate::hooks::lane::name_thread;
-use crate::hooks::queue::{Overflow, Queue, Weigh};
+use crate::hooks::line::Weigh;
+use crate::hooks::queue::{Overflow, Queue};
 use crate::settings;
 
 /// Something that happened to a WebSocket.
@@ -21,6 +22,8 @@ pub(crate) struct SocketEvent {
 }
 
 impl Weigh for SocketEvent {
+    type Run = std::iter::Empty<Self>;
+
     fn weight(&self) -> usize {
         64 + match &self.event {
             HubEvent::Text(text) => text.len(),

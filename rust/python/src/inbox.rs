@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
-use crate::hooks::queue::{Overflow, Queue, Weigh};
+use crate::hooks::line::Weigh;
+use crate::hooks::queue::{Overflow, Queue};
 use crate::message::Message;
 use crate::settings;
 
@@ -15,6 +16,8 @@ use crate::settings;
 pub(crate) struct Waiting(pub(crate) Arc<hookmq_engine::Message>);
 
 impl Weigh for Waiting {
+    type Run = std::iter::Empty<Self>;
+
     fn weight(&self) -> usize {
         self.0.size()
     }

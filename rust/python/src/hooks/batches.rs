@@ -1,6 +1,5 @@
 //! A thread that calls a hook with many messages at a time.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookmq_engine::Receipt;
@@ -11,6 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use super::forked;
 use super::hook::Hook;
 use super::lane::{Happening, Lane, Work, name_thread};
+use super::parcel::Observed;
 use super::table::LastHook;
 use crate::arrow::Columns;
 use crate::message::Message;
@@ -76,16 +76,11 @@ impl BatchLane {
         let messages: Vec<_> = messages.collect();
         Ok(match &self.format {
             Format::Messages => {
-                let row = |message: &&Arc<hookmq_engine::Message>| {
-                    Py::new(py, Message::observed(Arc::clone(message), bare))
-                };
+                let row = |message: &&Observed| Py::new(py, Message::observed(message.shared(), bare));
                 PyList::new(py, messages.iter().map(row).collect::<PyResult<Vec<_>>>()?)?.into_any()
             }
             Format::Dicts => dicts(py, &messages)?.into_any(),
-            Format::Arrow(columns) => {
-                let rows = messages.iter().map(|message| &***message);
-                Bound::new(py, columns.batch(rows)?)?.into_any()
-            }
+            Format::Arrow(columns) => Bound::new(py, columns.batch(messages.iter().copied())?)?.into_any(),
         })
     }
 
@@ -119,7 +114,7 @@ impl BatchLane {
 }
 
 /// Plain dicts, as those that other clients build themselves.
-fn dicts<'py>(py: Python<'py>, messages: &[&Arc<hookmq_engine::Message>]) -> PyResult<Bound<'py, PyList>> {
+fn dicts<'py>(py: Python<'py>, messages: &[&Observed]) -> PyResult<Bound<'py, PyList>> {
     let [topic, payload, qos, retain, client, time] =
         ["topic", "payload", "qos", "retain", "client_id", "timestamp"].map(|key| PyString::intern(py, key));
     let levels = [0u8, 1, 2].map(|qos| qos.into_pyobject(py));
@@ -134,12 +129,12 @@ fn dicts<'py>(py: Python<'py>, messages: &[&Arc<hookmq_engine::Message>]) -> PyR
             _ => last.insert((value, PyString::new(py, value))).1.clone(),
         };
         let row = PyDict::new(py);
-        row.set_item(&topic, text(&mut last_topic, &*message.topic))?;
-        row.set_item(&payload, PyBytes::new(py, &message.payload))?;
-        row.set_item(&qos, &levels[usize::from(message.qos.value())])?;
-        row.set_item(&retain, message.retain)?;
-        row.set_item(&client, text(&mut last_client, &*message.publisher))?;
-        row.set_item(&time, message.received_at as f64 / 1000.0)?;
+        row.set_item(&topic, text(&mut last_topic, message.topic()))?;
+        row.set_item(&payload, PyBytes::new(py, message.payload()))?;
+        row.set_item(&qos, &levels[usize::from(message.qos().value())])?;
+        row.set_item(&retain, message.retain())?;
+        row.set_item(&client, text(&mut last_client, message.publisher()))?;
+        row.set_item(&time, message.received_at() as f64 / 1000.0)?;
         rows.push(row);
     }
     PyList::new(py, rows)

@@ -17,8 +17,9 @@ use tokio::sync::oneshot;
 use super::forked;
 use super::lane::name_thread;
 use super::later;
+use super::line::Weigh;
 use super::outcome::Outcomes;
-use super::queue::{Queue, Weigh};
+use super::queue::Queue;
 use super::runtime::Runtime;
 use super::transforms;
 use crate::client::Client;
@@ -89,6 +90,8 @@ impl Call {
 }
 
 impl Weigh for Call {
+    type Run = std::iter::Empty<Self>;
+
     fn weight(&self) -> usize {
         match self {
             Self::Page { request, .. } => request.body.len(),

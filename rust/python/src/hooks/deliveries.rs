@@ -15,8 +15,9 @@ use pyo3::types::PyBool;
 
 use super::forked;
 use super::lane::name_thread;
+use super::line::Weigh;
 use super::outcome::Outcomes;
-use super::queue::{Queue, Weigh};
+use super::queue::Queue;
 use super::runtime::Runtime;
 use crate::client::Client;
 use crate::message::Message;
@@ -40,6 +41,8 @@ pub(crate) struct Delivery {
 }
 
 impl Weigh for Delivery {
+    type Run = std::iter::Empty<Self>;
+
     fn weight(&self) -> usize {
         OVERHEAD * (1 + self.receivers.len()) + self.message.size()
     }

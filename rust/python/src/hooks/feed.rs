@@ -3,21 +3,58 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookmq_engine::remaining_expiry;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use super::queue::{Queue, Weigh};
+use super::line::{Run, Weigh};
+use super::parcel::{Observed, Stretch};
+use super::queue::Queue;
 use crate::{properties, settings};
 
 /// Rows handed over at a time.
 const ROWS: usize = 4096;
 
 /// A message to be stored.
-pub(crate) struct Row(pub(crate) Arc<hookmq_engine::Message>);
+pub(crate) struct Row(pub(crate) Observed);
+
+/// Roughly what a row takes besides its message.
+const OVERHEAD: usize = 128;
 
 impl Weigh for Row {
+    type Run = RowRun;
+
     fn weight(&self) -> usize {
-        128 + self.0.size()
+        OVERHEAD + self.0.size()
+    }
+}
+
+/// Messages to be stored that came together.
+pub(crate) struct RowRun(pub(crate) Stretch);
+
+impl Iterator for RowRun {
+    type Item = Row;
+
+    fn next(&mut self) -> Option<Row> {
+        self.0.next().map(Row)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl Run for RowRun {
+    fn count_left(&self) -> usize {
+        self.0.count_left()
+    }
+
+    fn weight(&self) -> usize {
+        OVERHEAD * self.0.count_left() + self.0.size()
+    }
+
+    fn split(&mut self, count: usize) -> Self {
+        Self(self.0.split(count))
     }
 }
 
@@ -33,18 +70,18 @@ impl HistoryFeed {
         let count = slice.len();
         let rows = PyList::empty(py);
         for Row(message) in slice.drain(..) {
-            let expiry = message.remaining_expiry(message.received_at);
-            let properties = match message.properties.is_empty() && expiry.is_none() {
+            let expiry = remaining_expiry(message.expires_at(), message.received_at());
+            let properties = match message.properties().is_empty() && expiry.is_none() {
                 true => None,
-                false => Some(properties::to_dict(py, &message.properties, expiry)?),
+                false => Some(properties::to_dict(py, message.properties(), expiry)?),
             };
             rows.append((
-                message.received_at as f64 / 1000.0,
-                &*message.topic,
-                &*message.publisher,
-                PyBytes::new(py, &message.payload),
-                message.qos.value(),
-                message.retain,
+                message.received_at() as f64 / 1000.0,
+                message.topic(),
+                message.publisher(),
+                PyBytes::new(py, message.payload()),
+                message.qos().value(),
+                message.retain(),
                 properties,
             ))?;
         }

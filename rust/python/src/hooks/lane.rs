@@ -12,7 +12,9 @@ use pyo3::types::PyString;
 
 use super::forked;
 use super::hook::Hook;
-use super::queue::{Queue, Weigh};
+use super::line::{Run, Weigh};
+use super::parcel::{Observed, Stretch};
+use super::queue::Queue;
 use super::table::{HookTable, LastHook};
 use crate::client::Client;
 use crate::message::Message;
@@ -26,7 +28,7 @@ const OVERHEAD: usize = 64;
 
 /// Something a hook is told. What is rare is boxed: queues hold many, nearly all of them messages.
 pub(crate) enum Happening {
-    Message(Arc<hookmq_engine::Message>),
+    Message(Observed),
     Sent(Box<(Arc<hookmq_engine::Message>, Sent)>),
     Dropped(Box<Lost>),
     Connected(Arc<hookmq_engine::Client>),
@@ -46,7 +48,7 @@ impl Happening {
     /// Whose order it belongs to.
     pub(crate) fn client_id(&self) -> &str {
         match self {
-            Self::Message(message) => &message.publisher,
+            Self::Message(message) => message.publisher(),
             Self::Sent(sent) => &sent.1.receiver,
             Self::Dropped(lost) => &lost.receiver,
             Self::Connected(client) => &client.id,
@@ -56,18 +58,14 @@ impl Happening {
         }
     }
 
-    fn message(&self) -> Option<&Arc<hookmq_engine::Message>> {
-        match self {
-            Self::Message(message) => Some(message),
-            Self::Sent(sent) => Some(&sent.0),
-            Self::Dropped(lost) => Some(&lost.message),
-            _ => None,
-        }
-    }
-
     /// The topic its levels are taken from.
     pub(crate) fn topic(&self) -> &str {
-        self.message().map_or("", |message| &message.topic)
+        match self {
+            Self::Message(message) => message.topic(),
+            Self::Sent(sent) => &sent.0.topic,
+            Self::Dropped(lost) => &lost.message.topic,
+            _ => "",
+        }
     }
 
     /// What the function is given, by position.
@@ -79,7 +77,7 @@ impl Happening {
         };
         let none = || py.None();
         Ok(match self {
-            Self::Message(one) => [message(Message::observed(Arc::clone(one), bare))?, none(), none()],
+            Self::Message(one) => [message(Message::observed(one.shared(), bare))?, none(), none()],
             Self::Sent(both) => {
                 let (one, sent) = &**both;
                 let one = Message::observed(Arc::clone(one), bare).sent_as(Box::new(sent.clone()));
@@ -118,8 +116,50 @@ pub(crate) struct Work {
 }
 
 impl Weigh for Work {
+    type Run = WorkRun;
+
     fn weight(&self) -> usize {
-        OVERHEAD + self.happening.message().map_or(0, |message| message.size())
+        let message = match &self.happening {
+            Happening::Message(message) => message.size(),
+            Happening::Sent(sent) => sent.0.size(),
+            Happening::Dropped(lost) => lost.message.size(),
+            _ => 0,
+        };
+        OVERHEAD + message
+    }
+}
+
+/// Calls of one hook with messages that were queued together.
+pub(crate) struct WorkRun {
+    pub(crate) hook: u32,
+    pub(crate) messages: Stretch,
+    pub(crate) at: Instant,
+}
+
+impl Iterator for WorkRun {
+    type Item = Work;
+
+    fn next(&mut self) -> Option<Work> {
+        let happening = Happening::Message(self.messages.next()?);
+        Some(Work { hook: self.hook, happening, at: self.at, receipt: None })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.messages.size_hint()
+    }
+}
+
+impl Run for WorkRun {
+    fn count_left(&self) -> usize {
+        self.messages.count_left()
+    }
+
+    fn weight(&self) -> usize {
+        OVERHEAD * self.messages.count_left() + self.messages.size()
+    }
+
+    fn split(&mut self, count: usize) -> Self {
+        Self { messages: self.messages.split(count), ..*self }
     }
 }
 
@@ -176,7 +216,7 @@ impl Lane {
         let result = match happening {
             // What comes most often needs one argument, and hands the message over.
             Happening::Message(message) if hook.levels.is_empty() => {
-                Py::new(py, Message::observed(message, hook.bare))
+                Py::new(py, Message::observed(message.into_shared(), hook.bare))
                     .and_then(|message| hook.call(py, &[message.into_any()], ""))
             }
             other => {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 
-use super::queue::{Queue, Weigh};
+use super::line::Weigh;
+use super::queue::Queue;
 
 /// Notices taken from the queue at a time.
 const SLICE: usize = 64;
@@ -19,6 +20,8 @@ pub(crate) struct Notice {
 }
 
 impl Weigh for Notice {
+    type Run = std::iter::Empty<Self>;
+
     fn weight(&self) -> usize {
         self.client_id.as_ref().map_or(0, |id| id.len()) + self.text.len()
     }

@@ -1,6 +1,5 @@
 //! A bounded queue between network threads and a thread that is attached to the interpreter.
 
-use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,10 +9,7 @@ use hookmq_engine::Gate;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-/// What an item counts against the queue's bound in bytes.
-pub(crate) trait Weigh {
-    fn weight(&self) -> usize;
-}
+use super::line::{Line, Place, Run as _, Weigh};
 
 /// What happens when a queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +35,8 @@ impl Overflow {
     }
 }
 
-struct State<T> {
-    items: VecDeque<T>,
-    bytes: usize,
+struct State<T: Weigh> {
+    items: Line<T>,
     closed: bool,
     /// How many wait until everything is done: whoever gathers items does not wait for more.
     awaited: usize,
@@ -54,7 +49,7 @@ struct State<T> {
 type Bell = Box<dyn Fn() + Send + Sync>;
 
 /// A queue with a bound in items and in bytes. Taking waits, pushing never does.
-pub(crate) struct Queue<T> {
+pub(crate) struct Queue<T: Weigh> {
     state: Mutex<State<T>>,
     filled: Condvar,
     emptied: Condvar,
@@ -77,7 +72,7 @@ pub(crate) struct Pushed<T> {
 }
 
 /// A queue that is open for pushing: several items cost one lock.
-pub(crate) struct Pusher<'a, T> {
+pub(crate) struct Pusher<'a, T: Weigh> {
     pub(crate) queue: &'a Queue<T>,
     state: MutexGuard<'a, State<T>>,
     was_empty: bool,
@@ -89,31 +84,43 @@ impl<T: Weigh> Pusher<'_, T> {
     pub(crate) fn push(&mut self, item: T, overflow: Overflow) -> bool {
         let (queue, state) = (self.queue, &mut *self.state);
         let weight = item.weight();
-        let full = !state.items.is_empty()
-            && (state.items.len() >= queue.max_items || state.bytes.saturating_add(weight) > queue.max_bytes);
+        let full = !queue.fits(state, 1, weight);
         if state.closed || full && overflow == Overflow::DropNewest {
             state.dropped += 1;
             self.dropped.push(item);
             return false;
         }
         if full && overflow == Overflow::DropOldest {
-            while (state.items.len() >= queue.max_items || state.bytes + weight > queue.max_bytes)
-                && let Some(oldest) = state.items.pop_front()
+            while !queue.fits(state, 1, weight)
+                && let Some(oldest) = state.items.pop()
             {
-                state.bytes -= oldest.weight();
                 state.dropped += 1;
                 state.done += 1;
                 self.dropped.push(oldest);
             }
         }
-        state.bytes += weight;
         state.pushed += 1;
-        state.items.push_back(item);
+        state.items.push(Place::One(item));
         let hold = full && overflow == Overflow::Block;
         if hold {
             queue.holds.store(true, Relaxed);
         }
         hold
+    }
+
+    /// Adds several items: at once if they fit, else one by one.
+    pub(crate) fn push_run(&mut self, run: T::Run, overflow: Overflow) -> bool {
+        let (count, weight) = (run.count_left(), run.weight());
+        if self.state.closed || !self.queue.fits(&self.state, count, weight) {
+            let mut hold = false;
+            for item in run {
+                hold |= self.push(item, overflow);
+            }
+            return hold;
+        }
+        self.state.pushed += count as u64;
+        self.state.items.push(Place::Run(run));
+        false
     }
 
     /// Closes the queue for pushing and wakes a thread if nothing waited before: otherwise one is awake or
@@ -134,15 +141,7 @@ impl<T: Weigh> Pusher<'_, T> {
 
 impl<T: Weigh> Queue<T> {
     pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
-        let state = State {
-            items: VecDeque::new(),
-            bytes: 0,
-            closed: false,
-            awaited: 0,
-            pushed: 0,
-            done: 0,
-            dropped: 0,
-        };
+        let state = State { items: Line::new(), closed: false, awaited: 0, pushed: 0, done: 0, dropped: 0 };
         Self {
             state: Mutex::new(state),
             filled: Condvar::new(),
@@ -179,14 +178,10 @@ impl<T: Weigh> Queue<T> {
         let mut state = self.state.lock();
         for item in items.into_iter().rev() {
             let weight = item.weight();
-            if !state.items.is_empty()
-                && (state.items.len() >= self.max_items
-                    || state.bytes.saturating_add(weight) > self.max_bytes)
-            {
+            if !self.fits(&state, 1, weight) {
                 state.dropped += 1;
                 continue;
             }
-            state.bytes += weight;
             state.pushed += 1;
             state.items.push_front(item);
         }
@@ -240,16 +235,15 @@ impl<T: Weigh> Queue<T> {
     }
 
     fn take_some(&self, mut state: MutexGuard<'_, State<T>>, out: &mut Vec<T>, max: usize) {
-        let count = max.min(state.items.len());
-        let before = out.len();
-        out.extend(state.items.drain(..count));
-        state.bytes -= out[before..].iter().map(Weigh::weight).sum::<usize>();
+        let taken = state.items.take(max);
         let more = !state.items.is_empty();
         let room = self.holds.load(Relaxed) && self.has_room(&state);
         if room {
             self.holds.store(false, Relaxed);
         }
         drop(state);
+        // What stands in one place is made single items here, where nobody waits for the lock.
+        taken.into_iter().for_each(|place| place.unroll(out));
         if more {
             // Several threads may take: what is left is for another, whom no push will wake.
             self.filled.notify_one();
@@ -260,15 +254,23 @@ impl<T: Weigh> Queue<T> {
     }
 
     fn has_room(&self, state: &State<T>) -> bool {
-        state.closed || state.items.len() <= self.max_items / 2 && state.bytes <= self.max_bytes / 2
+        let items = &state.items;
+        state.closed || items.count() <= self.max_items / 2 && items.weight() <= self.max_bytes / 2
+    }
+
+    /// Whether the bounds allow so many more; a queue in which nothing waits takes one of any size.
+    fn fits(&self, state: &State<T>, count: usize, weight: usize) -> bool {
+        let items = &state.items;
+        items.is_empty() && count == 1
+            || items.count() + count <= self.max_items
+                && items.weight().saturating_add(weight) <= self.max_bytes
     }
 
     /// Takes what fulfils a condition out of the queue.
     pub(crate) fn take_where(&self, wanted: impl Fn(&T) -> bool) -> Vec<T> {
         let mut state = self.state.lock();
-        let (taken, left) = std::mem::take(&mut state.items).into_iter().partition::<Vec<_>, _>(wanted);
-        state.items = left.into();
-        state.bytes -= taken.iter().map(Weigh::weight).sum::<usize>();
+        let (taken, left) = state.items.take_all().into_iter().partition::<Vec<_>, _>(wanted);
+        left.into_iter().for_each(|item| state.items.push(Place::One(item)));
         state.done += taken.len() as u64;
         state.dropped += taken.len() as u64;
         taken
@@ -309,10 +311,9 @@ impl<T: Weigh> Queue<T> {
     pub(crate) fn clear(&self) {
         let items = {
             let mut state = self.state.lock();
-            let items = std::mem::take(&mut state.items);
-            state.done += items.len() as u64;
-            state.dropped += items.len() as u64;
-            state.bytes = 0;
+            let items = std::mem::replace(&mut state.items, Line::new());
+            state.done += items.count() as u64;
+            state.dropped += items.count() as u64;
             items
         };
         drop(items); // with the lock free: the end of a Python object may run code
@@ -325,7 +326,7 @@ impl<T: Weigh> Queue<T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.state.lock().items.len()
+        self.state.lock().items.count()
     }
 
     pub(crate) fn dropped(&self) -> u64 {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hashbrown::HashMap;
 use hookmq_codec::{QoS, ReasonCode};
-use hookmq_engine::{Batch, Broker, Client, Event, Gate, Message, Observer, Receipt, TapId};
+use hookmq_engine::{Batch, Broker, Client, Event, Gate, Message, Observer, Passing, Receipt, TapId};
 use hookmq_server::deciders::Later;
 use hookmq_server::{
     Action, Answer, Asked, Clock, Deciders, Exchange, Hub, Pages, Request, Response, Step, Transformed,
@@ -19,11 +19,13 @@ use tokio::sync::oneshot;
 
 use super::calls::Call;
 use super::deliveries::{Deciding, Delivery};
+use super::desk::Desk;
 use super::feed::Row;
 use super::hook::{Counters, Hook};
-use super::lane::{Happening, Lost, Work};
+use super::lane::{Happening, Lost};
 use super::log::Notice;
-use super::queue::{Overflow, Pusher, Queue};
+use super::parcel::Parcel;
+use super::queue::{Overflow, Queue};
 use super::stopwatch::Stopwatch;
 use super::table::HookTable;
 use crate::inbox::InboxQueue;
@@ -94,6 +96,9 @@ pub(crate) struct HubPlace {
 const MAX_QUESTIONS: usize = 100_000;
 /// Bytes of messages in them.
 const MAX_QUESTION_BYTES: usize = 256 << 20;
+/// For fewer events than this, and for messages that go to more places, a parcel saves nothing.
+const FEW: usize = 4;
+const SEVERAL: usize = 2;
 /// Notices that may wait.
 const MAX_NOTICES: usize = 10_000;
 
@@ -197,32 +202,18 @@ impl Runtime {
         sinks: &'a HashMap<TapId, Sink>,
         desk: &mut Desk<'a, '_>,
         taps: &[TapId],
-        message: Arc<Message>,
+        message: &mut Passing,
         receipt: Option<&Receipt>,
     ) {
-        let Some((last, others)) = taps.split_last() else { return };
-        for tap in others {
-            Self::tell_one(sinks.get(tap), desk, Arc::clone(&message), receipt);
-        }
-        // Handed over, not shared: two threads that count in one place pay for it.
-        Self::tell_one(sinks.get(last), desk, message, receipt);
-    }
-
-    fn tell_one<'a>(
-        sink: Option<&'a Sink>,
-        desk: &mut Desk<'a, '_>,
-        message: Arc<Message>,
-        receipt: Option<&Receipt>,
-    ) {
-        match sink {
-            Some(Sink::Hook(hook)) if hook.wants(&message.payload) => {
-                desk.put(hook, Happening::Message(message), receipt);
+        for tap in taps {
+            match sinks.get(tap) {
+                Some(Sink::Hook(hook)) if hook.wants(&message.payload) => {
+                    desk.put_message(hook, message, receipt);
+                }
+                Some(Sink::History(queue, overflow)) => desk.put_row(queue, *overflow, message),
+                Some(Sink::Inbox(inbox)) => inbox.push(message.share()),
+                Some(Sink::Hook(_) | Sink::Decider(_)) | None => {}
             }
-            Some(Sink::Inbox(inbox)) => inbox.push(message),
-            Some(Sink::History(queue, overflow)) => {
-                queue.push(Row(message), *overflow);
-            }
-            Some(Sink::Hook(_) | Sink::Decider(_)) | None => {}
         }
     }
 
@@ -260,7 +251,7 @@ impl Runtime {
     ) {
         for entry in hooks.iter().filter(|entry| entry.interest == interest) {
             if entry.hook.wants(b"") {
-                desk.put(&entry.hook, happening(), None);
+                desk.put(&entry.hook, happening());
             }
         }
     }
@@ -283,117 +274,75 @@ impl Runtime {
     }
 }
 
-/// Puts calls into lanes. The one that was used last stays open: what happens together mostly goes to one.
-struct Desk<'a, 'g> {
-    at: Instant,
-    lane: Option<Pusher<'a, Work>>,
-    hooks: &'a HookTable,
-    /// A hook, and how many calls for it were put since they were counted.
-    counted: Option<(&'a Hook, u64)>,
-    gates: &'g mut Vec<Arc<dyn Gate>>,
-}
-
-impl<'a> Desk<'a, '_> {
-    fn put(&mut self, hook: &'a Hook, happening: Happening, receipt: Option<&Receipt>) {
-        let lane = hook.lane(happening.client_id());
-        if self.lane.as_ref().is_none_or(|open| !std::ptr::eq(open.queue, &**lane)) {
-            self.close();
-            self.lane = Some(lane.pusher());
-        }
-        match &mut self.counted {
-            Some((counted, events)) if std::ptr::eq(*counted, hook) => *events += 1,
-            _ => {
-                self.count();
-                self.counted = Some((hook, 1));
-            }
-        }
-        let receipt = receipt.filter(|_| hook.keeps).map(Receipt::share);
-        let work = Work { hook: hook.number, happening, at: self.at, receipt };
-        if let Some(open) = &mut self.lane
-            && open.push(work, hook.overflow)
-            && !self.gates.iter().any(|gate| std::ptr::addr_eq(Arc::as_ptr(gate), Arc::as_ptr(lane)))
-        {
-            self.gates.push(Arc::<Queue<Work>>::clone(lane));
-        }
-    }
-
-    /// Adds what was put to the hook's counter.
-    fn count(&mut self) {
-        if let Some((hook, events)) = self.counted.take() {
-            hook.counters.queued.0.fetch_add(events, Relaxed);
-        }
-    }
-
-    /// Closes the open lane and counts what was dropped, on the hook that loses it.
-    fn close(&mut self) {
-        self.count();
-        if let Some(open) = self.lane.take() {
-            for lost in open.finish().dropped {
-                if let Some(hook) = self.hooks.get(lost.hook) {
-                    hook.counters.dropped.fetch_add(1, Relaxed);
-                }
-            }
-        }
-    }
-}
-
 impl Observer for Runtime {
     fn observe(&self, events: &mut Vec<Event>, gates: &mut Vec<Arc<dyn Gate>>) {
         let (sinks, clients) = (self.sinks.read(), self.client_hooks.read());
-        let mut desk = Desk { at: Instant::now(), lane: None, hooks: &self.hooks, counted: None, gates };
-        for event in events.drain(..) {
+        let mut desk = Desk::new(events.len(), &self.hooks, gates);
+        let few = events.len() < FEW;
+        // Messages are large, so they are looked at where they lie.
+        for event in &mut *events {
             match event {
                 Event::Published { message, taps, receipt } => {
-                    Self::tell(&sinks, &mut desk, &taps, message, receipt.as_ref());
-                    receipt.into_iter().for_each(Receipt::keep);
+                    if few || taps.len() > SEVERAL || !Parcel::takes(message) {
+                        message.share();
+                    }
+                    Self::tell(&sinks, &mut desk, taps, message, receipt.as_ref());
+                    receipt.take().into_iter().for_each(Receipt::keep);
                 }
                 Event::Sent { message, sent, taps } | Event::Acked { message, sent, taps } => {
-                    for hook in Self::observers(&sinks, &taps, &message) {
-                        let both = Box::new((Arc::clone(&message), sent.clone()));
-                        desk.put(hook, Happening::Sent(both), None);
+                    for hook in Self::observers(&sinks, taps, message) {
+                        let both = Box::new((Arc::clone(message), sent.clone()));
+                        desk.put(hook, Happening::Sent(both));
                     }
                 }
                 Event::Dropped { message, receiver, why, taps } => {
-                    for hook in Self::observers(&sinks, &taps, &message) {
-                        let lost =
-                            Lost { message: Arc::clone(&message), receiver: Arc::clone(&receiver), why };
-                        desk.put(hook, Happening::Dropped(Box::new(lost)), None);
+                    for hook in Self::observers(&sinks, taps, message) {
+                        let lost = Lost { message: Arc::clone(message), receiver: Arc::clone(receiver), why };
+                        desk.put(hook, Happening::Dropped(Box::new(lost)));
                     }
                 }
                 Event::Deliver { message, receivers, taps, receipt } => {
-                    let delivery = Delivery { message, receivers, taps, receipt, at: desk.at };
+                    let delivery = Delivery {
+                        message: Arc::clone(message),
+                        receivers: std::mem::take(receivers),
+                        taps: Arc::clone(taps),
+                        receipt: receipt.take(),
+                        at: desk.at(),
+                    };
                     let mut pusher = self.deliveries.pusher();
                     if pusher.push(delivery, Overflow::Block) {
-                        desk.gates.push(Arc::<Queue<Delivery>>::clone(&self.deliveries));
+                        desk.hold(&self.deliveries);
                     }
                     drop(pusher.finish());
                 }
                 Event::Connected { client } => {
                     Self::tell_clients(&clients, Interest::Connected, &mut desk, || {
-                        Happening::Connected(Arc::clone(&client))
+                        Happening::Connected(Arc::clone(client))
                     });
                 }
                 Event::Disconnected { client, reason, detail } => {
                     Self::tell_clients(&clients, Interest::Disconnected, &mut desk, || {
-                        Happening::Disconnected(Box::new((Arc::clone(&client), reason, detail)))
+                        Happening::Disconnected(Box::new((Arc::clone(client), *reason, detail)))
                     });
                 }
                 Event::Subscribed { client, filter, qos } => {
                     Self::tell_clients(&clients, Interest::Subscribed, &mut desk, || {
-                        Happening::Subscribed(Box::new((Arc::clone(&client), Arc::clone(&filter), qos)))
+                        Happening::Subscribed(Box::new((Arc::clone(client), Arc::clone(filter), *qos)))
                     });
                 }
                 Event::Unsubscribed { client, filter } => {
                     Self::tell_clients(&clients, Interest::Unsubscribed, &mut desk, || {
-                        Happening::Unsubscribed(Box::new((Arc::clone(&client), Arc::clone(&filter))))
+                        Happening::Unsubscribed(Box::new((Arc::clone(client), Arc::clone(filter))))
                     });
                 }
                 Event::Notice { client_id, text } => {
-                    let notice = Notice { client_id: Some(client_id), warning: false, text };
+                    let client_id = Some(Arc::clone(client_id));
+                    let notice = Notice { client_id, warning: false, text: std::mem::take(text) };
                     self.notices.push(notice, Overflow::DropNewest);
                 }
                 Event::Log { warning, text } => {
-                    self.notices.push(Notice { client_id: None, warning, text }, Overflow::DropNewest);
+                    let notice = Notice { client_id: None, warning: *warning, text: std::mem::take(text) };
+                    self.notices.push(notice, Overflow::DropNewest);
                 }
             }
         }
