@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test test-rust test-python bench-hooks fuzz format docs clean
+.PHONY: help setup demo dev check test test-rust test-python bench-hooks bench-hooks-full fuzz format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -50,6 +50,10 @@ test-python: setup  ## Python tests; tools/system.sh installs the real clients t
 bench-hooks: setup  ## what hooks cost, beside paho clients and an engine without hooks; some minutes
 	@bench/setup.sh
 	$(BIN)/python -m bench.hooks
+
+bench-hooks-full: setup  ## the same with more rounds and more messages; half an hour
+	@bench/setup.sh
+	$(BIN)/python -m bench.hooks --full
 
 fuzz: setup  ## fuzz every target for FUZZ_SECONDS each (600); needs a nightly toolchain
 	@$(PIP) --group fuzz

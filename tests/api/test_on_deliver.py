@@ -505,11 +505,48 @@ def test_a_time_out_withholds(broker_factory, join, kind):
     got = [one.payload for one in reader.drain()]
     assert b"slow" not in got and got[-1] == b"later"
     why = "the decision took too long"
-    assert next(entry for entry in lost.until(1) if entry[0] == "slow") in (
-        [("slow", "r", why)] if kind == "def" else [("slow", "r", why), ("slow", "r", "a hook failed")]
-    )
+    assert [entry for entry in lost.until(1) if entry[0] == "slow"] == [("slow", "r", why)]
     # There is one thread for all: what waited behind it has waited about as long.
     assert {entry for entry in lost if entry[0] != "slow"} <= {("behind", "r", why)}
+
+
+# Who goes away meanwhile ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_a_receiver_whose_session_ends_while_it_is_decided(broker, join, lost, qos):
+    gate = Gate()
+    broker.on_deliver("a")(lambda msg: gate.wait())
+    reader, publisher = join(broker, "r"), join(broker)
+    reader.subscribe("a", qos=qos)
+    publisher.send(Publish("a", b"x", qos, id=7 if qos else None))
+    assert gate.entered.wait(DEADLINE)
+    reader.disconnect()  # its session ends with the connection
+    eventually(lambda: broker.statistics["clients_connected"] == 1)
+    gate.opened.set()
+    why = "the session has ended" if qos else "QoS 0, and the client is not connected"
+    assert lost.until(1) == [("a", "r", why)]
+    if qos:
+        assert publisher.read().code == 0, "it was taken, and nobody is there who would have to get it"
+    assert broker.statistics["messages_dropped"] == 1
+
+
+def test_a_broker_that_stops_withholds_what_is_not_decided(broker_factory, join):
+    broker = broker_factory({"hooks.stop_grace": 0.5, "hooks.decision_timeout": 60})
+    gate, told = Gate(), Seen()
+    broker.on_deliver("a")(lambda msg: gate.wait())
+    broker.on_message_dropped(lambda msg, client_id, reason: told.append((msg.text, client_id, reason)))
+    reader, publisher = join(broker, "r"), join(broker)
+    reader.subscribe("a", qos=1)
+    for number in range(3):
+        publisher.send(Publish("a", b"%d" % number, 1, id=number + 1))
+    assert gate.entered.wait(DEADLINE)
+    publisher.expect_nothing(0.1)  # nothing is acknowledged that is not decided
+    began = time.monotonic()
+    broker.stop()
+    assert time.monotonic() - began < 5
+    gate.opened.set()
+    assert told[:2] == [("1", "r", "the broker stops"), ("2", "r", "the broker stops")]
 
 
 def test_the_dropped_are_counted(broker_factory, join):

@@ -169,6 +169,7 @@ impl DeliveryLane {
                 Err(error) => {
                     return Ok(Err(match self.outcomes.denial(py, &hook, error)? {
                         Some(_) => DENIED,
+                        None if at.elapsed() > self.timeout => TOO_LATE, // a coroutine was cancelled
                         None => FAILED,
                     }));
                 }
