@@ -3,8 +3,8 @@
     python tools/reference.py            writes the pages
     python tools/reference.py --check    writes nothing; shows what differs and exits with 1
 
-The configuration comes from `hookmq.config.SETTINGS`, the errors from `hookmq.errors.ERRORS`, the hooks from
-`hookmq.registry.HOOKS`, the docstrings of the decorators, and `hookmq.options`.
+The configuration comes from `hookmq.settings.config.SETTINGS`, the errors from `hookmq.errors.ERRORS`, the
+hooks from `hookmq.hooks.registry.HOOKS`, the docstrings of the decorators, and `hookmq.hooks.options`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from hookmq import options
-from hookmq.config import CONFIG_FILE, SETTINGS
 from hookmq.decorators import Decorators
 from hookmq.errors import ERRORS, ErrorSpec
-from hookmq.hooks import OVERFLOWS, Options
-from hookmq.keys import LISTENER
-from hookmq.registry import HOOKS
+from hookmq.hooks import options
+from hookmq.hooks.hook import OVERFLOWS, Options
+from hookmq.hooks.registry import HOOKS
+from hookmq.settings.config import CONFIG_FILE, SETTINGS
+from hookmq.settings.keys import LISTENER
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTORY = ROOT / "docs" / "reference"

@@ -8,8 +8,8 @@
 {'level': 42}
 
 The package is a map of itself: :mod:`hookmq.broker` is the façade, :mod:`hookmq.decorators` what registers
-hooks, :mod:`hookmq.registry` which hooks there are, :mod:`hookmq.config` every setting and its default,
-:mod:`hookmq.errors` every error code.
+hooks, :mod:`hookmq.hooks.registry` which hooks there are, :mod:`hookmq.settings.keys` every setting and its
+default, :mod:`hookmq.errors` every error code.
 """
 
 from __future__ import annotations

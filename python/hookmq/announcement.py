@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from . import config
 from ._hookmq import __version__
 from .banner import BannerHook, BannerInfo, write
+from .settings import config
 
 if TYPE_CHECKING:
-    from .hooks import HookInfo
+    from .hooks.hook import HookInfo
     from .run import Run
     from .scheduler import JobInfo
     from .web.routes import RouteInfo

@@ -11,13 +11,13 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 
-from . import config
 from .errors import HookMQError
+from .hooks.own_hooks import OwnHooks
 from .log import logger
 from .message import encode_payload
-from .own_hooks import OwnHooks
 from .registration import Registration
 from .run import Run, left
+from .settings import config
 from .source import Source, is_loading
 from .subscription import Subscription
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from .listeners import ListenerInfo
-    from .replayed import Replay
+    from .replaying.replayed import Replay
+    from .settings.listeners import ListenerInfo
     from .storage import History
 
 __all__ = ["Broker"]
@@ -474,7 +474,7 @@ class Broker(Registration):
             ValueError: if there is no such hook.
             TypeError: if it cannot be replayed.
         """
-        from .replay import replay
+        from .replaying.replay import replay
 
         self._active()
         return replay(
@@ -578,7 +578,7 @@ class Broker(Registration):
 
 def _replaying() -> Any:
     """Return the module of replays if there may be one: who never replays does not import it."""
-    return sys.modules.get("hookmq.replay")
+    return sys.modules.get("hookmq.replaying.replay")
 
 
 # Brokers that run, so that none of their threads outlives the interpreter.

@@ -1,16 +1,16 @@
 """The decorators that register hooks, jobs and pages.
 
 Each returns the function untouched, so it stays callable and testable. Those of hooks that observe are in
-:mod:`hookmq.observing`, those of hooks that decide in :mod:`hookmq.deciding`.
+:mod:`hookmq.hooks.observing`, those of hooks that decide in :mod:`hookmq.hooks.deciding`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from .deciding import Deciding
-from .observing import Observing
-from .registering import overload
+from .hooks.deciding import Deciding
+from .hooks.observing import Observing
+from .hooks.registering import overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import schedule
 
-    from .options import DeciderOptions
-    from .registering import F
+    from .hooks.options import DeciderOptions
+    from .hooks.registering import F
     from .web.sockets import PageSockets
 
 __all__ = ["Decorators"]
@@ -98,7 +98,7 @@ class Decorators(Observing, Deciding):
         """
 
         if callable(when):
-            from .functions import bare
+            from .hooks.functions import bare
 
             raise bare("schedule", when, "@broker.schedule(every(10).seconds)")
 
@@ -131,7 +131,7 @@ class Decorators(Observing, Deciding):
         """
 
         if callable(path):
-            from .functions import bare
+            from .hooks.functions import bare
 
             raise bare("route", path, '@broker.route("/hello")')
 

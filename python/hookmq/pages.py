@@ -11,7 +11,7 @@ from .web.stream import Streams
 
 if TYPE_CHECKING:
     from ._hookmq import PageReply
-    from .aio import EventLoop
+    from .execution.aio import EventLoop
     from .run import Run
     from .web.api import Api
     from .web.asgi import AsgiMount

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._hookmq import HistoryFeed, NativeBroker
-    from .config import Settings
+    from .settings.config import Settings
     from .storage import HistoryStore
 
 __all__ = ["Recorder"]

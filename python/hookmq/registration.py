@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from .callbacks import Callbacks
 from .decorators import Decorators
 from .errors import HookMQError
-from .failures import FailureLog
+from .hooks.callbacks import Callbacks
+from .hooks.failures import FailureLog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import schedule
 
-    from .aio import EventLoop
-    from .hooks import Hook, HookInfo
+    from .execution.aio import EventLoop
+    from .hooks.hook import Hook, HookInfo
     from .message import Message
     from .pages import Pages
     from .run import Run
@@ -197,7 +197,7 @@ class Registration(Decorators):
     def _event_loop(self) -> EventLoop:
         with self._making:
             if self._loop is None:
-                from .aio import EventLoop
+                from .execution.aio import EventLoop
 
                 self._loop = EventLoop()
             return self._loop

@@ -11,23 +11,23 @@ from collections.abc import Callable, Sequence
 
 from ._hookmq import BindError, FileError, NativeBroker
 from .errors import HookMQError
-from .listeners import ListenerInfo
+from .execution.threads import HookThreads
 from .log import logger
-from .threads import HookThreads
+from .settings.listeners import ListenerInfo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ._hookmq import CallPool, DeliveryLane, HookHandle, Hub, Lane, LoopLane, Message, SocketLane
-    from .adapter import Adapter
-    from .aio import EventLoop
-    from .callbacks import Callbacks
-    from .config import Settings
-    from .hooks import Hook
-    from .processes import ProcessExecutor
+    from .execution.aio import EventLoop
+    from .execution.processes import ProcessExecutor
+    from .hooks.callbacks import Callbacks
+    from .hooks.hook import Hook
     from .recorder import Recorder
+    from .settings.config import Settings
     from .subscription import Subscription
+    from .typed.adapter import Adapter
 
 __all__ = ["Run", "left"]
 
@@ -167,7 +167,7 @@ class Run:
             self.threads.start(f"batch-{hook.name}", batches.run)
             return [batches.lane], hook.function
         if options.executor == "process":
-            from .processes import ProcessExecutor
+            from .execution.processes import ProcessExecutor
 
             hook.executor = ProcessExecutor(
                 hook.name,

@@ -14,10 +14,10 @@ from typing import Any
 
 import schedule
 
-from .aio import EventLoop
 from .errors import HookMQError
-from .functions import defined_again, function_name, same_function, where_defined
-from .threads import interrupt
+from .execution.aio import EventLoop
+from .execution.threads import interrupt
+from .hooks.functions import defined_again, function_name, same_function, where_defined
 
 __all__ = ["JobInfo", "Scheduler", "every"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import hookmq.config
+import hookmq.settings.config
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _ignore_everything() -> None:
 
 
 def _must_import() -> None:
-    assert hookmq.config.importing_app
+    assert hookmq.settings.config.importing_app
     assert sys.stdin.read() == ""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hookmq import Broker, HookMQError, every
-from hookmq.registry import HOOKS
+from hookmq.hooks.registry import HOOKS
 from hookmq.web.api import Api
 from hookmq.web.request import Request
 

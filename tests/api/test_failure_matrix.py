@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from hookmq import failures
-from hookmq.registry import HOOKS
+from hookmq.hooks import failures
+from hookmq.hooks.registry import HOOKS
 
 from ..protocol.packets import V5, V311, Connect, Publish, Subscribe, Unsubscribe
 from ..protocol.wire import Closed, Late, Wire

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hookmq import HookMQError
-from hookmq.hooks import HookInfo
+from hookmq.hooks.hook import HookInfo
 
 from ..protocol.packets import (
     V5,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hookmq import Broker
-from hookmq.coroutines import CONCURRENT
+from hookmq.execution.coroutines import CONCURRENT
 
 from ..limits.conftest import connect, dial, root
 from ..protocol.packets import V5, Pingreq, Pingresp, Puback, Publish

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from hookmq import processes, worker_errors
-from hookmq.function_address import FunctionAddress
-from hookmq.processes import ProcessExecutor, RemoteError, WorkerDied
+from hookmq.execution import processes, worker_errors
+from hookmq.execution.function_address import FunctionAddress
+from hookmq.execution.processes import ProcessExecutor, RemoteError, WorkerDied
 
 from .helpers import ended, eventually, launch, read_until
 from .process_hooks import Letter, Tools, act, count, entries, nap, spin, write
@@ -515,7 +515,7 @@ SCRIPT = r"""
 import os, sys, time
 from dataclasses import dataclass
 from hookmq import Broker
-from hookmq.processes import ProcessExecutor
+from hookmq.execution.processes import ProcessExecutor
 
 broker = Broker(port=0, http_port=None)
 
@@ -578,7 +578,7 @@ def test_a_script_that_is_run_as_a_module_of_a_package(tmp_path):
     (tmp_path / "pkg" / "app.py").write_text(
         "import os, sys\n"
         "from types import SimpleNamespace\n"
-        "from hookmq.processes import ProcessExecutor\n"
+        "from hookmq.execution.processes import ProcessExecutor\n"
         "from .words import WORD\n"
         "def watch(msg): os.write(1, f'{WORD} {__name__}'.encode())\n"
         "if __name__ == '__main__':\n"
@@ -615,7 +615,7 @@ def test_a_script_that_never_ends_to_be_imported_is_reported(tmp_path):
     path = tmp_path / "app.py"
     path.write_text(
         "import time\n"
-        "from hookmq import processes\n"
+        "from hookmq.execution import processes\n"
         "from types import SimpleNamespace\n"
         "processes.STARTING = 0.3\n"
         "def watch(msg): ...\n"

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 import pytest
 
 from hookmq import Change, Deny, Drop, HookMQError
-from hookmq.difference import ABSENT
-from hookmq.replay import captured, replay
-from hookmq.replayed import KEPT
+from hookmq.replaying.difference import ABSENT
+from hookmq.replaying.replay import captured, replay
+from hookmq.replaying.replayed import KEPT
 from hookmq.storage import HistoryStore
 
 from .helpers import Device, Seen, eventually, properties
@@ -412,7 +412,7 @@ def test_the_replay_goes_on_after_errors():
     failure = result.failures[1]
     assert (failure.text, "test_replay.py:" in failure.where) == ("'missing'", True)
     assert 'return {}["missing"]' in failure.traceback
-    assert "hookmq/replay.py" not in failure.traceback, "it begins with the hook"
+    assert "hookmq/replaying/replay.py" not in failure.traceback, "it begins with the hook"
     assert "5 × KeyError" in str(result)
 
 

@@ -38,7 +38,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hookmq import Client, Message
-from hookmq.typed import InvalidPayload, annotations, level_conversion, payload_conversion
+from hookmq.typed.conversion import InvalidPayload, annotations, level_conversion, payload_conversion
 
 T = TypeVar("T")
 Celsius = NewType("Celsius", float)
@@ -967,7 +967,7 @@ def test_libraries_are_not_imported() -> None:
     script = """
 import sys
 from dataclasses import dataclass
-from hookmq.typed import payload_conversion
+from hookmq.typed.conversion import payload_conversion
 
 @dataclass
 class Level:

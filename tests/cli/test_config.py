@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from hookmq import config
-from hookmq.config import SETTINGS, Settings, resolve
 from hookmq.errors import HookMQError
-from hookmq.setting import Setting
+from hookmq.settings import config
+from hookmq.settings.config import SETTINGS, Settings, resolve
+from hookmq.settings.setting import Setting
 
 KEYS = [setting.key for setting in SETTINGS]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hookmq import __version__
-from hookmq.config import SETTINGS
+from hookmq.settings.config import SETTINGS
 
 COMMANDS = ("run", "dev", "check", "pub", "sub", "users", "acl", "replay", "hooks", "jobs", "version")
 Run = Callable[..., subprocess.CompletedProcess[bytes]]

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 import trustme
 
-from hookmq.hooks import HookInfo
-from hookmq.registry import HOOKS
+from hookmq.hooks.hook import HookInfo
+from hookmq.hooks.registry import HOOKS
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 Spawn = Callable[..., Any]

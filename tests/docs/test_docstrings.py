@@ -40,9 +40,9 @@ def test_there_are_examples() -> None:
     for name in (
         "hookmq",
         "hookmq.broker",
-        "hookmq.config",
+        "hookmq.settings.config",
         "hookmq.errors",
-        "hookmq.hooks",
+        "hookmq.hooks.hook",
         "hookmq.storage.query",
     ):
         assert examples(name), name

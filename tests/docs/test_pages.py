@@ -11,8 +11,8 @@ import pytest
 
 from hookmq._hookmq import check_acl
 from hookmq.cli import main
-from hookmq.config import CONFIG_FILE, SETTINGS, resolve
-from hookmq.registry import HOOKS
+from hookmq.hooks.registry import HOOKS
+from hookmq.settings.config import CONFIG_FILE, SETTINGS, resolve
 
 from .pages import DOCS, PAGES, ROOT, Block, anchors, blocks, files, links, name
 from .script import Client, Script

@@ -10,9 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from hookmq.config import SETTINGS
 from hookmq.errors import ERRORS
-from hookmq.registry import HOOKS
+from hookmq.hooks.registry import HOOKS
+from hookmq.settings.config import SETTINGS
 
 from .pages import ROOT
 

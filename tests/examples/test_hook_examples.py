@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sklearn.ensemble import IsolationForest
 
-from hookmq.registry import HOOKS
+from hookmq.hooks.registry import HOOKS
 
 from ..api.asgi_apps import browser
 from ..protocol.packets import Auth, Connack, Connect

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hookmq.config import SETTINGS, resolve
 from hookmq.errors import HookMQError
+from hookmq.settings.config import SETTINGS, resolve
 
 from ..api.helpers import eventually
 

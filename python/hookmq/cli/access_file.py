@@ -53,7 +53,7 @@ def find(given: str | None, options: argparse.Namespace, key: str, what: str, co
     """
     if given is not None:
         return Path(given)
-    from hookmq import config
+    from hookmq.settings import config
 
     flags = {"config": options.config} if options.config else {}
     configured = config.resolve(arguments={}, flags=flags)[key]

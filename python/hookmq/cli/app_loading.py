@@ -16,8 +16,8 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
-from hookmq import config
 from hookmq.errors import HookMQError
+from hookmq.settings import config
 from hookmq.source import Source
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _is_users(filename: str, reference: AppReference) -> bool:
     path = Path(filename)
     if not path.is_absolute() or not path.is_relative_to(reference.directory):
         return False
-    ours = Path(config.__file__).parent
+    ours = Path(config.__file__).parents[1]  # the package
     return "site-packages" not in path.parts and not path.is_relative_to(ours)
 
 

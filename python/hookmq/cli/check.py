@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _configuration_problems(broker: Broker) -> list[HookMQError]:
-    from hookmq import config
+    from hookmq.settings import config
 
     try:
         authenticated = any(hook.kind == "authenticate" for hook in broker.hooks)

@@ -74,7 +74,7 @@ class HttpApi:
         if options.url is not None:
             return cls(options.url, command=command, cafile=options.cafile)
 
-        from hookmq import config
+        from hookmq.settings import config
 
         flags = {"config": options.config} if options.config else {}
         settings = config.resolve(arguments={}, flags=flags)

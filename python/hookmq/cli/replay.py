@@ -17,8 +17,8 @@ from .usage import UsageError
 
 if TYPE_CHECKING:
     from hookmq.broker import Broker
-    from hookmq.config import Settings
-    from hookmq.replayed import Replay
+    from hookmq.replaying.replayed import Replay
+    from hookmq.settings.config import Settings
     from hookmq.storage import History
 
 __all__ = ["NAME", "SUMMARY", "configure", "main"]
@@ -80,7 +80,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _replay(broker: Broker, options: argparse.Namespace, progress: Callable[[Replay], None]) -> None:
-    from hookmq.replay import replay
+    from hookmq.replaying.replay import replay
     from hookmq.terminal import SignalWatch
 
     wanted: dict[str, Any] = {name: getattr(options, name) for name in ("hook", "since", "until", "client")}

@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_broker_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that configure a broker. Their text is read by ``hookmq.config``, as everywhere."""
+    """Add the flags that configure a broker. Their text is read by ``hookmq.settings``, as everywhere."""
     for flag, value, key, meaning in _FLAGS:
         if value is None:
             parser.add_argument(flag, dest=key, action="store_const", const=True, help=meaning)
@@ -60,7 +60,7 @@ def flags_as_arguments(options: argparse.Namespace) -> list[str]:
 
 def load_broker(options: argparse.Namespace, *, command: str = "hookmq run") -> Broker:
     """Put the flags in force and return the broker: the app's, or a plain one."""
-    from hookmq import config
+    from hookmq.settings import config
 
     config.process_flags.clear()
     config.process_flags.update(

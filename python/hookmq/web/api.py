@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..config import is_loopback
 from ..errors import HookMQError
-from ..registry import HOOKS
+from ..hooks.registry import HOOKS
+from ..settings.config import is_loopback
 from .request import Request
 from .response import Response
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine, MutableMapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..aio import EventLoop
 from ..errors import HookMQError
-from ..functions import bare, function_name, where_defined
+from ..execution.aio import EventLoop
+from ..hooks.functions import bare, function_name, where_defined
 from .asgi_exchange import Exchange
 from .asgi_socket import AsgiSocket
 from .request import decode_path

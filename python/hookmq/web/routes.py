@@ -13,7 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HookMQError
-from ..functions import function_name, where_defined
+from ..hooks.functions import function_name, where_defined
 from .request import Request
 from .response import Response
 

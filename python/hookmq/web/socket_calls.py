@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..aio import EventLoop
+from ..execution.aio import EventLoop
 
 __all__ = ["SocketCalls"]
 

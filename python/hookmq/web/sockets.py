@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..aio import EventLoop
 from ..errors import HookMQError
-from ..functions import function_name, is_coroutine_function, where_defined
+from ..execution.aio import EventLoop
+from ..hooks.functions import function_name, is_coroutine_function, where_defined
 from ..message import encode_payload
 from .request import Request, decode_path
 from .socket_calls import SocketCalls

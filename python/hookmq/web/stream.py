@@ -8,8 +8,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ..aio import EventLoop
-from ..threads import end
+from ..execution.aio import EventLoop
+from ..execution.threads import end
 from .file import File
 from .request import BadBody, Request
 from .response import Response

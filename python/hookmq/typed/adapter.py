@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from .annotated import annotations as annotations_of
-from .typed import InvalidPayload, level_conversion, payload_conversion
+from .conversion import InvalidPayload, level_conversion, payload_conversion
 
 __all__ = ["Adapter"]
 

@@ -8,7 +8,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._hookmq import Client
+    from .._hookmq import Client
 
 __all__ = ["Remembered"]
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ._hookmq import HookHandle, Stopwatch, check_condition, check_filter
-from .errors import HookMQError
+from .._hookmq import HookHandle, Stopwatch, check_condition, check_filter
+from ..errors import HookMQError
 from .functions import (
     defined_again,
     function_name,
@@ -22,8 +22,8 @@ from .functions import (
 from .registry import HookSpec
 
 if TYPE_CHECKING:
-    from .adapter import Adapter
-    from .processes import ProcessExecutor
+    from ..execution.processes import ProcessExecutor
+    from ..typed.adapter import Adapter
 
 __all__ = ["Hook", "HookInfo", "Options", "Template"]
 
@@ -177,7 +177,7 @@ class Hook:
         adapter = None
         called = function
         if spec.payload and getattr(innermost(function), "__annotations__", None):
-            from .adapter import Adapter
+            from ..typed.adapter import Adapter
 
             try:
                 adapter = Adapter.of(function, spec.arguments, [level for _, level in levels])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .threads import interrupt
 
 if TYPE_CHECKING:
-    from ._hookmq import LoopLane
+    from .._hookmq import LoopLane
     from .coroutines import CoroutineLane
 
 __all__ = ["EventLoop"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any
 
-from ._hookmq import CallToken, LoopLane
+from .._hookmq import CallToken, LoopLane
 
 __all__ = ["CoroutineLane"]
 

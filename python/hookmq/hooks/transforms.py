@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .decisions import KEEP, Change, Deny, Drop
-from .message import Message, encode_payload
+from ..decisions import KEEP, Change, Deny, Drop
+from ..message import Message, encode_payload
 
 __all__ = ["outcome"]
 

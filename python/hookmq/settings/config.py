@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from .errors import HookMQError
+from ..errors import HookMQError
 from .keys import SETTINGS
 from .listeners import ListenerSettings, http_settings, listener_settings
 from .setting import Setting, Value

@@ -8,12 +8,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from ._hookmq import VerdictReply
-from .aio import EventLoop
-from .decisions import Allow, Deny, Identity
+from .._hookmq import VerdictReply
+from ..decisions import Allow, Deny, Identity
+from ..execution.aio import EventLoop
 from .exchanges import NOT_AUTHORIZED, denial
 from .failures import FailureLog
-from .hooks import Hook
+from .hook import Hook
 
 __all__ = ["Asking", "Terms"]
 

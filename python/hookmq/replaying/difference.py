@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from .message import Message
+from ..message import Message
 
 __all__ = ["ABSENT", "Difference", "Field", "is_changed", "message_to_dict", "payload_text"]
 
@@ -106,7 +106,7 @@ def _json_object(payload: bytes) -> dict[str, Any] | None:
 
 def message_to_dict(message: Message) -> dict[str, Any]:
     """Return a message as values that JSON knows, those of a row of the history."""
-    from .storage import Row
+    from ..storage import Row
 
     facts = (
         message.timestamp,
@@ -120,7 +120,7 @@ def message_to_dict(message: Message) -> dict[str, Any]:
 
 
 def _plain(value: object) -> Any:
-    from .storage.row import pack
+    from ..storage.row import pack
 
     text = payload_text(value) if isinstance(value, bytes) else None
     return pack(value) if text is None else text

@@ -18,8 +18,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from .errors import HookMQError
-from .records import Record
+from ..errors import HookMQError
+from ..records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

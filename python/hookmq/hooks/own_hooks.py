@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 
-from .errors import HookMQError
-from .log import logger
-from .threads import interrupt
+from ..errors import HookMQError
+from ..execution.threads import interrupt
+from ..log import logger
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .aio import EventLoop
+    from ..execution.aio import EventLoop
     from .failures import FailureLog
-    from .hooks import Hook
+    from .hook import Hook
 
 __all__ = ["OwnHooks"]
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeVar, overload
 
-    from .hooks import Hook
+    from .hook import Hook
 
     F = TypeVar("F", bound=Callable[..., Any])
 else:
@@ -43,7 +43,7 @@ class Registering:
 
         ``default`` is the filter if none is given, ``method`` the authentication method that it is for.
         """
-        from .hooks import Hook, Options
+        from .hook import Hook, Options
         from .registry import HOOKS
 
         spec = HOOKS[kind]

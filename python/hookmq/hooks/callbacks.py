@@ -5,20 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from ..log import logger
 from .exchanges import Exchanges
-from .log import logger
 from .remembered import Remembered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._hookmq import Asking as NativeAsking
-    from ._hookmq import Client, Message, StepReply, TransformReply, VerdictReply
-    from .aio import EventLoop
+    from .._hookmq import Asking as NativeAsking
+    from .._hookmq import Client, Message, StepReply, TransformReply, VerdictReply
+    from ..execution.aio import EventLoop
     from .asking import Pairs, Terms
     from .failures import FailureLog
-    from .hooks import Hook
+    from .hook import Hook
 
 __all__ = ["Callbacks"]
 
@@ -159,7 +159,7 @@ class Callbacks:
 
     def denial(self, name: str, error: BaseException) -> tuple[int, str] | None:
         """Read what such a hook raised: a reason code and words; ``None`` if it failed, which is reported."""
-        from .decisions import Deny
+        from ..decisions import Deny
         from .exchanges import denial
 
         if isinstance(error, Deny):
@@ -171,5 +171,5 @@ class Callbacks:
 
 
 def _is_invalid_payload(error: BaseException) -> bool:
-    typed = sys.modules.get("hookmq.typed")  # not imported unless a hook needs it
+    typed = sys.modules.get("hookmq.typed.conversion")  # not imported unless a hook needs it
     return typed is not None and isinstance(error, typed.InvalidPayload)

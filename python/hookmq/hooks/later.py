@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ._hookmq import Asking, Client, Message, TransformReply
+from .._hookmq import Asking, Client, Message, TransformReply
 from .transforms import outcome
 
 __all__ = ["transform"]

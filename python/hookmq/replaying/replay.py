@@ -26,17 +26,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .aio import EventLoop
-from .decisions import Deny
+from ..decisions import Deny
+from ..execution.aio import EventLoop
+from ..hooks.functions import same_function
+from ..hooks.hook import Hook
+from ..hooks.registry import HOOKS
+from ..message import Message
 from .difference import Difference, is_changed
-from .functions import same_function
-from .hooks import Hook
-from .message import Message
-from .registry import HOOKS
 from .replayed import Publication, Replay
 
 if TYPE_CHECKING:
-    from .storage import History, Row
+    from ..storage import History, Row
 
 __all__ = ["Trial", "captured", "catch", "replay"]
 
@@ -60,7 +60,7 @@ class Trial:
     cause: Message | None = None
 
 
-captured: ContextVar[Trial | None] = ContextVar("hookmq.replay.captured", default=None)
+captured: ContextVar[Trial | None] = ContextVar("hookmq.replaying.replay.captured", default=None)
 """The replay that this code runs in; coroutines and tasks that a hook starts have it from the hook."""
 
 
@@ -241,7 +241,7 @@ class _Player:
         *,
         is_hook: bool,
     ) -> None:
-        from .storage.topics import TopicFilter
+        from ..storage.topics import TopicFilter
 
         self._trial = Trial(result, history)
         self._result = result
@@ -300,7 +300,7 @@ class _Player:
             captured.reset(token)
 
     def _compare(self, message: Message, returned: object) -> None:
-        from .transforms import outcome
+        from ..hooks.transforms import outcome
 
         after = tuple(outcome(message, returned))
         if not after:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from .errors import HookMQError
+from ..errors import HookMQError
 
 __all__ = [
     "bare",

@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Collection
 
-from ._hookmq import after_fork
+from .._hookmq import after_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

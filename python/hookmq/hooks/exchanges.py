@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any
 
-    from ._hookmq import Client, StepReply
-    from .aio import EventLoop
-    from .decisions import Deny
+    from .._hookmq import Client, StepReply
+    from ..decisions import Deny
+    from ..execution.aio import EventLoop
     from .failures import FailureLog
-    from .hooks import Hook
+    from .hook import Hook
 
 __all__ = ["NOT_AUTHORIZED", "Exchanges", "denial"]
 
@@ -119,7 +119,7 @@ class Exchanges:
             return self._deny(hook, error, reply)
 
     def _deny(self, hook: Hook, error: BaseException, reply: StepReply) -> None:
-        from .decisions import Deny
+        from ..decisions import Deny
 
         if isinstance(error, Deny):
             return reply.deny(*denial(error))

@@ -46,7 +46,7 @@ READY, UNSTARTED, DONE, RAISED, DYING = range(5)
 COUNTERS = 4
 BEGUN, FINISHED, BUSY, STOP = range(COUNTERS)
 
-BOOTSTRAP = "import sys; sys.path[:] = sys.argv[4:]; from hookmq.worker import work; work()"
+BOOTSTRAP = "import sys; sys.path[:] = sys.argv[4:]; from hookmq.execution.worker import work; work()"
 
 
 def work() -> None:
@@ -134,6 +134,6 @@ def _prepare(connection: int, counters: memoryview[int], parent: int) -> None:
     if sys.stderr is not None:
         faulthandler.enable()  # says where it was when C code crashes
 
-    from . import config
+    from ..settings import config
 
     config.importing_app = True

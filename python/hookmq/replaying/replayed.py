@@ -12,12 +12,12 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .banner import wants_colour
+from ..banner import wants_colour
+from ..message import Message
 from .difference import ABSENT, Difference, message_to_dict, payload_text
-from .message import Message
 
 if TYPE_CHECKING:
-    from .storage import Row
+    from ..storage import Row
 
 __all__ = ["Failure", "Publication", "Replay", "render"]
 
@@ -170,7 +170,7 @@ class Replay:
 
 # Failures -------------------------------------------------------------------------------------------------
 
-_PACKAGE = os.path.dirname(__file__) + os.sep
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def _of_the_hook(trace: TracebackType | None) -> TracebackType | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .errors import HookMQError
+from ..errors import HookMQError
+from ..records import Record, changed
 from .keys import LISTENER
-from .records import Record, changed
 from .setting import Value
 
 TYPE_CHECKING = False

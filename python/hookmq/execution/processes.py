@@ -1,8 +1,8 @@
 """Functions of hooks that run in processes of their own, and how these come, die and come back.
 
-A worker is ``python -c`` with :func:`hookmq.worker.work`, on one end of a socket pair. Messages go to it in
-batches; it answers each batch once, and at once what its function raises. How far it is stands in memory that
-both share, so that it is known to the message when a worker is killed.
+A worker is ``python -c`` with :func:`hookmq.execution.worker.work`, on one end of a socket pair. Messages go
+to it in batches; it answers each batch once, and at once what its function raises. How far it is stands in
+memory that both share, so that it is known to the message when a worker is killed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Where functions run: threads, the event loop, other processes."""

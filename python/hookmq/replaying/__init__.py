@@ -1,0 +1,1 @@
+"""Stored messages given to a hook once more."""
