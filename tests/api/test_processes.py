@@ -245,9 +245,13 @@ def test_kills_at_any_time_lose_and_repeat_nothing(executors, diary):
 
     caller = threading.Thread(target=call)
     caller.start()
+    killed = set()
     for kill in range(1, kills + 1):
         eventually(lambda kill=kill: executor.calls > kill * total // (kills + 2), PATIENCE)
-        os.kill(int(entries(diary)[-1][2]), signal.SIGKILL)
+        # The one before may have done so much that the next has not begun.
+        eventually(lambda: int(entries(diary)[-1][2]) not in killed, PATIENCE)
+        killed.add(worker := int(entries(diary)[-1][2]))
+        os.kill(worker, signal.SIGKILL)
         eventually(lambda kill=kill: executor.restarts == kill, PATIENCE)
     caller.join(PATIENCE)
     assert executor.drain(PATIENCE)
