@@ -92,7 +92,7 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "limits.hold_timeout": 10,
         "limits.max_outbox_bytes": 1024**2,
         "limits.topic_alias_maximum": 64,
-        "limits.max_topic_levels": 128,
+        "limits.max_topic_levels": 201,
         "limits.max_subscriptions": 100_000,
         "limits.max_session_expiry": 4_294_967_295,
         "limits.max_retained_messages": 1_000_000,

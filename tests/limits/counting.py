@@ -11,7 +11,7 @@ from ..protocol.packets import V5, Connack, Connect
 from ..protocol.wire import Wire
 
 UNAVAILABLE = 3  # the one return code of 3.1 and 3.1.1 that says "not now"
-SERVER_BUSY, QUOTA_EXCEEDED, RATE_EXCEEDED = 0x89, 0x97, 0x9F
+SERVER_BUSY, QUOTA_EXCEEDED, RETAIN_NOT_SUPPORTED, RATE_EXCEEDED = 0x89, 0x97, 0x9A, 0x9F
 
 
 def keep(version: int = V5, seconds: int = 60) -> dict[str, Any]:

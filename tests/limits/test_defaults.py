@@ -35,7 +35,7 @@ DEFAULTS = {
     "limits.max_queued_bytes": 64 * MIB,
     "limits.max_outbox_bytes": MIB,
     "limits.topic_alias_maximum": 64,
-    "limits.max_topic_levels": 128,
+    "limits.max_topic_levels": 201,
     "limits.max_subscriptions": 100_000,
     "limits.max_session_expiry": 2**32 - 1,
     "limits.max_retained_messages": 1_000_000,

@@ -7,6 +7,7 @@ import pytest
 from ..protocol.packets import (
     V5,
     V311,
+    Connect,
     Disconnect,
     Publish,
     Pubrec,
@@ -14,9 +15,10 @@ from ..protocol.packets import (
     Suback,
     Subscribe,
     Unsubscribe,
+    Will,
     subscription,
 )
-from .counting import QUOTA_EXCEEDED, count, counted
+from .counting import QUOTA_EXCEEDED, RETAIN_NOT_SUPPORTED, count, counted, refuses
 
 OLD_AND_NEW = pytest.mark.parametrize("version", [V311, V5], ids=["3.1.1", "5.0"])
 
@@ -195,6 +197,23 @@ def test_so_many_messages_are_retained(broker_factory, connect, root):
     assert wire.publish(f"{root}/1", b"", 1, retain=True) == 0
     assert wire.publish(f"{root}/3", b"3", 1, retain=True) == 0
     counted(broker, "max_retained", 2)
+
+
+@pytest.mark.mqtt5("3.2.2-13")
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_without_retained_messages_a_client_of_5_is_told_and_held_to_it(
+    broker_factory, connect, dial, root, qos
+):
+    broker = broker_factory({"limits.max_retained_messages": 0})
+    other, wire = connect(to=broker), connect(to=broker)
+    assert wire.connack.properties["retain_available"] == 0
+    other.subscribe("#")
+    assert wire.publish(root, b"live", qos) == 0
+    wire.send(Publish(root, b"kept", qos, retain=True, id=5 if qos else None))
+    wire.expect_closed(Disconnect(RETAIN_NOT_SUPPORTED))
+    refuses(dial(to=broker), Connect(root, will=Will(root, b"gone", retain=True)), RETAIN_NOT_SUPPORTED)
+    counted(broker, "max_retained", 2)
+    assert [message.payload for message in other.drain()] == [b"live"]
 
 
 def test_so_many_bytes_are_retained(broker_factory, connect, root):

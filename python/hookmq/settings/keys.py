@@ -174,7 +174,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "limits.max_topic_levels",
         "int",
-        128,
+        201,  # 200 slashes, as many as mosquitto takes
         "Levels of a topic or a topic filter.",
         minimum=1,
         maximum=1_000,  # the trie is walked by recursion, as deep as a topic has levels

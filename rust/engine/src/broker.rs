@@ -201,6 +201,9 @@ impl Broker {
         transport: Arc<dyn Transport>,
         batch: &mut Batch,
     ) -> Result<Connection, Close> {
+        if connect.version.is_v5() && connect.will.as_ref().is_some_and(|will| will.retain) {
+            self.check_retain(batch)?; // [MQTT-3.2.2-13]
+        }
         let expiry = self.session_expiry(&connect, batch);
         let clean_start = connect.clean_start;
         let will = connect.will.take().map(|mut will| {
@@ -301,6 +304,20 @@ impl Broker {
         }
     }
 
+    /// Whether messages are retained at all.
+    fn retains_any(&self) -> bool {
+        self.limits.max_retained_messages > 0
+    }
+
+    /// Says no to who wants a message retained although none is, which was told in the CONNACK.
+    pub(crate) fn check_retain(&self, batch: &mut Batch) -> Result<(), Close> {
+        if self.retains_any() {
+            return Ok(());
+        }
+        batch.counts.limit_max_retained += 1;
+        Err(Close::new(ReasonCode::RetainNotSupported, "retained messages are switched off"))
+    }
+
     /// Session Expiry Interval in seconds that is granted. Before 5.0 a session lasts for ever or not at all.
     fn session_expiry(&self, connect: &Connect, batch: &mut Batch) -> u32 {
         let wanted = match connect.version {
@@ -350,6 +367,9 @@ impl Broker {
             .with(PropertyId::ReceiveMaximum, u32::from(limits.receive_maximum))
             .with(PropertyId::MaximumPacketSize, u32::try_from(max_packet_size).unwrap_or(u32::MAX))
             .with(PropertyId::TopicAliasMaximum, u32::from(limits.topic_alias_maximum));
+        if !self.retains_any() {
+            properties = properties.with(PropertyId::RetainAvailable, 0);
+        }
         if expiry != connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0) {
             properties = properties.with(PropertyId::SessionExpiryInterval, expiry);
         }

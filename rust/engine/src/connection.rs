@@ -205,6 +205,9 @@ impl Connection {
     ) -> Result<Option<Option<u64>>, Close> {
         batch.counts.messages_received += 1;
         batch.counts.bytes_received += publish.payload.len() as u64;
+        if publish.retain && self.client.version.is_v5() {
+            self.broker.check_retain(batch)?;
+        }
         let (qos, packet_id) = (publish.qos, publish.packet_id);
         if qos == QoS::ExactlyOnce && !self.is_new(packet_id, batch)? {
             return Ok(None);

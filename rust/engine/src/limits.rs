@@ -81,7 +81,7 @@ impl Default for Limits {
             max_outbox_bytes: 1 << 20,
             max_packet_size: 16 << 20,
             topic_alias_maximum: 64,
-            max_topic_levels: 128,
+            max_topic_levels: 201,
             max_subscriptions: 100_000,
             max_session_expiry: u32::MAX,
             default_keep_alive: 0,

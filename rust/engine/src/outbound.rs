@@ -55,6 +55,10 @@ struct Entry {
     phase: Phase,
 }
 
+/// So many Packet Identifiers are used before the first is used again. One that was just freed is not taken at
+/// once: an acknowledgement that a client sends twice must not hit the message after.
+const TURN: usize = 32;
+
 /// QoS 1 and 2 deliveries under way. A Packet Identifier is a slot's index plus one, so an acknowledgement
 /// finds its entry directly in whatever order a client sends them, and the memory is as large as the
 /// largest number that was ever under way.
@@ -82,7 +86,8 @@ impl Inflight {
         let bytes = delivery.message.size();
         let phase = Phase::Published(delivery);
         let entry = Some(Entry { sequence: self.next_sequence, bytes, phase });
-        let id = match self.free.pop_front() {
+        let reused = if self.slots.len() < TURN { None } else { self.free.pop_front() };
+        let id = match reused {
             Some(id) => {
                 self.slots[usize::from(id) - 1] = entry;
                 id
@@ -312,14 +317,20 @@ mod tests {
     #[test]
     fn packet_identifiers_are_reused_last_of_all() {
         let mut inflight = Inflight::default();
-        assert_eq!((0..3).map(|_| insert(&mut inflight).unwrap()).sum::<u16>(), 6);
+        for expected in 1..=TURN as u16 {
+            assert_eq!(
+                insert(&mut inflight),
+                Some(expected),
+                "one after the other, although all but 3 are free"
+            );
+            assert!(expected == 3 || inflight.remove(expected).is_some());
+        }
+        assert_eq!((inflight.len(), insert(&mut inflight), insert(&mut inflight)), (1, Some(1), Some(2)));
         assert!(inflight.remove(2).is_some());
-        assert!(inflight.remove(1).is_some());
-        assert!(inflight.remove(1).is_none());
-        assert_eq!(insert(&mut inflight), Some(2));
-        assert_eq!(inflight.len(), 2);
+        assert!(inflight.remove(2).is_none());
+        assert_eq!(insert(&mut inflight), Some(4), "3 is under way, and 2 was freed last");
         let order: Vec<_> = inflight.in_order().into_iter().map(|(id, _)| id).collect();
-        assert_eq!(order, [3, 2]);
+        assert_eq!(order, [3, 1, 4]);
     }
 
     #[test]
