@@ -301,6 +301,26 @@ def test_a_client_without_keep_alive_is_given_one(broker_factory, connect):
     other.ping()
 
 
+@pytest.mark.mqtt5("3.2.2-21")
+def test_a_keep_alive_may_be_so_long(broker_factory, connect):
+    broker = broker_factory({"limits.max_keep_alive": 60})
+    assert "server_keep_alive" not in connect(to=broker, keep_alive=60).connack.properties
+    assert count(broker, "max_keep_alive") == 0
+    for asked in (61, 65_535, 0):
+        assert connect(to=broker, keep_alive=asked).connack.properties["server_keep_alive"] == 60
+    connect(to=broker, version=V311, keep_alive=120).ping()  # who cannot be told keeps its own
+    counted(broker, "max_keep_alive", 3)
+
+
+def test_the_keep_alive_that_is_given_is_the_one_that_holds(broker_factory, connect):
+    broker = broker_factory({"limits.max_keep_alive": 1})
+    begun = time.monotonic()
+    silent, old = connect(to=broker, keep_alive=600), connect(to=broker, version=V311, keep_alive=600)
+    assert silent.last_codes() == [0x8D]
+    assert 1.3 < time.monotonic() - begun < 4
+    old.ping()
+
+
 def test_a_session_may_be_kept_so_long(broker_factory, connect):
     broker = broker_factory({"limits.max_session_expiry": 30})
     short = connect("short", to=broker, **keep(seconds=30))

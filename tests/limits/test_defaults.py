@@ -41,6 +41,7 @@ DEFAULTS = {
     "limits.max_retained_messages": 1_000_000,
     "limits.max_retained_bytes": GIB,
     "limits.default_keep_alive": 0,
+    "limits.max_keep_alive": 65_535,
     "sys_interval": 10.0,
 }
 
@@ -65,6 +66,7 @@ COUNTERS = [
     "max_retained",
     "max_sessions",
     "max_session_expiry",
+    "max_keep_alive",
     "topic_alias_maximum",
     "max_user_property_bytes",
     "max_reconnects",

@@ -196,6 +196,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Keep alive of a client that asks for none; 0 leaves it without.",
         maximum=65_535,
     ),
+    Setting(
+        "limits.max_keep_alive",
+        "duration",
+        65_535.0,
+        "Longest keep alive of an MQTT 5.0 client, which is told; 65535 is no bound.",
+        minimum=1,
+        maximum=65_535,
+    ),
     # hooks
     Setting("hooks.queue_events", "int", 100_000, "Events waiting for one hook.", minimum=1),
     Setting("hooks.queue_bytes", "size", 64 * MIB, "Bytes waiting for one hook.", minimum=1),

@@ -43,6 +43,8 @@ pub struct Limits {
     pub max_session_expiry: u32,
     /// Keep Alive in seconds for clients that ask for none; 0 leaves them without.
     pub default_keep_alive: u16,
+    /// The longest Keep Alive in seconds; `u16::MAX` is no bound. Only 5.0 clients can be told of it.
+    pub max_keep_alive: u16,
     /// Retained messages.
     pub max_retained_messages: usize,
     /// Bytes of retained messages.
@@ -85,6 +87,7 @@ impl Default for Limits {
             max_subscriptions: 100_000,
             max_session_expiry: u32::MAX,
             default_keep_alive: 0,
+            max_keep_alive: u16::MAX,
             max_retained_messages: 1_000_000,
             max_retained_bytes: 1 << 30,
             max_clients_per_address: usize::MAX,

@@ -130,8 +130,8 @@ impl Session {
         }
     }
 
-    /// Sends what the client and its socket have room for, and says what the rest waits for: first what was under way before this
-    /// connection, then what waits.
+    /// Sends what the client and its socket have room for: first what was under way before this connection,
+    /// then what waits. Says what the rest waits for.
     pub(crate) fn pump(self: &Arc<Self>, state: &mut State, batch: &mut Batch) -> Option<Waits> {
         let mut waits = None;
         if let Some(link) = &mut state.link {

@@ -104,6 +104,8 @@ counters! {
     limit_max_sessions,
     /// Sessions that were granted less than they asked for.
     limit_max_session_expiry,
+    /// Clients that were given a shorter Keep Alive than they asked for.
+    limit_max_keep_alive,
     /// Pauses of clients that sent too many messages in a second.
     limit_message_rate,
     /// Pauses of clients that sent too many bytes in a second.
@@ -116,7 +118,7 @@ counters! {
     limit_max_topic_levels,
     /// Subscriptions refused because a session had too many.
     limit_max_subscriptions,
-    /// QoS 1 and 2 messages that waited because their receiver had not acknowledged enough.
+    /// Messages that waited because their receiver had not acknowledged enough, QoS 0 behind them included.
     limit_max_inflight,
     /// Messages that waited because their receiver's socket had not taken what was encoded for it.
     limit_max_outbox_bytes,

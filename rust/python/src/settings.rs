@@ -77,6 +77,7 @@ fn limits(dict: &Bound<'_, PyDict>) -> PyResult<Limits> {
         max_subscriptions: value(dict, "limits.max_subscriptions")?,
         max_session_expiry: whole_seconds(dict, "limits.max_session_expiry")?,
         default_keep_alive: whole_seconds(dict, "limits.default_keep_alive")? as u16,
+        max_keep_alive: whole_seconds(dict, "limits.max_keep_alive")? as u16,
         max_retained_messages: value(dict, "limits.max_retained_messages")?,
         max_retained_bytes: value(dict, "limits.max_retained_bytes")?,
         max_clients_per_address: bound(dict, "limits.max_clients_per_address")?,

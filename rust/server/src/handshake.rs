@@ -207,10 +207,7 @@ impl<'a> Arrival<'a> {
             address: self.visitor.address,
             version,
             clean_start: connect.clean_start,
-            keep_alive: match connect.keep_alive {
-                0 => self.context.settings.limits.default_keep_alive,
-                seconds => seconds,
-            },
+            keep_alive: self.keep_alive(&connect),
             connected_at: self.context.clock.now(),
             principal: None,
             certificate: self.visitor.certificate.as_ref().map(|one| Arc::clone(&one.distinguished_name)),
@@ -242,6 +239,19 @@ impl<'a> Arrival<'a> {
         self.context.broker.finish(&mut turn.batch);
         let connection = connection.map_err(|close| Denial::new(close.reason, close.what))?;
         Ok((connection, method))
+    }
+
+    /// The Keep Alive in seconds that holds for a client. [MQTT-3.2.2-21]
+    fn keep_alive(&self, connect: &Connect) -> u16 {
+        let limits = &self.context.settings.limits;
+        let asked = if connect.keep_alive == 0 { limits.default_keep_alive } else { connect.keep_alive };
+        let longest = limits.max_keep_alive;
+        // Without one it is endless. A client before 5.0 would not know, and be taken for dead.
+        if longest == u16::MAX || !connect.version.is_v5() || (1..=longest).contains(&asked) {
+            return asked;
+        }
+        self.context.broker.statistics.limit_max_keep_alive.fetch_add(1, Relaxed);
+        longest
     }
 
     /// Answers a CONNECT that is not taken, counts it, leaves a word in the log, and closes.

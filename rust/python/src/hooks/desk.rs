@@ -8,12 +8,14 @@ use std::time::Instant;
 use hookmq_engine::{Gate, Message, Passing, Receipt};
 use smallvec::SmallVec;
 
+use super::deliveries::Delivery;
 use super::feed::{Row, RowRun};
 use super::hook::Hook;
 use super::lane::{Happening, Work, WorkRun};
 use super::parcel::{Observed, Parcel, Stretch};
 use super::queue::{Overflow, Queue};
 use super::table::HookTable;
+use crate::inbox::InboxQueue;
 
 /// What a batch has for hooks and for the history.
 pub(super) struct Desk<'a, 'g> {
@@ -25,6 +27,8 @@ pub(super) struct Desk<'a, 'g> {
     /// Mostly one: what happens together mostly goes to one.
     lanes: SmallVec<[Calls<'a>; 1]>,
     rows: Option<Rows<'a>>,
+    deliveries: Vec<Delivery>,
+    inboxes: Vec<(&'a InboxQueue, Arc<Message>)>,
 }
 
 /// What a batch has for one queue of calls.
@@ -32,6 +36,8 @@ struct Calls<'a> {
     queue: &'a Arc<Queue<Work>>,
     parcel: Parcel,
     due: Vec<(&'a Hook, Due)>,
+    /// One of them holds an acknowledgement back.
+    keeps: bool,
 }
 
 enum Due {
@@ -58,7 +64,16 @@ enum DueRow {
 
 impl<'a, 'g> Desk<'a, 'g> {
     pub(super) fn new(events: usize, hooks: &'a HookTable, gates: &'g mut Vec<Arc<dyn Gate>>) -> Self {
-        Self { at: Instant::now(), hooks, gates, events, lanes: SmallVec::new(), rows: None }
+        Self {
+            at: Instant::now(),
+            hooks,
+            gates,
+            events,
+            lanes: SmallVec::new(),
+            rows: None,
+            deliveries: Vec::new(),
+            inboxes: Vec::new(),
+        }
     }
 
     /// When the events are queued.
@@ -67,7 +82,7 @@ impl<'a, 'g> Desk<'a, 'g> {
     }
 
     /// Keeps whoever causes events from causing more, until there is room in a queue.
-    pub(super) fn hold<T: Gate + 'static>(&mut self, queue: &Arc<T>) {
+    fn hold<T: Gate + 'static>(&mut self, queue: &Arc<T>) {
         if !self.gates.iter().any(|gate| std::ptr::addr_eq(Arc::as_ptr(gate), Arc::as_ptr(queue))) {
             self.gates.push(Arc::<T>::clone(queue));
         }
@@ -76,7 +91,8 @@ impl<'a, 'g> Desk<'a, 'g> {
     /// Puts down a message for a hook.
     pub(super) fn put_message(&mut self, hook: &'a Hook, message: &Passing, receipt: Option<&Receipt>) {
         let receipt = receipt.filter(|_| hook.keeps).map(Receipt::share);
-        let Calls { parcel, due, .. } = self.calls(hook.lane(&message.publisher));
+        let Calls { parcel, due, keeps, .. } = self.calls(hook.lane(&message.publisher));
+        *keeps |= receipt.is_some();
         match (message, receipt) {
             (Passing::Shared(shared), receipt) => due.push((hook, Due::Shared(Arc::clone(shared), receipt))),
             (Passing::Own(own), Some(receipt)) => due.push((hook, Due::Kept(parcel.pack(own), receipt))),
@@ -101,7 +117,7 @@ impl<'a, 'g> Desk<'a, 'g> {
     /// Puts down a message for the history.
     pub(super) fn put_row(&mut self, queue: &'a Queue<Row>, overflow: Overflow, message: &Passing) {
         let Rows { parcel, due, .. } = self.rows.get_or_insert_with(|| {
-            let parcel = Parcel::with_capacity(self.events);
+            let parcel = Parcel::expecting(self.events);
             Rows { queue, overflow, parcel, due: Vec::new() }
         });
         match message {
@@ -120,23 +136,51 @@ impl<'a, 'g> Desk<'a, 'g> {
         let found = self.lanes.iter().position(|calls| Arc::ptr_eq(calls.queue, queue));
         let index = found.unwrap_or_else(|| {
             // What is not alike goes to several queues, each of which gets a part.
-            let parcel = Parcel::with_capacity(self.events / (1 + self.lanes.len()));
-            self.lanes.push(Calls { queue, parcel, due: Vec::new() });
+            let parcel = Parcel::expecting(self.events / (1 + self.lanes.len()));
+            self.lanes.push(Calls { queue, parcel, due: Vec::new(), keeps: false });
             self.lanes.len() - 1
         });
         &mut self.lanes[index]
     }
 
-    /// Puts everything into its queue, and counts what is dropped on the hook that loses it.
-    pub(super) fn close(mut self) {
+    /// Puts down a message for a Python iterator.
+    pub(super) fn put_into(&mut self, inbox: &'a InboxQueue, message: Arc<Message>) {
+        self.inboxes.push((inbox, message));
+    }
+
+    /// Puts down a message for those who decide who gets it.
+    pub(super) fn put_delivery(&mut self, delivery: Delivery) {
+        self.deliveries.push(delivery);
+    }
+
+    /// Puts everything into its queue, and counts what is dropped on the hook that loses it. First what is told,
+    /// then what may answer or cause something: nobody is to hear of that before.
+    pub(super) fn close(mut self, deliveries: &Arc<Queue<Delivery>>) {
         if let Some(rows) = self.rows.take() {
             rows.hand_over();
         }
-        for calls in std::mem::take(&mut self.lanes) {
+        let mut lanes = std::mem::take(&mut self.lanes);
+        lanes.sort_by_key(|calls| calls.keeps);
+        for calls in lanes {
             let queue = calls.queue;
             if calls.hand_over(self.at, self.hooks) {
                 self.hold(queue);
             }
+        }
+        for (inbox, message) in std::mem::take(&mut self.inboxes) {
+            inbox.push(message);
+        }
+        if self.deliveries.is_empty() {
+            return;
+        }
+        let mut pusher = deliveries.pusher();
+        let mut hold = false;
+        for delivery in std::mem::take(&mut self.deliveries) {
+            hold |= pusher.push(delivery, Overflow::Block);
+        }
+        drop(pusher.finish());
+        if hold {
+            self.hold(deliveries);
         }
     }
 }
@@ -144,7 +188,7 @@ impl<'a, 'g> Desk<'a, 'g> {
 impl Calls<'_> {
     /// Whether whoever causes events is to be held back.
     fn hand_over(self, at: Instant, hooks: &HookTable) -> bool {
-        let parcel = Arc::new(self.parcel);
+        let parcel = self.parcel.close();
         let mut hold = false;
         let mut pusher = self.queue.pusher();
         for (hook, due) in self.due {
@@ -156,19 +200,20 @@ impl Calls<'_> {
             hook.counters.queued.0.fetch_add(count, Relaxed);
             let work = |happening, receipt| Work { hook: hook.number, happening, at, receipt };
             let message = |message, receipt| work(Happening::Message(message), receipt);
-            hold |= match due {
-                Due::Packed(range) => {
-                    let messages = Stretch::new(&parcel, range);
+            hold |= match (due, &parcel) {
+                (Due::Packed(range), Some(parcel)) => {
+                    let messages = Stretch::new(parcel, range);
                     pusher.push_run(WorkRun { hook: hook.number, messages, at }, hook.overflow)
                 }
-                Due::Kept(index, receipt) => {
-                    let packed = Observed::Packed(Arc::clone(&parcel), index);
+                (Due::Kept(index, receipt), Some(parcel)) => {
+                    let packed = Observed::Packed(Arc::clone(parcel), index);
                     pusher.push(message(packed, Some(receipt)), hook.overflow)
                 }
-                Due::Shared(shared, receipt) => {
+                (Due::Shared(shared, receipt), _) => {
                     pusher.push(message(Observed::Shared(shared), receipt), hook.overflow)
                 }
-                Due::Other(happening) => pusher.push(work(happening, None), hook.overflow),
+                (Due::Other(happening), _) => pusher.push(work(happening, None), hook.overflow),
+                (Due::Packed(_) | Due::Kept(..), None) => false, // nothing is in a parcel without messages
             };
         }
         for lost in pusher.finish().dropped {

@@ -17,6 +17,12 @@ use smallvec::SmallVec;
 /// Messages as large as this travel by themselves: they are copied once for all who get them.
 const LARGE: usize = 4 << 10;
 
+/// A Client Identifier up to this is copied into each parcel.
+const SHORT: usize = 64;
+
+/// At most so much is reserved for messages that may come.
+const RESERVED: usize = 64 << 10;
+
 /// What stands in a parcel for a message, beside its topic and its payload: it is small, because it is written
 /// for each.
 struct Head {
@@ -42,6 +48,8 @@ struct Extras {
 /// Messages of one batch for one queue.
 #[derive(Default)]
 pub(crate) struct Parcel {
+    /// About how many are expected.
+    expected: usize,
     heads: Vec<Head>,
     topics: String,
     payloads: Vec<u8>,
@@ -52,13 +60,31 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     /// A parcel for about so many messages.
-    pub(crate) fn with_capacity(messages: usize) -> Self {
-        Self { heads: Vec::with_capacity(messages), ..Self::default() }
+    pub(crate) fn expecting(messages: usize) -> Self {
+        Self { expected: messages, ..Self::default() }
     }
 
     /// Whether a message is to travel in a parcel. A batch has so few messages that all of them fit into one.
     pub(crate) fn takes(message: &Message) -> bool {
-        message.topic.len() + message.payload.len() < LARGE
+        message.size() < LARGE
+    }
+
+    /// The parcel for those who take messages out of it; `None` if there are none. It keeps no more memory than
+    /// it needs: a queue holds many, and counts only their messages.
+    pub(crate) fn close(mut self) -> Option<Arc<Self>> {
+        if self.heads.is_empty() {
+            return None;
+        }
+        if self.heads.capacity() > 2 * self.heads.len() {
+            self.heads.shrink_to_fit();
+        }
+        if self.topics.capacity() > 2 * self.topics.len() {
+            self.topics.shrink_to_fit();
+        }
+        if self.payloads.capacity() > 2 * self.payloads.len() {
+            self.payloads.shrink_to_fit();
+        }
+        Some(Arc::new(self))
     }
 
     /// Packs a message; its place in the parcel.
@@ -67,12 +93,19 @@ impl Parcel {
         let index = self.heads.len() as u32;
         if index == 0 {
             // Neighbours are mostly alike.
-            self.topics.reserve(self.heads.capacity() * topic.len());
-            self.payloads.reserve(self.heads.capacity() * payload.len());
+            let room = |each: usize| (self.expected * each).min(RESERVED);
+            self.heads.reserve(room(size_of::<Head>()) / size_of::<Head>());
+            self.topics.reserve(room(topic.len()));
+            self.payloads.reserve(room(payload.len()));
         }
-        // A copy: a count of references that two threads change all the time costs each of them 30 ns a message.
-        if self.publishers.last().is_none_or(|last| **last != *message.publisher) {
-            self.publishers.push(Arc::from(&*message.publisher));
+        let publisher = &message.publisher;
+        if !self.publishers.last().is_some_and(|last| same(last, publisher)) {
+            // A copy: a count of references that two threads change all the time costs each of them 30 ns a
+            // message. A long one is shared all the same, because nobody counts what it takes.
+            self.publishers.push(match publisher.len() {
+                ..=SHORT => Arc::from(&**publisher),
+                _ => Arc::clone(publisher),
+            });
         }
         self.topics.push_str(topic);
         self.payloads.extend_from_slice(payload);
@@ -143,6 +176,14 @@ impl Parcel {
             publisher: Arc::clone(self.publisher(index)),
             received_at: head.received_at,
         }
+    }
+}
+
+/// Whether a parcel's publisher is that of a message; of long names only those that are shared are compared.
+fn same(ours: &Arc<str>, theirs: &Arc<str>) -> bool {
+    match theirs.len() {
+        ..=SHORT => **ours == **theirs,
+        _ => Arc::ptr_eq(ours, theirs),
     }
 }
 
@@ -264,8 +305,10 @@ impl Stretch {
     pub(crate) fn size(&self) -> usize {
         let (topics, payloads) = self.parcel.starts(self.range.start);
         let (topics_end, payloads_end) = self.parcel.starts(self.range.end);
-        let extras = self.parcel.extras.iter().filter(|extras| self.range.contains(&extras.index));
-        topics_end - topics + payloads_end - payloads + extras.map(|extras| extras.size).sum::<usize>()
+        let extras = &self.parcel.extras;
+        let from = extras.partition_point(|extras| extras.index < self.range.start);
+        let behind = extras[from..].iter().take_while(|extras| extras.index < self.range.end);
+        topics_end - topics + payloads_end - payloads + behind.map(|extras| extras.size).sum::<usize>()
     }
 
     /// Takes off so many, at most.

@@ -91,14 +91,9 @@ impl<T: Weigh> Pusher<'_, T> {
             return false;
         }
         if full && overflow == Overflow::DropOldest {
-            while !queue.fits(state, 1, weight)
-                && let Some(oldest) = state.items.pop()
-            {
-                state.dropped += 1;
-                state.done += 1;
-                self.dropped.push(oldest);
-            }
+            self.make_room(1, weight);
         }
+        let state = &mut *self.state;
         state.pushed += 1;
         state.items.push(Place::One(item));
         let hold = full && overflow == Overflow::Block;
@@ -111,6 +106,10 @@ impl<T: Weigh> Pusher<'_, T> {
     /// Adds several items: at once if they fit, else one by one.
     pub(crate) fn push_run(&mut self, run: T::Run, overflow: Overflow) -> bool {
         let (count, weight) = (run.count_left(), run.weight());
+        let could = count <= self.queue.max_items && weight <= self.queue.max_bytes;
+        if overflow == Overflow::DropOldest && could {
+            self.make_room(count, weight);
+        }
         if self.state.closed || !self.queue.fits(&self.state, count, weight) {
             let mut hold = false;
             for item in run {
@@ -121,6 +120,19 @@ impl<T: Weigh> Pusher<'_, T> {
         self.state.pushed += count as u64;
         self.state.items.push(Place::Run(run));
         false
+    }
+
+    /// Drops what waits longest until so many more fit, or nothing waits.
+    fn make_room(&mut self, count: usize, weight: usize) {
+        let state = &mut *self.state;
+        while !state.closed
+            && !self.queue.fits(state, count, weight)
+            && let Some(oldest) = state.items.pop()
+        {
+            state.dropped += 1;
+            state.done += 1;
+            self.dropped.push(oldest);
+        }
     }
 
     /// Closes the queue for pushing and wakes a thread if nothing waited before: otherwise one is awake or
@@ -273,6 +285,15 @@ impl<T: Weigh> Queue<T> {
         left.into_iter().for_each(|item| state.items.push(Place::One(item)));
         state.done += taken.len() as u64;
         state.dropped += taken.len() as u64;
+        let room = self.holds.load(Relaxed) && self.has_room(&state);
+        if room {
+            self.holds.store(false, Relaxed);
+        }
+        drop(state);
+        self.emptied.notify_all();
+        if room {
+            self.room.notify_waiters();
+        }
         taken
     }
 

@@ -211,7 +211,7 @@ impl Runtime {
                     desk.put_message(hook, message, receipt);
                 }
                 Some(Sink::History(queue, overflow)) => desk.put_row(queue, *overflow, message),
-                Some(Sink::Inbox(inbox)) => inbox.push(message.share()),
+                Some(Sink::Inbox(inbox)) => desk.put_into(inbox, message.share()),
                 Some(Sink::Hook(_) | Sink::Decider(_)) | None => {}
             }
         }
@@ -279,6 +279,7 @@ impl Observer for Runtime {
         let (sinks, clients) = (self.sinks.read(), self.client_hooks.read());
         let mut desk = Desk::new(events.len(), &self.hooks, gates);
         let few = events.len() < FEW;
+        let mut held = false;
         // Messages are large, so they are looked at where they lie.
         for event in &mut *events {
             match event {
@@ -287,7 +288,7 @@ impl Observer for Runtime {
                         message.share();
                     }
                     Self::tell(&sinks, &mut desk, taps, message, receipt.as_ref());
-                    receipt.take().into_iter().for_each(Receipt::keep);
+                    held |= receipt.is_some();
                 }
                 Event::Sent { message, sent, taps } | Event::Acked { message, sent, taps } => {
                     for hook in Self::observers(&sinks, taps, message) {
@@ -302,18 +303,13 @@ impl Observer for Runtime {
                     }
                 }
                 Event::Deliver { message, receivers, taps, receipt } => {
-                    let delivery = Delivery {
+                    desk.put_delivery(Delivery {
                         message: Arc::clone(message),
                         receivers: std::mem::take(receivers),
                         taps: Arc::clone(taps),
                         receipt: receipt.take(),
                         at: desk.at(),
-                    };
-                    let mut pusher = self.deliveries.pusher();
-                    if pusher.push(delivery, Overflow::Block) {
-                        desk.hold(&self.deliveries);
-                    }
-                    drop(pusher.finish());
+                    });
                 }
                 Event::Connected { client } => {
                     Self::tell_clients(&clients, Interest::Connected, &mut desk, || {
@@ -346,7 +342,14 @@ impl Observer for Runtime {
                 }
             }
         }
-        desk.close();
+        desk.close(&self.deliveries);
+        drop((sinks, clients));
+        // Whoever is told that a message is kept finds that the observers were told of it.
+        for event in events.iter_mut().filter(|_| held) {
+            if let Event::Published { receipt, .. } = event {
+                receipt.take().into_iter().for_each(Receipt::keep);
+            }
+        }
     }
 }
 
