@@ -510,6 +510,39 @@ def test_a_time_out_withholds(broker_factory, join, kind):
     assert {entry for entry in lost if entry[0] != "slow"} <= {("behind", "r", why)}
 
 
+def test_publishers_that_were_held_go_on_when_what_waits_is_given_up(broker_factory, join):
+    """The queue is emptied by a time-out, not by the hook: whoever waits for room must hear of it."""
+    broker = broker_factory({"hooks.decision_timeout": 0.5, "hooks.queue_events": 4})
+    gate = Gate()
+    broker.on_deliver("a")(lambda msg: gate.wait())
+    reader, publisher = join(broker), join(broker, keep_alive=0)
+    reader.subscribe("a", qos=1)
+    count = 40
+    for number in range(count):
+        publisher.send(Publish("a", b"%d" % number, 1, id=number + 1))
+    assert gate.entered.wait(DEADLINE)
+    began = time.monotonic()
+    for number in range(count):
+        assert publisher.read().id == number + 1
+    assert time.monotonic() - began < DEADLINE
+    gate.opened.set()
+    assert broker.wait_for_hooks()
+
+
+def test_that_a_message_came_is_told_before_that_it_was_sent(broker, join):
+    seen = Seen()
+    broker.on_message_received("a")(lambda msg: seen.append((msg.text, "came")))
+    broker.on_message_sent("a")(lambda msg: seen.append((msg.text, "was sent")))
+    broker.on_deliver("a")(lambda msg: None)
+    both = join(broker)
+    both.subscribe("a")
+    count = 500
+    both.send(b"".join(Publish("a", b"%d" % number).encode(V5) for number in range(count)))
+    seen.until(2 * count)
+    for number in range(count):
+        assert [what for text, what in seen if text == str(number)] == ["came", "was sent"]
+
+
 # Who goes away meanwhile ------------------------------------------------------------------------------------
 
 
