@@ -3,7 +3,7 @@
 //! and fresh identifiers are arguments.
 //!
 //! # Layout
-//! - [`broker`]: the broker: connect, takeover, what happens with time
+//! - [`broker`]: the broker, and what happens with time; `connecting`: CONNECT and takeover
 //! - [`connection`]: one client's packets after CONNECT
 //! - `subscribing`: SUBSCRIBE and UNSUBSCRIBE
 //! - `publishing`: from one publish to all its receivers
@@ -31,6 +31,7 @@ mod acl_file;
 pub mod batch;
 pub mod broker;
 pub mod client;
+mod connecting;
 pub mod connection;
 pub mod delivering;
 pub mod hook;
