@@ -10,6 +10,7 @@ import pytest
 
 from ..protocol.packets import V5, Connect
 from ..protocol.wire import Wire
+from .helpers import Seen
 
 
 @pytest.fixture
@@ -50,3 +51,13 @@ def redefine() -> Callable[..., None]:
         exec(code, {"__name__": "__main__", "broker": broker, **names})
 
     return redefine
+
+
+@pytest.fixture
+def lost(broker: Any) -> Seen:
+    """What `on_message_dropped` is told: topic, receiver and reason."""
+    seen = Seen()
+    broker.on_message_dropped("#", name="lost")(
+        lambda msg, client_id, reason: seen.append((msg.topic, client_id, reason))
+    )
+    return seen
