@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from ..protocol.packets import V5, Connect
 from ..protocol.wire import Wire
 from .helpers import Seen
+from .reloaded_app import App
 
 
 @pytest.fixture
@@ -61,3 +64,19 @@ def lost(broker: Any) -> Seen:
         lambda msg, client_id, reason: seen.append((msg.topic, client_id, reason))
     )
     return seen
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    made = App(tmp_path)
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules["witness"] = made.witness
+    yield made
+    if made.module is not None:
+        made.module.broker.stop()
+    for name in set(sys.modules) - before:
+        if not name.startswith(("hookmq", "tests")):
+            path = getattr(sys.modules[name], "__file__", None) or ""
+            if name == "witness" or path.startswith(str(tmp_path)):
+                del sys.modules[name]
