@@ -101,7 +101,7 @@ class Registration(Decorators):
             if deciders is not None:
                 _rank(deciders, hook, replaced)
             if self._run is not None:
-                self._run.connect(hook)
+                self._run.connect(hook, replaced[0] if replaced else None)
             # Afterwards, so that there is no moment in which nobody decides.
             for other in replaced:
                 self._hooks.remove(other)
@@ -215,10 +215,13 @@ class Registration(Decorators):
                 raise HookMQError("E503")  # it was stopped while the code was loaded
             old, new, callbacks = list(self._hooks), list(fresh._hooks), fresh._callbacks
             pages, scheduler = fresh._pages, fresh._scheduler
+            before: list[Hook | None] = []
             for hook in new:
                 same = [other for other in old if other.name == hook.name and other.spec is hook.spec]
                 hook.paused = bool(same) and same[0].paused
                 self._wire(hook)
+                free = [other for other in same if other not in before]
+                before.append(free[0] if free else None)
             # The new code knows its own broker by the name it gave it: both are this one from now on, before
             # anything of it is called.
             fresh.__dict__ = self.__dict__
@@ -227,8 +230,8 @@ class Registration(Decorators):
                 self._callbacks.deciders[kind][:] = deciders
             self._callbacks.exchanges.hooks[:] = callbacks.exchanges.hooks
             self._hooks[:] = new
-            for hook in new:
-                run.connect(hook)
+            for hook, instead in zip(new, before, strict=True):
+                run.connect(hook, instead)
             for hook in old:
                 run.disconnect(hook, drain=True)
             run.tell_deciders()

@@ -115,8 +115,11 @@ class Run:
 
     # Hooks ----------------------------------------------------------------------------------------------
 
-    def connect(self, hook: Hook) -> None:
-        """Give a hook its place in the native broker."""
+    def connect(self, hook: Hook, instead: Hook | None = None) -> None:
+        """Give a hook its place in the native broker.
+
+        It is that of another if it can be, which is to be disconnected next.
+        """
         if self._callbacks.hooks_of(hook.spec.name) is not None:
             hook.stopwatch = self.native.stopwatch(hook.name)
             self._start_deciding()
@@ -142,6 +145,7 @@ class Run:
             keeps=options.ack is not None,
             later=hook.is_async and hook.spec.name == "transform",
             flush=None if executor is None else executor.flush,
+            instead=None if instead is None else instead.handle,
         )
         hook.handle.pause(hook.paused)
 

@@ -324,7 +324,7 @@ impl NativeBroker {
     #[allow(clippy::too_many_arguments)]
     #[pyo3(signature = (lanes, kind, function, *, name, filter = None, positional = 1, levels = None,
                         overflow = "drop_oldest", rank = 0, condition = None, bare = false, keeps = false,
-                        later = false, flush = None))]
+                        later = false, flush = None, instead = None))]
     fn add_hook(
         &self,
         lanes: Vec<PyRef<'_, Lane>>,
@@ -341,6 +341,7 @@ impl NativeBroker {
         keeps: bool,
         later: bool,
         flush: Option<Py<PyAny>>,
+        instead: Option<&HookHandle>,
     ) -> PyResult<HookHandle> {
         let overflow = Overflow::named(overflow).ok_or_else(|| {
             PyValueError::new_err("overflow must be 'drop_oldest', 'drop_newest' or 'block'")
@@ -379,9 +380,18 @@ impl NativeBroker {
                 }
                 let sink = if decides { Sink::Decider } else { Sink::Hook };
                 let filter = parse(filter.as_deref().unwrap_or("#"))?;
-                let id = self.runtime.add_sink(sink(Arc::clone(&hook)));
-                self.broker.add_tap(&filter, Tap { rank, bare, keeps, ..Tap::new(id, kind) });
-                return Ok(HookHandle { hook, place: Place::Tap(id, filter) });
+                let tap = |id| Tap { rank, bare, keeps, ..Tap::new(id, kind) };
+                // In the same place: each message is told to the one or to the other, never to both or none.
+                if let Some(before) = instead
+                    && let Place::Tap(taken, old) = &before.place
+                    && (*taken, old) == (tap(taken.id), &filter)
+                    && self.runtime.replace_sink(taken.id, &before.hook, sink(Arc::clone(&hook)))
+                {
+                    return Ok(HookHandle { hook, place: Place::Tap(*taken, filter) });
+                }
+                let tap = tap(self.runtime.add_sink(sink(Arc::clone(&hook))));
+                self.broker.add_tap(&filter, tap);
+                return Ok(HookHandle { hook, place: Place::Tap(tap, filter) });
             }
         };
         let mut hooks = self.runtime.client_hooks.write();
@@ -397,10 +407,13 @@ impl NativeBroker {
         handle.hook.removed.store(!drain, Relaxed);
         self.runtime.hooks.remove(&handle.hook, drain);
         match &handle.place {
-            Place::Tap(id, filter) => {
-                self.broker.remove_tap(filter, *id);
-                let sink = self.runtime.sinks.write().remove(id);
-                drop(sink); // with the lock free: the end of a Python object may run code
+            Place::Tap(tap, filter) => {
+                // Another may have taken the place.
+                if self.runtime.sinks.read().get(&tap.id).is_some_and(|sink| sink.is_of(&handle.hook)) {
+                    self.broker.remove_tap(filter, tap.id);
+                    let sink = self.runtime.sinks.write().remove(&tap.id);
+                    drop(sink); // with the lock free: the end of a Python object may run code
+                }
             }
             Place::Clients => {
                 let mut hooks = self.runtime.client_hooks.write();

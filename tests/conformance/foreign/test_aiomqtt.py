@@ -23,6 +23,11 @@ CONTRADICTIONS = {
     ),
 }
 
+# It gives the broker 0 seconds for the CONNACK and expects that it has not come when the client looks.
+RACES = {
+    "test_client.py::test_aenter_state_reset_connack_timeout": "DID NOT RAISE",
+}
+
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
@@ -52,8 +57,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
 
 @pytest.mark.parametrize("name", SUITE.names)
 def test_a_test_of_aiomqtt(outcomes, name):
-    check(name, outcomes[name], CONTRADICTIONS)
+    check(name, outcomes[name], CONTRADICTIONS, RACES)
 
 
 def test_every_contradiction_is_one_of_their_tests():
-    assert set(CONTRADICTIONS) <= set(SUITE.names)
+    assert set(CONTRADICTIONS) | set(RACES) <= set(SUITE.names)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hookmq_codec::TopicFilter;
-use hookmq_engine::TapId;
+use hookmq_engine::Tap;
 use hookmq_rules::Condition;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -158,7 +158,7 @@ impl Hook {
 /// Where a hook is attached.
 pub(crate) enum Place {
     /// To the messages that match a filter.
-    Tap(TapId, TopicFilter),
+    Tap(Tap, TopicFilter),
     /// To the coming and going of clients and of their subscriptions.
     Clients,
 }

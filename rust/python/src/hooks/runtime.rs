@@ -39,6 +39,13 @@ pub(crate) enum Sink {
     Decider(Arc<Hook>),
 }
 
+impl Sink {
+    /// Whether it is a hook's.
+    pub(crate) fn is_of(&self, hook: &Arc<Hook>) -> bool {
+        matches!(self, Self::Hook(one) | Self::Decider(one) if Arc::ptr_eq(one, hook))
+    }
+}
+
 /// What a hook wants to know of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interest {
@@ -144,6 +151,18 @@ impl Runtime {
         let id = self.next_tap.fetch_add(1, Relaxed);
         self.sinks.write().insert(id, sink);
         id
+    }
+
+    /// Says where the messages of a tap go from now on, if they went to this hook.
+    pub(crate) fn replace_sink(&self, id: TapId, hook: &Arc<Hook>, sink: Sink) -> bool {
+        let mut sinks = self.sinks.write();
+        if !sinks.get(&id).is_some_and(|before| before.is_of(hook)) {
+            return false;
+        }
+        let before = sinks.insert(id, sink);
+        drop(sinks);
+        drop(before); // with the lock free: the end of a Python object may run code
+        true
     }
 
     /// The hooks that decide what becomes of a publish: those behind these taps. If one was let go since, those
