@@ -96,19 +96,19 @@ class Registration(Decorators):
         with self._lifecycle:
             self._wire(hook)
             replaced = [other for other in self._hooks if hook.replaces(other)]
+            if self._run is not None:
+                self._run.prepare(hook, replaced[0] if replaced else None)
             _insert(self._hooks, hook, replaced)
             deciders = self._callbacks.hooks_of(hook.spec.name)
             if deciders is not None:
                 _rank(deciders, hook, replaced)
-            if self._run is not None:
-                self._run.connect(hook, replaced[0] if replaced else None)
             # Afterwards, so that there is no moment in which nobody decides.
             for other in replaced:
                 self._hooks.remove(other)
                 if deciders is not None:
                     deciders.remove(other)
-                if self._run is not None:
-                    self._run.disconnect(other)
+            if self._run is not None:
+                self._run.swap([hook], replaced)
             if any(other.is_async for other in replaced):
                 self._relieve()
 
@@ -215,26 +215,19 @@ class Registration(Decorators):
                 raise HookMQError("E503")  # it was stopped while the code was loaded
             old, new, callbacks = list(self._hooks), list(fresh._hooks), fresh._callbacks
             pages, scheduler = fresh._pages, fresh._scheduler
-            before: list[Hook | None] = []
             for hook in new:
                 same = [other for other in old if other.name == hook.name and other.spec is hook.spec]
                 hook.paused = bool(same) and same[0].paused
                 self._wire(hook)
-                free = [other for other in same if other not in before]
-                before.append(free[0] if free else None)
+                run.prepare(hook)
             # The new code knows its own broker by the name it gave it: both are this one from now on, before
             # anything of it is called.
             fresh.__dict__ = self.__dict__
             # The new ones decide before the old ones are let go: there is no moment in which nobody does.
-            for kind, deciders in callbacks.deciders.items():
-                self._callbacks.deciders[kind][:] = deciders
+            self._callbacks.deciders = callbacks.deciders
             self._callbacks.exchanges.hooks[:] = callbacks.exchanges.hooks
             self._hooks[:] = new
-            for hook, instead in zip(new, before, strict=True):
-                run.connect(hook, instead)
-            for hook in old:
-                run.disconnect(hook, drain=True)
-            run.tell_deciders()
+            run.swap(new, old, drain=True)
             if pages is not None or self._pages is not None:
                 self._the_pages().replace(pages)
             if scheduler is not None or self._scheduler is not None:

@@ -85,7 +85,8 @@ class Run:
         self._start_threads()
         for hook in hooks:
             hook.count_anew()
-            self.connect(hook)
+            self.prepare(hook)
+        self.swap(hooks, ())
         try:
             self.native.start()
         except BaseException as error:
@@ -115,15 +116,14 @@ class Run:
 
     # Hooks ----------------------------------------------------------------------------------------------
 
-    def connect(self, hook: Hook, instead: Hook | None = None) -> None:
-        """Give a hook its place in the native broker.
+    def prepare(self, hook: Hook, instead: Hook | None = None) -> None:
+        """Make a hook's place and its threads; it is called from :meth:`swap` on.
 
-        It is that of another if it can be, which is to be disconnected next.
+        Among hooks of its priority it is told instead of another, or last.
         """
         if self._callbacks.hooks_of(hook.spec.name) is not None:
             hook.stopwatch = self.native.stopwatch(hook.name)
             self._start_deciding()
-            self.tell_deciders()
             return
         if not hook.spec.native:
             return  # it is called when the broker starts or stops
@@ -210,13 +210,21 @@ class Run:
 
         return call
 
-    def disconnect(self, hook: Hook, *, drain: bool = False) -> None:
-        """Take a hook's place away; it is not called any more, or with ``drain`` only for what waits."""
+    def swap(self, added: Sequence[Hook], removed: Sequence[Hook], *, drain: bool = False) -> None:
+        """Call hooks that were prepared in the place of others, all at once.
+
+        What happens is told to these or to those. With ``drain`` those are called for what happened before,
+        otherwise not any more.
+        """
+        handles = [[hook.handle for hook in hooks if hook.handle is not None] for hooks in (added, removed)]
+        self.native.swap_hooks(*handles, drain=drain)
+        self.tell_deciders()
+        for hook in removed:
+            self._let_go(hook, drain=drain)
+
+    def _let_go(self, hook: Hook, *, drain: bool) -> None:
         asked = self._callbacks.hooks_of(hook.spec.name) is not None
-        if asked:
-            self.tell_deciders()
-        elif hook.handle is not None:
-            self.native.remove_hook(hook.handle, drain=drain)
+        if hook.handle is not None:
             self._relieve(hook, hook.handle)
         # Threads that wait for its answers may never come back to decide about others.
         for _ in range(hook.active if asked else 0):

@@ -15,6 +15,7 @@ use crate::route::RouteCache;
 use crate::session::Session;
 use crate::statistics::Counts;
 use crate::taps::{TapId, Watches};
+use crate::turns::Turn;
 
 /// After so many bytes appended to outboxes, sessions touched or events noted, a batch is relieved of them
 /// even though it goes on: one that fans out to a thousand sessions would otherwise hold a thousand copies
@@ -49,6 +50,7 @@ pub struct Batch {
     /// What keeps whoever causes events from causing more.
     gates: Vec<Arc<dyn Gate>>,
     watches: Arc<Watches>,
+    turn: Arc<Turn>,
     /// Where frames are encoded once for many receivers.
     pub(crate) scratch: BytesMut,
     /// Bytes appended to outboxes since the last flush.
@@ -59,7 +61,7 @@ pub struct Batch {
 
 impl Batch {
     /// An empty batch; each thread keeps one.
-    pub(crate) fn new(limits: Arc<Limits>, watches: Arc<Watches>) -> Self {
+    pub(crate) fn new(limits: Arc<Limits>, watches: Arc<Watches>, turn: Arc<Turn>) -> Self {
         Self {
             now: 0,
             limits,
@@ -72,6 +74,7 @@ impl Batch {
             acks: Vec::new(),
             gates: Vec::new(),
             watches,
+            turn,
             scratch: BytesMut::new(),
             appended: 0,
             replayed: 0,
@@ -82,6 +85,12 @@ impl Batch {
     pub fn begin(&mut self, now: Millis) {
         self.now = now;
         self.replayed = 0;
+        self.turn.begin();
+    }
+
+    /// Ends a turn of work: nothing that was looked up in it is used any more.
+    pub(crate) fn end(&mut self) {
+        self.turn.end();
     }
 
     /// Counters of this batch, for what the server counts itself.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use hookmq_codec::{ReasonCode, TopicFilter};
@@ -24,6 +25,7 @@ use crate::statistics::Statistics;
 use crate::subscribers::Subscriber;
 use crate::taps::{Tap, TapId, TapKind, Watches};
 use crate::timer::{Timer, Timers};
+use crate::turns::Turns;
 
 /// A will that is to be published now, and whose it is.
 pub(crate) type DueWill = (PendingWill, Arc<Client>, Arc<Session>);
@@ -45,6 +47,7 @@ pub struct Broker {
     pub(crate) next_serial: AtomicU64,
     /// Batches for threads that come and go, such as Python's.
     spare: Mutex<Vec<Batch>>,
+    turns: Turns,
 }
 
 impl Broker {
@@ -63,12 +66,13 @@ impl Broker {
             watches: Arc::default(),
             next_serial: AtomicU64::new(1),
             spare: Mutex::default(),
+            turns: Turns::default(),
         })
     }
 
     /// A working state for a thread.
     pub fn batch(&self) -> Batch {
-        Batch::new(Arc::clone(&self.limits), Arc::clone(&self.watches))
+        Batch::new(Arc::clone(&self.limits), Arc::clone(&self.watches), self.turns.add())
     }
 
     /// Does some work with a borrowed batch and finishes it.
@@ -92,6 +96,7 @@ impl Broker {
         }
         self.statistics.add(&mut batch.counts);
         self.hand_over(batch);
+        batch.end();
     }
 
     /// Tells the observers what has happened so far.
@@ -138,6 +143,26 @@ impl Broker {
 
     /// Adds an observer of messages.
     pub fn add_tap(&self, filter: &TopicFilter, tap: Tap) {
+        self.watch_for(&tap);
+        self.router.add_tap(filter, tap);
+    }
+
+    /// Puts observers in the place of others: every message is told to these or to those, none to some of either.
+    /// When it returns, nobody is being told any more of those that were removed, or `limit` is over.
+    pub fn swap_taps<'a>(
+        &self,
+        added: impl IntoIterator<Item = &'a (TopicFilter, Tap)>,
+        removed: impl IntoIterator<Item = &'a (TopicFilter, Tap)>,
+        limit: Duration,
+    ) {
+        let added: Vec<_> = added.into_iter().collect();
+        added.iter().for_each(|(_, tap)| self.watch_for(tap));
+        self.router.swap_taps(added, removed);
+        self.turns.wait(limit);
+    }
+
+    /// From now on somebody wants what this observer sees.
+    fn watch_for(&self, tap: &Tap) {
         let watches = &self.watches;
         let watch = match tap.kind {
             TapKind::Sent => Some(&watches.sent),
@@ -150,7 +175,6 @@ impl Broker {
         if let Some(watch) = watch {
             watch.store(true, Relaxed);
         }
-        self.router.add_tap(filter, tap);
     }
 
     /// To be called after access rules were replaced: what was found before is looked up again, and subscriptions

@@ -61,6 +61,7 @@ mod subscribing;
 pub mod taps;
 mod timer;
 pub mod transport;
+mod turns;
 
 pub use acl::{Acl, Right};
 pub use acl_file::AclError;

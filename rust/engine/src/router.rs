@@ -209,6 +209,22 @@ impl Router {
         self.change(|root| root.leaf_mut(filter.filter()).taps.push(tap));
     }
 
+    /// All at once: no route has some of either.
+    pub(crate) fn swap_taps<'a>(
+        &self,
+        added: impl IntoIterator<Item = &'a (TopicFilter, Tap)>,
+        removed: impl IntoIterator<Item = &'a (TopicFilter, Tap)>,
+    ) {
+        self.change(|root| {
+            for (filter, tap) in added {
+                root.leaf_mut(filter.filter()).taps.push(*tap);
+            }
+            for (filter, gone) in removed {
+                root.change(Some(filter.filter()), &mut |leaf| leaf.taps.retain(|tap| tap.id != gone.id));
+            }
+        });
+    }
+
     pub(crate) fn remove_tap(&self, filter: &TopicFilter, id: TapId) {
         self.change(|root| {
             root.change(Some(filter.filter()), &mut |leaf| leaf.taps.retain(|tap| tap.id != id));

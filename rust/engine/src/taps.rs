@@ -37,6 +37,8 @@ pub struct Tap {
     pub kind: TapKind,
     /// Of two that see a message, the one with the higher rank is told first.
     pub rank: i32,
+    /// Of two of the same rank, the one with the lower number is told first.
+    pub order: u32,
     /// It does not look at payloads, so none needs to be copied for it.
     pub bare: bool,
     /// The publisher's acknowledgement waits for it: see [`crate::Receipt`].
@@ -46,7 +48,7 @@ pub struct Tap {
 impl Tap {
     /// A tap without special wishes.
     pub const fn new(id: TapId, kind: TapKind) -> Self {
-        Self { id, kind, rank: 0, bare: false, keeps: false }
+        Self { id, kind, rank: 0, order: id, bare: false, keeps: false }
     }
 }
 
@@ -78,7 +80,7 @@ impl Taps {
         if found.is_empty() {
             return None;
         }
-        found.sort_by_key(|tap| (std::cmp::Reverse(tap.rank), tap.id));
+        found.sort_by_key(|tap| (std::cmp::Reverse(tap.rank), tap.order, tap.id));
         let of = |kinds: &[TapKind]| -> TapList {
             let ids: Vec<_> =
                 found.iter().filter(|tap| kinds.contains(&tap.kind)).map(|tap| tap.id).collect();

@@ -25,7 +25,7 @@ use crate::hooks::log::LogLane;
 use crate::hooks::loop_lane::LoopLane;
 use crate::hooks::outcome::Outcomes;
 use crate::hooks::queue::{Overflow, Queue};
-use crate::hooks::runtime::{ClientHook, HubPlace, Interest, Runtime, Sink};
+use crate::hooks::runtime::{HubPlace, Interest, Runtime, Sink};
 use crate::hooks::stopwatch::Stopwatch;
 use crate::hooks::watch::Watch;
 use crate::hub::{Hub, SocketEvent, SocketLane};
@@ -317,10 +317,11 @@ impl NativeBroker {
         runtime.generation.fetch_add(1, Relaxed);
     }
 
-    /// Registers a function. `kind` is "received", "routed", "sent", "acked", "dropped", "transform" or "deliver"
+    /// Makes a hook, which is called from [`Self::swap_hooks`] on. `kind` is "received", "routed", "sent", "acked", "dropped", "transform" or "deliver"
     /// for messages that match `filter`, "connected", "disconnected", "subscribed" or "unsubscribed" for clients.
     /// Its calls wait in `lanes`, among which clients are shared out; those that decide have none. `levels`
-    /// names the topic levels to hand over, `condition` is one on JSON fields. Raises `ValueError`.
+    /// names the topic levels to hand over, `condition` is one on JSON fields. Among its equals it is told `instead` of
+    /// another, or last. Raises `ValueError`.
     #[allow(clippy::too_many_arguments)]
     #[pyo3(signature = (lanes, kind, function, *, name, filter = None, positional = 1, levels = None,
                         overflow = "drop_oldest", rank = 0, condition = None, bare = false, keeps = false,
@@ -365,6 +366,7 @@ impl NativeBroker {
             removed: AtomicBool::new(false),
             paused: AtomicBool::new(false),
         });
+        let (before, number) = (instead.map(|handle| handle.order), hook.number);
         let interest = match kind {
             "connected" => Interest::Connected,
             "disconnected" => Interest::Disconnected,
@@ -378,54 +380,35 @@ impl NativeBroker {
                         "a hook that observes needs a lane, one that decides none",
                     ));
                 }
-                let sink = if decides { Sink::Decider } else { Sink::Hook };
                 let filter = parse(filter.as_deref().unwrap_or("#"))?;
-                let tap = |id| Tap { rank, bare, keeps, ..Tap::new(id, kind) };
-                // In the same place: each message is told to the one or to the other, never to both or none.
-                if let Some(before) = instead
-                    && let Place::Tap(taken, old) = &before.place
-                    && (*taken, old) == (tap(taken.id), &filter)
-                    && self.runtime.replace_sink(taken.id, &before.hook, sink(Arc::clone(&hook)))
-                {
-                    return Ok(HookHandle { hook, place: Place::Tap(*taken, filter) });
-                }
-                let tap = tap(self.runtime.add_sink(sink(Arc::clone(&hook))));
-                self.broker.add_tap(&filter, tap);
-                return Ok(HookHandle { hook, place: Place::Tap(tap, filter) });
+                let id = self.runtime.name_tap();
+                let order = before.unwrap_or(id);
+                let tap = Tap { rank, order, bare, keeps, ..Tap::new(id, kind) };
+                return Ok(HookHandle { hook, order, place: Place::Tap(Box::new((filter, tap))) });
             }
         };
-        let mut hooks = self.runtime.client_hooks.write();
-        hooks.push(ClientHook { hook: Arc::clone(&hook), interest, rank });
-        hooks.sort_by_key(|entry| std::cmp::Reverse(entry.rank));
-        self.watch_clients(&hooks);
-        Ok(HookHandle { hook, place: Place::Clients })
+        let place = Place::Clients(interest, rank);
+        Ok(HookHandle { hook, order: before.unwrap_or(number), place })
     }
 
-    /// Removes a hook: it is not called any more, or with `drain` only for what happened before.
-    #[pyo3(signature = (handle, *, drain = false))]
-    fn remove_hook(&self, handle: &HookHandle, drain: bool) {
-        handle.hook.removed.store(!drain, Relaxed);
-        self.runtime.hooks.remove(&handle.hook, drain);
-        match &handle.place {
-            Place::Tap(tap, filter) => {
-                // Another may have taken the place.
-                if self.runtime.sinks.read().get(&tap.id).is_some_and(|sink| sink.is_of(&handle.hook)) {
-                    self.broker.remove_tap(filter, tap.id);
-                    let sink = self.runtime.sinks.write().remove(&tap.id);
-                    drop(sink); // with the lock free: the end of a Python object may run code
-                }
-            }
-            Place::Clients => {
-                let mut hooks = self.runtime.client_hooks.write();
-                let (removed, left) = std::mem::take(&mut *hooks)
-                    .into_iter()
-                    .partition::<Vec<_>, _>(|entry| Arc::ptr_eq(&entry.hook, &handle.hook));
-                *hooks = left;
-                self.watch_clients(&hooks);
-                drop(hooks);
-                drop(removed);
-            }
-        }
+    /// Puts hooks that were made in the place of others, all at once: what happens is told to these or to those. With
+    /// `drain` those are called for what happened before, otherwise not any more.
+    #[pyo3(signature = (added, removed, *, drain = false))]
+    fn swap_hooks(
+        &self,
+        py: Python<'_>,
+        added: Vec<PyRef<'_, HookHandle>>,
+        removed: Vec<PyRef<'_, HookHandle>>,
+        drain: bool,
+    ) {
+        let own = |handles: &[PyRef<'_, HookHandle>]| -> Vec<_> {
+            handles
+                .iter()
+                .map(|handle| (Arc::clone(&handle.hook), handle.order, handle.place.clone()))
+                .collect()
+        };
+        let (added, removed) = (own(&added), own(&removed));
+        py.detach(|| self.runtime.swap(&self.broker, &added, &removed, drain));
     }
 
     /// Subscribes this process to a filter, retained messages first if they are wanted. Gives the inbox
@@ -481,15 +464,6 @@ impl NativeBroker {
         dict.set_item("queued_bytes", totals.queued_bytes)?;
         dict.set_item("inflight_messages", totals.inflight)?;
         Ok(dict)
-    }
-}
-
-impl NativeBroker {
-    /// Says what somebody wants to know of clients.
-    fn watch_clients(&self, hooks: &[ClientHook]) {
-        let wanted = |kinds: [Interest; 2]| hooks.iter().any(|entry| kinds.contains(&entry.interest));
-        self.broker.watch_clients(wanted([Interest::Connected, Interest::Disconnected]));
-        self.broker.watch_subscriptions(wanted([Interest::Subscribed, Interest::Unsubscribed]));
     }
 }
 

@@ -35,7 +35,9 @@ pub(crate) async fn admit(
     let asked = {
         let turn = &mut *turn.lock();
         turn.batch.begin(context.clock.now());
-        context.broker.transforms(topic, &mut turn.batch)
+        let taps = context.broker.transforms(topic, &mut turn.batch);
+        context.broker.finish(&mut turn.batch);
+        taps
     };
     let Some(taps) = asked else { return Ok(Some(will)) };
     let publish = Publish {

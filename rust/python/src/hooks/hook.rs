@@ -14,6 +14,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use super::lane::Work;
 use super::meter::Meter;
 use super::queue::{Overflow, Queue};
+use super::runtime::Interest;
 
 /// A function that was registered.
 pub(crate) struct Hook {
@@ -156,17 +157,20 @@ impl Hook {
 }
 
 /// Where a hook is attached.
+#[derive(Clone)]
 pub(crate) enum Place {
     /// To the messages that match a filter.
-    Tap(Tap, TopicFilter),
-    /// To the coming and going of clients and of their subscriptions.
-    Clients,
+    Tap(Box<(TopicFilter, Tap)>),
+    /// To the coming and going of clients or of their subscriptions, and how early among those who are.
+    Clients(Interest, i32),
 }
 
 /// A hook that was registered, for removing it and for its counters.
 #[pyclass(frozen, module = "hookmq._hookmq")]
 pub(crate) struct HookHandle {
     pub(crate) hook: Arc<Hook>,
+    /// Of two that are as early, the one with the lower number is told first.
+    pub(crate) order: u32,
     pub(crate) place: Place,
 }
 

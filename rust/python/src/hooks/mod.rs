@@ -30,6 +30,7 @@ pub(crate) mod parcel;
 pub(crate) mod queue;
 pub(crate) mod runtime;
 pub(crate) mod stopwatch;
+pub(crate) mod swap;
 pub(crate) mod table;
 mod transforms;
 pub(crate) mod watch;

@@ -39,13 +39,6 @@ pub(crate) enum Sink {
     Decider(Arc<Hook>),
 }
 
-impl Sink {
-    /// Whether it is a hook's.
-    pub(crate) fn is_of(&self, hook: &Arc<Hook>) -> bool {
-        matches!(self, Self::Hook(one) | Self::Decider(one) if Arc::ptr_eq(one, hook))
-    }
-}
-
 /// What a hook wants to know of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interest {
@@ -60,6 +53,7 @@ pub(crate) struct ClientHook {
     pub(crate) hook: Arc<Hook>,
     pub(crate) interest: Interest,
     pub(crate) rank: i32,
+    pub(crate) order: u32,
 }
 
 /// The native side of the hooks. Its methods run on network threads and never enter Python.
@@ -146,23 +140,16 @@ impl Runtime {
         self.clock.now()
     }
 
-    /// Names a new tap and says where its messages go.
-    pub(crate) fn add_sink(&self, sink: Sink) -> TapId {
-        let id = self.next_tap.fetch_add(1, Relaxed);
-        self.sinks.write().insert(id, sink);
-        id
+    /// The name of a new tap.
+    pub(crate) fn name_tap(&self) -> TapId {
+        self.next_tap.fetch_add(1, Relaxed)
     }
 
-    /// Says where the messages of a tap go from now on, if they went to this hook.
-    pub(crate) fn replace_sink(&self, id: TapId, hook: &Arc<Hook>, sink: Sink) -> bool {
-        let mut sinks = self.sinks.write();
-        if !sinks.get(&id).is_some_and(|before| before.is_of(hook)) {
-            return false;
-        }
-        let before = sinks.insert(id, sink);
-        drop(sinks);
-        drop(before); // with the lock free: the end of a Python object may run code
-        true
+    /// Names a new tap and says where its messages go.
+    pub(crate) fn add_sink(&self, sink: Sink) -> TapId {
+        let id = self.name_tap();
+        self.sinks.write().insert(id, sink);
+        id
     }
 
     /// The hooks that decide what becomes of a publish: those behind these taps. If one was let go since, those
