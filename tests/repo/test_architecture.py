@@ -18,6 +18,7 @@ ALLOWED = {
     "hookmq-codec": set(),
     "hookmq-engine": {"hookmq-codec"},
     "hookmq-rules": set(),
+    "hookmq-store": set(),
     "hookmq-server": {"hookmq-auth", "hookmq-codec", "hookmq-engine"},
     "hookmq-python": {"hookmq-auth", "hookmq-codec", "hookmq-engine", "hookmq-rules", "hookmq-server"},
 }
@@ -25,6 +26,7 @@ ONLY_IN = {
     "pyo3": {"hookmq-python"},
     "arrow-array": {"hookmq-python"},
     "argon2": {"hookmq-auth"},
+    "crc32fast": {"hookmq-store"},
     "axum": {"hookmq-server", "hookmq-fuzz-targets"},
     "hyper": {"hookmq-server", "hookmq-fuzz-targets"},
     "rustls": {"hookmq-server"},
@@ -69,7 +71,7 @@ def test_the_extension_runs_nothing_on_tokio():
     assert used <= TOKIO_IN_PYTHON
 
 
-@pytest.mark.parametrize("crate", ["auth", "codec", "engine", "rules", "server"])
+@pytest.mark.parametrize("crate", ["auth", "codec", "engine", "rules", "server", "store"])
 def test_unsafe_code_is_forbidden(crate):
     assert "#![forbid(unsafe_code)]" in (ROOT / "rust" / crate / "src/lib.rs").read_text()
 
