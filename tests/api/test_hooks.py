@@ -382,3 +382,20 @@ def test_a_hook_added_while_it_runs_sees_what_comes_afterwards(broker):
     assert broker.wait_for_hooks()
     assert [msg.text for msg in early] == ["1", "2"]
     assert [msg.text for msg in late] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("decorator", "happens"), [("transform('t')", "publish"), ("on_client_connected", "connect")]
+)
+def test_a_hook_that_is_defined_again_keeps_its_place(broker, join, redefine, decorator, happens):
+    """Among those of its priority, also with another filter or function."""
+    order: list[str] = []
+    cell = f"@broker.{decorator}\ndef {{name}}(what): order.append('{{name}}')"
+    for name in ("one", "two", "three", "two", "one"):
+        redefine(broker, cell.format(name=name), order=order)
+    redefine(broker, cell.format(name="two").replace("'t'", "'#'"), order=order)
+    client = join(broker)
+    if happens == "publish":
+        client.publish("t", b"", 1)
+    assert broker.wait_for_hooks()
+    assert order == ["one", "two", "three"]
