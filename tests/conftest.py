@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,9 @@ from hookmq import Broker
 def pytest_configure(config: pytest.Config) -> None:
     for marker, version in (("mqtt5", "5.0"), ("mqtt311", "3.1.1")):
         config.addinivalue_line("markers", f"{marker}(*ids): statements of MQTT {version} that it covers")
+    # What a shell starts in the background ignores Ctrl+C, and so would every process that a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
