@@ -11,6 +11,16 @@ pub enum Key {
     Text(u8, u64, Box<str>),
 }
 
+impl Key {
+    /// The same without the text's memory.
+    pub fn as_ref(&self) -> KeyRef<'_> {
+        match self {
+            Self::Pair(kind, one, other) => KeyRef::Pair(*kind, *one, *other),
+            Self::Text(kind, number, text) => KeyRef::Text(*kind, *number, text),
+        }
+    }
+}
+
 /// A [`Key`] whose text is somebody else's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyRef<'a> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use crate::changes::{Change, Key, KeyRef, RECORD_HEADER};
+use crate::changes::{Change, Key, RECORD_HEADER};
 
 /// Where a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,8 +32,8 @@ struct Value {
 #[derive(Debug, Clone, Copy, Default)]
 struct Usage {
     bytes: u64,
+    /// Records in force.
     live: u64,
-    live_bytes: u64,
 }
 
 /// Where everything is.
@@ -124,7 +124,7 @@ impl Index {
     }
 
     /// Gives up what nobody refers to, and values whose blob is not there; how many those were.
-    pub(crate) fn settle(&mut self) -> Vec<Key> {
+    pub(crate) fn settle(&mut self) -> u64 {
         let orphan = |value: &Value| {
             value.refers != 0 && self.blobs.get(&value.refers).is_none_or(|blob| blob.place.is_none())
         };
@@ -136,7 +136,7 @@ impl Index {
         }
         let unused: Vec<_> = self.blobs.extract_if(|_, blob| blob.references == 0).collect();
         unused.into_iter().for_each(|(_, blob)| self.bury(blob.place));
-        orphans
+        orphans.len() as u64
     }
 
     /// Where everything is that is in force, in the order of the files.
@@ -172,17 +172,6 @@ impl Index {
         let at = place.segment.checked_sub(self.first);
         if let Some(usage) = at.and_then(|at| self.usage.get_mut(at as usize)) {
             usage.live = usage.live.wrapping_add_signed(records);
-            usage.live_bytes = usage.live_bytes.wrapping_add_signed(bytes);
-        }
-    }
-}
-
-impl Key {
-    /// The same without the text's memory.
-    pub fn as_ref(&self) -> KeyRef<'_> {
-        match self {
-            Self::Pair(kind, one, other) => KeyRef::Pair(*kind, *one, *other),
-            Self::Text(kind, number, text) => KeyRef::Text(*kind, *number, text),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::changes::{Change, Changes, Key, KeyRef};
+use crate::changes::{Change, Changes, Key};
 use crate::{Error, Figures, Stamp, Store};
 
 /// A store without a disk.
@@ -62,11 +62,7 @@ impl Store for MemoryStore {
             each(Change::Blob { number: *number, data });
         }
         for (key, (refers, value)) in &self.values {
-            let key = match key {
-                Key::Pair(kind, one, other) => KeyRef::Pair(*kind, *one, *other),
-                Key::Text(kind, number, text) => KeyRef::Text(*kind, *number, text),
-            };
-            each(Change::Put { key, refers: *refers, value });
+            each(Change::Put { key: key.as_ref(), refers: *refers, value });
         }
         Ok(())
     }

@@ -193,7 +193,7 @@ impl Reader {
     fn end(mut self) -> Recovered {
         let held = self.held.map_or(0, |held| held.bytes);
         self.found.report.torn = held + self.garbage.map_or(0, |garbage| garbage.bytes);
-        self.found.report.orphans = self.found.index.settle().len() as u64;
+        self.found.report.orphans = self.found.index.settle();
         self.found
     }
 }
