@@ -52,10 +52,13 @@ class Tools:
 
 
 def write(msg: Letter, **levels: str) -> None:
-    """Add a line to the diary: one write, so nothing is lost when the process dies behind it."""
-    line = f"{msg.client_id} {msg.number} {os.getpid()}{''.join(f' {k}={v}' for k, v in levels.items())}\n"
+    """Add a line to the diary: one write, so nothing is lost when the process dies behind it.
+
+    A line is as long as divides a page: one that lies across two can be read, and killed, between them.
+    """
+    line = f"{msg.client_id} {msg.number} {os.getpid()}{''.join(f' {k}={v}' for k, v in levels.items())}"
     descriptor = os.open(msg.diary, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.write(descriptor, line.encode())
+    os.write(descriptor, f"{line:63}\n".encode())
     os.close(descriptor)
 
 
