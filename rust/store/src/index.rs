@@ -34,6 +34,8 @@ struct Usage {
     bytes: u64,
     /// Records in force.
     live: u64,
+    /// Bytes of them.
+    live_bytes: u64,
 }
 
 /// Where everything is.
@@ -62,6 +64,11 @@ impl Index {
     /// Whether nothing of the oldest segment is in force.
     pub(crate) fn oldest_is_dead(&self) -> bool {
         self.usage.front().is_some_and(|usage| usage.live == 0)
+    }
+
+    /// How many bytes of the oldest segment are in force.
+    pub(crate) fn live_bytes_of_oldest(&self) -> u64 {
+        self.usage.front().map_or(0, |usage| usage.live_bytes)
     }
 
     /// A segment is so large.
@@ -172,6 +179,7 @@ impl Index {
         let at = place.segment.checked_sub(self.first);
         if let Some(usage) = at.and_then(|at| self.usage.get_mut(at as usize)) {
             usage.live = usage.live.wrapping_add_signed(records);
+            usage.live_bytes = usage.live_bytes.wrapping_add_signed(bytes);
         }
     }
 }

@@ -36,13 +36,13 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Bytes that may be out of force before any work is done to get rid of them.
     pub slack_bytes: u64,
-    /// Bytes that are set aside for when the disk is full.
+    /// Bytes that are set aside for when the disk is full: more than a segment, whose content may have to be moved then.
     pub reserve_bytes: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { sync: Sync::Os, segment_bytes: 16 << 20, slack_bytes: 64 << 20, reserve_bytes: 4 << 20 }
+        Self { sync: Sync::Os, segment_bytes: 4 << 20, slack_bytes: 64 << 20, reserve_bytes: 8 << 20 }
     }
 }
 
@@ -91,7 +91,7 @@ impl LogStore {
         id: u64,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<(Self, Report), Error> {
-        fs::create_dir_all(directory).map_err(Error::system(directory))?;
+        segment::make_directory(directory).map_err(Error::system(directory))?;
         let lock = lock(directory)?;
         let found = recovery::recover(directory, progress)?;
         let Recovered { index, report, sequence, last, store, newest } = found;
@@ -188,6 +188,17 @@ impl LogStore {
         Ok(())
     }
 
+    /// Whether it is time to empty the oldest segment although there is no room: if what is in force of it fits into what
+    /// was set aside, and it is worth it.
+    fn must_clear(&mut self, dead: u64) -> Result<bool, Error> {
+        let fits = self.index.live_bytes_of_oldest() <= self.options.reserve_bytes as u64 * 3 / 4;
+        let much = fits && dead > self.options.segment_bytes / 2 + self.index.live_bytes / 8;
+        if much && self.index.oldest() == Some(self.segment.number) {
+            self.rotate()?;
+        }
+        Ok(much)
+    }
+
     /// Deletes the oldest segment. Says whether it could be.
     fn delete_oldest(&mut self) -> Result<bool, Error> {
         let Some(number) = self.index.oldest().filter(|oldest| *oldest != self.segment.number) else {
@@ -199,6 +210,10 @@ impl LogStore {
                 return Err(Error::System { path, source });
             }
             _ => self.index.forget_oldest(),
+        }
+        if self.options.sync != Sync::Os {
+            // They must not come back in another order: what one deletes is in those before it.
+            segment::sync_directory(&self.directory).map_err(Error::system(&self.directory))?;
         }
         Ok(true)
     }
@@ -217,7 +232,7 @@ impl LogStore {
             return Ok(false);
         };
         if !moved.is_empty() {
-            self.write(&moved, stamp)?;
+            self.commit(&moved, stamp)?;
         }
         if let Some(cursor) = self.cursor.as_mut().filter(|cursor| at < cursor.data.len()) {
             cursor.at = at;
@@ -284,7 +299,10 @@ impl Store for LogStore {
 
     fn tidy(&mut self, stamp: Stamp) -> Result<bool, Error> {
         let dead = self.index.bytes.saturating_sub(self.index.live_bytes);
-        let much = dead > self.options.slack_bytes + self.index.live_bytes;
+        let much = match self.reserve.is_there() {
+            true => dead > self.options.slack_bytes + self.index.live_bytes,
+            false => self.must_clear(dead)?,
+        };
         if self.index.oldest() == Some(self.segment.number) || !self.index.oldest_is_dead() && !much {
             return Ok(false);
         }

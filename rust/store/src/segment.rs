@@ -139,6 +139,19 @@ impl Segment {
     }
 }
 
+/// Makes a directory, so that it survives a power loss.
+pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        make_directory(parent)?;
+    }
+    fs::create_dir(directory).or_else(|error| if directory.is_dir() { Ok(()) } else { Err(error) })?;
+    sync_directory(parent.unwrap_or(Path::new(".")))
+}
+
 /// Makes names in a directory survive a power loss.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
