@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test test-rust test-python bench-hooks bench-hooks-full fuzz format docs clean
+.PHONY: help setup demo dev check test test-rust test-python bench-hooks bench-hooks-full bench-store crash fuzz format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -54,6 +54,14 @@ bench-hooks: setup  ## what hooks cost, beside paho clients and an engine withou
 bench-hooks-full: setup  ## the same with more rounds and more messages; half an hour
 	@bench/setup.sh
 	$(BIN)/python -m bench.hooks --full
+
+bench-store: setup  ## what it costs to lose nothing, beside mosquitto and nats-server; three minutes
+	@bench/setup.sh
+	$(BIN)/python -m bench.store
+
+crash: setup  ## the long form of the tests of durability: 500 kills, 1 million messages found again, 10 million through queues
+	@tools/system.sh
+	HOOKMQ_TEST_LONG=1 $(BIN)/python -m pytest tests/durability
 
 fuzz: setup  ## fuzz every target for FUZZ_SECONDS each (600); needs a nightly toolchain
 	@$(PIP) --group fuzz

@@ -1,6 +1,6 @@
 #!/bin/sh
 # bench/setup.sh: gets the peers that the benchmark compares with. Nothing of it touches the project's own
-# environment: amqtt has one under bench/.cache, mosquitto is Debian's package. What is there is left alone,
+# environment: amqtt has one under bench/.cache, mosquitto and nats-server are Debian's packages. What is there is left alone,
 # and what cannot be had is said here and left out of the table.
 set -e
 cd "$(dirname "$0")/.."
@@ -17,7 +17,7 @@ make_environment() {
 
 # Debian's package starts a broker on port 1883 when it is installed. The benchmark starts its own, on a free
 # port of 127.0.0.1, so a policy forbids that for as long as the installation takes.
-install_mosquitto() {
+install() {
     policy=/usr/sbin/policy-rc.d
     if ! [ -e "$policy" ]; then
         trap 'rm -f "$policy"' EXIT
@@ -25,24 +25,25 @@ install_mosquitto() {
         chmod 755 "$policy"
     fi
     apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends mosquitto
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$1"
 }
 
 case ${1-} in
 amqtt) make_environment ;;
-mosquitto) install_mosquitto ;;
+mosquitto | nats-server) install "$1" ;;
 *)
     [ "$(cat "$place/pin" 2>/dev/null)" = "$amqtt" ] ||
         tools/with-progress "amqtt, to compare with" "$0" amqtt ||
         echo "  amqtt could not be installed: it is left out" >&2
     PATH=$PATH:/usr/sbin
-    if ! command -v mosquitto >/dev/null; then
+    for peer in mosquitto nats-server; do
+        command -v "$peer" >/dev/null && continue
         if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-            tools/with-progress "mosquitto, to compare with" "$0" mosquitto ||
-                echo "  mosquitto could not be installed: it is left out" >&2
+            tools/with-progress "$peer, to compare with" "$0" "$peer" ||
+                echo "  $peer could not be installed: it is left out" >&2
         else
-            echo "  mosquitto is not installed: it is left out" >&2
+            echo "  $peer is not installed: it is left out" >&2
         fi
-    fi
+    done
     ;;
 esac

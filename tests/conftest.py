@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -42,14 +43,21 @@ def no_thread_stays() -> Iterator[None]:
 
 
 @pytest.fixture
-def broker_factory() -> Iterator[Callable[..., Broker]]:
-    """Start brokers with settings given as dotted keys; they are stopped at the end of the test."""
+def broker_factory(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
+    """Start brokers with settings given as dotted keys; they are stopped at the end of the test.
+
+    They keep everything in memory, or on disk with HOOKMQ_TEST_DURABLE=1: nobody should notice.
+    """
     brokers: list[Broker] = []
+
+    def durable(number: int) -> dict[str, object]:
+        on_disk = os.environ.get("HOOKMQ_TEST_DURABLE")
+        return {"data_dir": tmp_path / f"data-{number}", "history": {"enabled": False}} if on_disk else {}
 
     def make(
         settings: Mapping[str, object] | None = None, *, start: bool = True, **arguments: object
     ) -> Broker:
-        options: dict[str, object] = {"port": 0, "http_port": None} | arguments
+        options: dict[str, object] = {"port": 0, "http_port": None} | durable(len(brokers)) | arguments
         for key, value in (settings or {}).items():
             section, _, name = key.rpartition(".")
             if section:

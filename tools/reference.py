@@ -36,8 +36,8 @@ NOTICE = "<!-- Written by tools/reference.py: change the package, then run it ag
 SECTIONS = {
     "": (
         "The broker",
-        "Where it listens and what it keeps. In `hookmq.toml` these stand at the top. What `data_dir` holds "
-        "is the history: sessions and retained messages are in memory.",
+        "Where it listens and what it keeps. In `hookmq.toml` these stand at the top. "
+        "[What is kept](../durability.md) says what `data_dir` holds.",
     ),
     "tls": (
         "tls",
@@ -57,6 +57,7 @@ SECTIONS = {
         "`async def` observers; hooks with threads or processes of their own and batch hooks have queues of "
         "their own. Each has the bounds below: see [Overflow](../hooks.md#overflow).",
     ),
+    "store": ("store", "Sessions, retained messages and bans on disk. See [What is kept](../durability.md)."),
     "history": ("history", "The stored messages. See [History](../history.md)."),
     "log": ("log", "What is printed to stderr while the broker runs."),
 }

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ..machine import describe
 from . import report
 from .child import Failed
-from .machine import describe
 from .report import Line
 from .targets import TARGETS, Samples, Target
 from .variants import Plan, Sample, variants

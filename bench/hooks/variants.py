@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ..machine import AMQTT, CACHE, mosquitto, process_time
 from .child import Child, Failed
-from .machine import AMQTT, CACHE, mosquitto, process_time
 from .wire import Connection, acknowledged, free_port, round_trips
 
 __all__ = ["Plan", "Sample", "variants"]

@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "KEEP",
     "Allow",
+    "Ban",
     "Broker",
     "Change",
     "Client",
@@ -41,6 +42,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .bans import Ban
     from .broker import Broker
     from .decisions import KEEP, Allow, Change, Deny, Drop, Identity
     from .errors import HookMQError
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "KEEP": "decisions",
     "Allow": "decisions",
+    "Ban": "bans",
     "Broker": "broker",
     "Change": "decisions",
     "Client": "message",

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
+from .bans import Ban, who
 from .errors import HookMQError
 from .lifecycle import Lifecycle
 from .message import encode_payload
@@ -174,10 +175,51 @@ class Broker(Lifecycle):
 
     def disconnect(self, client_id: str) -> bool:
         """End a client's connection. Return whether it had one."""
-        replay = _replaying()
-        if replay is not None and (trial := replay.captured.get()) is not None and trial.replay.dry_run:
-            return False
-        return self._active().native.disconnect(client_id)
+        return not _is_dry_run() and self._active().native.disconnect(client_id)
+
+    def ban(
+        self,
+        client_id: str | None = None,
+        *,
+        username: str | None = None,
+        address: str | None = None,
+        seconds: float | None = None,
+        reason: str = "",
+    ) -> None:
+        """Refuse a client from now on, by its identifier, its user name or its IP address.
+
+        Its connection is ended if it has one. With a data directory the ban outlives the broker.
+
+        Args:
+            client_id: the Client Identifier; or
+            username: the user name; or
+            address: the IP address, such as ``"192.0.2.7"``.
+            seconds: how long; for ever if it is not given.
+            reason: why, for :attr:`bans`.
+
+        Raises:
+            ValueError: if not one of the three is named, or the address is none.
+
+        >>> with Broker(port=0, http_port=None) as broker:
+        ...     broker.ban("tank7", reason="floods")
+        ...     print([ban.value for ban in broker.bans], broker.unban("tank7"), broker.bans)
+        ['tank7'] True []
+        """
+        by, value = who(client_id, username, address)
+        if not _is_dry_run():
+            self._active().native.ban(by, value, seconds, reason)
+
+    def unban(
+        self, client_id: str | None = None, *, username: str | None = None, address: str | None = None
+    ) -> bool:
+        """Take a ban back. Return whether there was one. Raises ``ValueError`` like :meth:`ban`."""
+        return not _is_dry_run() and self._active().native.unban(*who(client_id, username, address))
+
+    @property
+    def bans(self) -> list[Ban]:
+        """Who is refused, see :meth:`ban`; the end is nearest first, and what has none is last."""
+        found = [Ban(*ban) for ban in self._active().native.bans()]
+        return sorted(found, key=lambda ban: (ban.until is None, ban.until or 0.0, ban.by, ban.value))
 
     def replay(
         self,
@@ -259,3 +301,10 @@ class Broker(Lifecycle):
 def _replaying() -> Any:
     """Return the module of replays if there may be one: who never replays does not import it."""
     return sys.modules.get("hookmq.replaying.replay")
+
+
+def _is_dry_run() -> bool:
+    """Whether the caller is a hook in a replay that must change nothing."""
+    replay = _replaying()
+    trial = None if replay is None else replay.captured.get()
+    return trial is not None and bool(trial.replay.dry_run)

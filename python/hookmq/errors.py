@@ -175,6 +175,7 @@ _CATALOGUE = (
         "correct `history.url`, or run without a history:   HOOKMQ__HISTORY__ENABLED=false",
         1,
     ),
+    ErrorSpec("E602", "the store {path} cannot be used: {reason}", None, 1),
     # E7xx: files and streams of the command line
     ErrorSpec("E701", "cannot read `{path}`: {reason}", None, 1),
     ErrorSpec(

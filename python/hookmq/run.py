@@ -9,10 +9,11 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 
-from ._hookmq import BindError, FileError, NativeBroker
+from ._hookmq import BindError, FileError, NativeBroker, StoreError
 from .errors import HookMQError
 from .execution.threads import HookThreads
 from .log import logger
+from .recovering import Recovering, store_error
 from .settings.listeners import ListenerInfo
 
 TYPE_CHECKING = False
@@ -41,8 +42,17 @@ class Run:
 
     def __init__(self, settings: Settings, callbacks: Callbacks, event_loop: Callable[[], EventLoop]) -> None:
         self.settings = settings
-        self.native = NativeBroker(settings.native(), callbacks)
-        self.recorder = self._open_recorder()
+        if (directory := settings["data_dir"]) is not None:
+            _take_backup(str(directory))
+        try:
+            self.native = NativeBroker(settings.native(), callbacks, Recovering())
+        except StoreError as error:
+            raise store_error(error) from None
+        try:
+            self.recorder = self._open_recorder()
+        except BaseException:
+            self.native.close()
+            raise
         self.process = os.getpid()
         self.threads = HookThreads()
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
@@ -356,6 +366,17 @@ def left(deadline: float) -> float:
     0.0
     """
     return max(0.0, deadline - time.monotonic())
+
+
+def _take_backup(directory: str) -> None:
+    """Put a backup in its place that ``hookmq restore`` has brought while a broker ran."""
+    if not os.path.isdir(os.path.join(directory, "restoring")):
+        return
+    from pathlib import Path
+
+    from .backup import take_staged
+
+    logger().info("a backup was restored; what was there before is in %s", take_staged(Path(directory)))
 
 
 def _bind_error(error: BindError) -> HookMQError:

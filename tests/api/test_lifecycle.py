@@ -169,7 +169,7 @@ def test_a_data_directory_that_cannot_be_had(broker_factory, tmp_path):
         broker = broker_factory(start=False, data_dir=directory)
         with pytest.raises(HookMQError) as caught:
             broker.start()
-        assert caught.value.code == "E601"
+        assert caught.value.code == "E602"
         assert hookmq_threads() == []
 
 

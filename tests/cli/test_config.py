@@ -106,6 +106,8 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "hooks.page_threads": 4,
         "hooks.page_timeout": 30,
         "hooks.stop_grace": 5,
+        "store.sync": "os",
+        "store.interval": 1.0,
         "history.enabled": True,
         "history.url": None,
         "history.max_age": 30 * 86_400,

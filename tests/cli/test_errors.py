@@ -164,6 +164,10 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
         "error[E601]: the history database postgresql://db/x cannot be used: connection refused\n"
         "  help: correct `history.url`, or run without a history:   HOOKMQ__HISTORY__ENABLED=false",
     ),
+    "E602": (
+        {"path": "data/store", "reason": "another process uses it"},
+        "error[E602]: the store data/store cannot be used: another process uses it",
+    ),
     "E701": (
         {"path": "m.bin", "reason": "no such file or directory"},
         "error[E701]: cannot read `m.bin`: no such file or directory",

@@ -1,12 +1,13 @@
 """A broker in a process of its own, driven by lines: `python serve.py SETTINGS`, which are JSON.
 
-It says its ports, answers each line with its statistics, and stops at the end of its input.
+It says its ports, answers each line with its statistics, and stops at the end of its input or by SIGTERM.
 """
 
 from __future__ import annotations
 
 import json
 import resource
+import signal
 import sys
 
 
@@ -18,11 +19,11 @@ def main(settings: dict[str, object]) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
     from hookmq import Broker
 
-    broker = Broker(**settings).start()
-    print(json.dumps({"port": broker.port, "http_port": broker.http_port}), flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(dict(broker.statistics)), flush=True)
-    broker.stop()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    with Broker(**settings) as broker:
+        print(json.dumps({"port": broker.port, "http_port": broker.http_port}), flush=True)
+        for _ in sys.stdin:
+            print(json.dumps(dict(broker.statistics)), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ ALLOWED = {
     "hookmq-fuzz-targets": {"hookmq-auth", "hookmq-codec", "hookmq-engine"},
     "hookmq-auth": set(),
     "hookmq-codec": set(),
-    "hookmq-engine": {"hookmq-codec"},
+    "hookmq-engine": {"hookmq-codec", "hookmq-store"},
     "hookmq-rules": set(),
     "hookmq-store": set(),
-    "hookmq-server": {"hookmq-auth", "hookmq-codec", "hookmq-engine"},
+    "hookmq-server": {"hookmq-auth", "hookmq-codec", "hookmq-engine", "hookmq-store"},
     "hookmq-python": {"hookmq-auth", "hookmq-codec", "hookmq-engine", "hookmq-rules", "hookmq-server"},
 }
 ONLY_IN = {

@@ -16,7 +16,22 @@ from collections.abc import Callable, Sequence
 
 from hookmq.errors import HookMQError, render
 
-from . import acl, check, dev, hooks, jobs, publish, replay, run, subscribe, users, version
+from . import (
+    acl,
+    backup,
+    check,
+    dev,
+    hooks,
+    jobs,
+    publish,
+    replay,
+    restore,
+    run,
+    store,
+    subscribe,
+    users,
+    version,
+)
 from .usage import EXIT_USAGE, UsageError
 
 __all__ = ["main"]
@@ -75,7 +90,8 @@ def _dispatch(arguments: list[str]) -> int:
         parser.print_help()
         return EXIT_USAGE
     mains: dict[str, Callable[[argparse.Namespace], int]] = {
-        module.NAME: module.main for module in (run, dev, check, replay, hooks, jobs, users, acl, version)
+        module.NAME: module.main
+        for module in (run, dev, check, replay, hooks, jobs, users, acl, store, backup, restore, version)
     }
     return mains[options.command](options)
 
@@ -94,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
-    for command in (hooks, jobs, users, acl, version):
+    for command in (hooks, jobs, users, acl, store, backup, restore, version):
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     return parser
 

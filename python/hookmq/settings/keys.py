@@ -218,6 +218,22 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hooks.page_threads", "int", 4, "Threads for pages (`@broker.route`).", minimum=1, maximum=1024),
     Setting("hooks.page_timeout", "duration", 30.0, "Time a page has to answer.", minimum=0.001),
     Setting("hooks.stop_grace", "duration", 5.0, "Time hooks have to finish when the broker stops."),
+    # store
+    Setting(
+        "store.sync",
+        "str",
+        "os",
+        "What survives a power loss: `os` what the system has written by then, `interval` all but the last "
+        "moments, `always` all that was acknowledged.",
+        choices=("os", "interval", "always"),
+    ),
+    Setting(
+        "store.interval",
+        "duration",
+        1.0,
+        "With `interval`: how much of the last moments a power loss may cost.",
+        minimum=0.001,
+    ),
     # history
     Setting("history.enabled", "bool", True, "Keep a history of messages."),
     Setting(

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::BytesMut;
+use hookmq_store::Changes;
 
 use crate::hook::{Event, Gate, Sent};
+use crate::ledger::{Ledger, Takes, Ticket};
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::message::{Message, Millis};
@@ -51,6 +53,9 @@ pub struct Batch {
     gates: Vec<Arc<dyn Gate>>,
     watches: Arc<Watches>,
     turn: Arc<Turn>,
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    /// The last commit that something of this turn is part of.
+    pub(crate) ticket: Ticket,
     /// Where frames are encoded once for many receivers.
     pub(crate) scratch: BytesMut,
     /// Bytes appended to outboxes since the last flush.
@@ -61,7 +66,12 @@ pub struct Batch {
 
 impl Batch {
     /// An empty batch; each thread keeps one.
-    pub(crate) fn new(limits: Arc<Limits>, watches: Arc<Watches>, turn: Arc<Turn>) -> Self {
+    pub(crate) fn new(
+        limits: Arc<Limits>,
+        watches: Arc<Watches>,
+        turn: Arc<Turn>,
+        ledger: Option<Arc<Ledger>>,
+    ) -> Self {
         Self {
             now: 0,
             limits,
@@ -75,6 +85,8 @@ impl Batch {
             gates: Vec::new(),
             watches,
             turn,
+            ledger,
+            ticket: 0,
             scratch: BytesMut::new(),
             appended: 0,
             replayed: 0,
@@ -85,12 +97,38 @@ impl Batch {
     pub fn begin(&mut self, now: Millis) {
         self.now = now;
         self.replayed = 0;
+        self.ticket = 0;
         self.turn.begin();
     }
 
     /// Ends a turn of work: nothing that was looked up in it is used any more.
     pub(crate) fn end(&mut self) {
         self.turn.end();
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| self.ticket > 0) {
+            ledger.kick();
+        }
+    }
+
+    /// Notes changes for the store, if there is one; in which commit they will be. What they are about is locked.
+    pub(crate) fn keep(&mut self, write: impl FnOnce(&mut Changes)) -> Ticket {
+        let Some(ledger) = &self.ledger else { return 0 };
+        self.ticket = ledger.note(write);
+        self.ticket
+    }
+
+    /// The last commit that anything noted so far is part of, by whomever.
+    pub(crate) fn noted(&self) -> Ticket {
+        self.ledger.as_ref().map_or(0, |ledger| ledger.noted())
+    }
+
+    /// Whether what is to outlive the process can be stored at the moment.
+    pub(crate) fn stores(&self) -> bool {
+        self.stores_as(Takes::More)
+    }
+
+    /// Whether as much can be stored at the moment.
+    pub(crate) fn stores_as(&self, what: Takes) -> bool {
+        self.ledger.as_ref().is_none_or(|ledger| ledger.takes(what))
     }
 
     /// Counters of this batch, for what the server counts itself.

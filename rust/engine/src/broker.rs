@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 use hookmq_codec::{ReasonCode, TopicFilter};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use crate::acl::Right;
+use crate::bans::Bans;
 use crate::batch::{Batch, Lost};
 use crate::client::Client;
 use crate::connection::{Close, End};
 use crate::hook::{Event, Observer};
 use crate::jail::Jail;
+use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::message::{Message, Millis};
 use crate::presence::Presence;
@@ -40,6 +42,7 @@ pub struct Broker {
     /// Who came back too often, and who is connected; nothing else is locked while these are.
     pub(crate) jail: Mutex<Jail>,
     pub(crate) presence: Mutex<Presence>,
+    pub(crate) bans: RwLock<Bans>,
     /// What was counted.
     pub statistics: Statistics,
     observer: Arc<dyn Observer>,
@@ -48,11 +51,22 @@ pub struct Broker {
     /// Batches for threads that come and go, such as Python's.
     spare: Mutex<Vec<Batch>>,
     turns: Turns,
+    /// Where what outlives the process is noted, if anything does.
+    pub(crate) ledger: Option<Arc<Ledger>>,
 }
 
 impl Broker {
-    /// A broker without clients.
+    /// A broker without clients, which keeps everything in memory.
     pub fn new(limits: Limits, observer: Arc<dyn Observer>) -> Arc<Self> {
+        Self::with_ledger(limits, observer, None)
+    }
+
+    /// A broker without clients. What outlives the process is noted in the ledger.
+    pub fn with_ledger(
+        limits: Limits,
+        observer: Arc<dyn Observer>,
+        ledger: Option<Arc<Ledger>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             limits: Arc::new(limits),
             router: Router::default(),
@@ -61,18 +75,21 @@ impl Broker {
             timers: Mutex::default(),
             jail: Mutex::default(),
             presence: Mutex::default(),
+            bans: RwLock::default(),
             statistics: Statistics::default(),
             observer,
             watches: Arc::default(),
             next_serial: AtomicU64::new(1),
             spare: Mutex::default(),
             turns: Turns::default(),
+            ledger,
         })
     }
 
     /// A working state for a thread.
     pub fn batch(&self) -> Batch {
-        Batch::new(Arc::clone(&self.limits), Arc::clone(&self.watches), self.turns.add())
+        let (limits, watches) = (Arc::clone(&self.limits), Arc::clone(&self.watches));
+        Batch::new(limits, watches, self.turns.add(), self.ledger.clone())
     }
 
     /// Does some work with a borrowed batch and finishes it.
@@ -122,6 +139,32 @@ impl Broker {
             let route = batch.routes.route(&self.router, &message.topic);
             if let Some(taps) = route.taps.as_ref().and_then(|taps| taps.dropped.clone()) {
                 batch.events.push(Event::Dropped { message, receiver, why, taps });
+            }
+        }
+    }
+
+    /// As long as it is held, what is noted comes into one commit: a will is not published twice, and not forgotten
+    /// before it is. Nothing else is locked by whoever asks for it.
+    pub(crate) fn together(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        self.ledger.as_ref().map(|ledger| ledger.together())
+    }
+
+    /// Whether so much waits for the disk that whoever publishes should pause.
+    pub fn is_behind(&self) -> bool {
+        self.ledger.as_ref().is_some_and(|ledger| ledger.is_behind())
+    }
+
+    /// Writes out sessions whose outbox waited for a commit.
+    pub fn write_out(&self, sessions: &[Arc<Session>], batch: &mut Batch) {
+        sessions.iter().for_each(|session| session.flush(batch));
+    }
+
+    /// Closes the connections of sessions whose outbox waits for a commit that failed: their clients come again, and
+    /// send again what was not acknowledged.
+    pub fn give_up_waiting(&self, sessions: &[Arc<Session>]) {
+        for session in sessions {
+            if let Some(link) = &session.state.lock().link {
+                link.close(ReasonCode::ServerBusy);
             }
         }
     }
@@ -232,6 +275,7 @@ impl Broker {
         end: &End,
         batch: &mut Batch,
     ) {
+        let _together = self.together();
         let (client, will, ends, epoch) = {
             let Some(mut guard) = session.lock_for(link_id) else { return };
             let state = &mut *guard;
@@ -247,6 +291,10 @@ impl Broker {
             let will = if due { state.will.take() } else { None };
             state.ends_at = expires_at(state.expiry, batch.now);
             state.will_at = state.will.as_ref().map(|will| batch.now + Millis::from(will.delay) * 1000);
+            if state.kept && !ends {
+                session.keep(state, state.ends_at, batch);
+            }
+            session.keep_will(state, batch);
             (link.client, will, ends, state.epoch)
         };
         if !end.by_client {
@@ -260,7 +308,7 @@ impl Broker {
             let mut sessions = self.sessions.lock();
             if session.state.lock().epoch == epoch {
                 // [MQTT-3.1.2-23] of 5.0, [MQTT-3.1.2-6] of 3.1.1; its will is gone already
-                self.end_session(&mut sessions, session);
+                self.end_session(&mut sessions, session, batch);
             }
         } else {
             self.set_timer(session);
@@ -312,14 +360,18 @@ impl Broker {
         &self,
         sessions: &mut HashMap<Arc<str>, Arc<Session>>,
         session: &Arc<Session>,
+        batch: &mut Batch,
     ) -> Option<DueWill> {
         if sessions.get(&session.id).is_some_and(|current| current.serial == session.serial) {
             sessions.remove(&session.id);
         }
-        let State { subscriptions, will, .. } = {
-            let mut state = session.state.lock();
+        let (subscriptions, will) = {
+            let state = &mut *session.state.lock();
+            let will = state.will.take();
+            session.keep_will(state, batch);
+            session.keep_no_more(state, batch);
             let over = State { ended: true, timer: state.timer, ..State::default() };
-            std::mem::replace(&mut *state, over)
+            (std::mem::replace(state, over).subscriptions, will)
         };
         if !subscriptions.is_empty() {
             self.router.unsubscribe(subscriptions.keys(), session);
@@ -348,12 +400,16 @@ impl Broker {
         }
         self.timers.lock().drop_stale();
         self.jail.lock().sweep(batch.now);
-        self.retained.write().drop_expired(batch.now);
+        self.lift_bans(batch);
+        let mut retained = self.retained.write();
+        let expired = retained.drop_expired(batch.now);
+        expired.iter().for_each(|message| batch.keep_retained_no_more(message));
     }
 
     /// A session's timer has run out: does what is due for it by now, and sets the next.
     fn look_after(&self, timer: &Timer, batch: &mut Batch) {
         let session = &timer.session;
+        let _together = self.together();
         let mut sessions = self.sessions.lock();
         let (ends, will) = {
             let state = &mut *session.state.lock();
@@ -361,14 +417,16 @@ impl Broker {
                 return; // another one was set since
             }
             state.timer = None;
-            let due = |at: Option<Millis>| at.is_some_and(|at| at <= batch.now);
+            let now = batch.now;
+            let due = |at: Option<Millis>| at.is_some_and(|at| at <= now);
             let will = if due(state.will_at) { state.will.take() } else { None };
             if will.is_some() {
                 state.will_at = None;
+                session.keep_will(state, batch);
             }
             (due(state.ends_at), will.map(|will| (will, session.client(), Arc::clone(session))))
         };
-        let last = if ends { self.end_session(&mut sessions, session) } else { None };
+        let last = if ends { self.end_session(&mut sessions, session, batch) } else { None };
         batch.counts.sessions_expired += u64::from(ends);
         drop(sessions);
         if !ends {

@@ -12,6 +12,7 @@ use crate::broker::{Broker, DueWill};
 use crate::client::Client;
 use crate::connection::{Close, Connection};
 use crate::hook::Event;
+use crate::ledger::Takes;
 use crate::link::{Aliases, Link};
 use crate::outbox::Outbox;
 use crate::packet_ids::PacketIds;
@@ -45,17 +46,18 @@ impl Broker {
             PendingWill { will, delay }
         });
 
+        let _together = self.together();
         // One lock for look-up and change, so that of two connects with one Client Identifier each sees
         // the other's session whole. [MQTT-3.1.4-3]
         let mut sessions = self.sessions.lock();
         let existing = sessions.get(&client.id).cloned();
-        self.admit(&client, existing.as_deref(), sessions.len(), batch)?;
+        self.admit(&client, existing.as_deref(), (sessions.len(), expiry), batch)?;
         let mut wills = Vec::new();
         let mut resumed = None;
         if let Some(session) = existing {
             let ends = self.take_over(&session, clean_start, &mut wills, batch);
             match ends || clean_start {
-                true => wills.extend(self.end_session(&mut sessions, &session)), // [MQTT-3.1.2-4]
+                true => wills.extend(self.end_session(&mut sessions, &session, batch)), // [MQTT-3.1.2-4]
                 false => resumed = Some(session),
             }
         }
@@ -69,7 +71,7 @@ impl Broker {
             self.router.invalidate(); // the rules may decide otherwise about it now
         }
         let link_id = self.next_serial.fetch_add(1, Relaxed);
-        let link = self.link(link_id, &connect, Arc::clone(&client), transport);
+        let mut link = self.link(link_id, &connect, Arc::clone(&client), transport);
         let connack = ConnAck {
             session_present,
             reason: ReasonCode::Success,
@@ -82,7 +84,15 @@ impl Broker {
                 true => connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0) > 0,
                 false => expiry > 0,
             };
+            match expiry {
+                0 => session.keep_no_more(state, batch),
+                _ => drop(session.keep(state, None, batch)),
+            }
             state.will = will; // a delayed will of the earlier connection is over [MQTT-3.1.3-9]
+            state.will_at = None;
+            session.keep_will(state, batch);
+            // CONNACK says what there is, and what there is no more.
+            link.promise(batch.ticket);
             session.attach(state, link, connack, batch);
         }
         self.client_came(&client);
@@ -99,14 +109,15 @@ impl Broker {
     }
 
     /// Whether the bounds and the owner of the session let a client in. `existing` is the session with its
-    /// Client Identifier.
+    /// Client Identifier, `sessions` how many there are, `expiry` what was granted.
     fn admit(
         &self,
         client: &Client,
         existing: Option<&Session>,
-        sessions: usize,
+        (sessions, expiry): (usize, u32),
         batch: &mut Batch,
     ) -> Result<(), Close> {
+        self.check_ban(client, batch.now)?;
         if self.jail.lock().holds(client, batch.now) {
             batch.counts.limit_max_reconnects += 1;
             let what = "this client identifier reconnects too often";
@@ -116,6 +127,13 @@ impl Broker {
             batch.counts.takeovers_refused += 1;
             let what = "the session of this client identifier belongs to another user";
             return Err(Close::new(ReasonCode::NotAuthorized, what));
+        }
+        // Who comes back fetches what waits, and that makes room.
+        let comes_back = existing.is_some_and(Session::is_durable);
+        if expiry > 0 && !batch.stores_as(if comes_back { Takes::Less } else { Takes::More }) {
+            batch.counts.store_refused += 1;
+            let what = "the session cannot be stored at the moment";
+            return Err(Close::new(ReasonCode::ServerUnavailable, what));
         }
         if existing.is_none() && sessions >= self.limits.max_sessions {
             batch.counts.limit_max_sessions += 1;
@@ -173,6 +191,8 @@ impl Broker {
             writing: false,
             blocked: false,
             touched: false,
+            greeted: false,
+            gate: 0,
             receive_maximum: number(PropertyId::ReceiveMaximum)
                 .map_or(own, |theirs| own.min(theirs as usize)),
             max_packet_size: number(PropertyId::MaximumPacketSize).map_or(usize::MAX, |size| size as usize),
@@ -229,6 +249,7 @@ impl Broker {
             if !delayed || clean_start || ends {
                 let owned = |will| (will, Arc::clone(&link.client), Arc::clone(session));
                 wills.extend(state.will.take().map(owned));
+                session.keep_will(state, batch);
             }
             (link, ends)
         };

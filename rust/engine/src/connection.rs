@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use hookmq_codec::{Ack, DecodeError, Disconnect, Packet, PropertyId, Publish, QoS, ReasonCode};
+use parking_lot::RwLockReadGuard;
 
 use crate::acl::Right;
 use crate::batch::Batch;
@@ -157,6 +158,7 @@ impl Connection {
         authorized: Result<(), Denied>,
         batch: &mut Batch,
     ) -> Result<(), Close> {
+        let _together = self.together(publish.qos);
         let Some(held) = self.begin(&publish, [&*publish.topic], batch)? else { return Ok(()) };
         let (qos, packet_id) = (publish.qos, publish.packet_id);
         let answer = match authorized {
@@ -165,8 +167,7 @@ impl Connection {
                 (self.route(message, held, batch), None)
             }
             Err(Denied { reason: Refused::REASON, .. }) => {
-                batch.counts.messages_refused += 1;
-                batch.counts.limit_max_queued += 1;
+                Refused::for_want_of_room(batch);
                 (Refused::REASON, None)
             }
             Err(denied) => (unauthorized(denied.reason, batch), denied.text),
@@ -182,6 +183,7 @@ impl Connection {
         messages: Vec<Message>,
         batch: &mut Batch,
     ) -> Result<(), Close> {
+        let _together = self.together(publish.qos);
         let topics = messages.iter().map(|message| &*message.topic);
         let Some(held) = self.begin(publish, topics, batch)? else { return Ok(()) };
         let receipt = self.receipt(held, batch);
@@ -194,6 +196,11 @@ impl Connection {
         }
         receipt.into_iter().for_each(Receipt::keep);
         self.acknowledge(publish.qos, publish.packet_id, (reason, None), held, batch)
+    }
+
+    /// A QoS 2 message and that it was received come into one commit, so that it is neither lost nor heard twice.
+    fn together(&self, qos: QoS) -> Option<RwLockReadGuard<'_, ()>> {
+        if qos == QoS::ExactlyOnce { self.broker.together() } else { None }
     }
 
     /// Counts a PUBLISH and begins its acknowledgement: what holds that back. `None` if it came before.
@@ -293,7 +300,7 @@ impl Connection {
 
     /// Answers a PUBLISH. [MQTT-4.3.2-4] [MQTT-4.3.3-8]
     fn acknowledge(
-        &mut self,
+        &self,
         qos: QoS,
         packet_id: u16,
         answer: Answer,
@@ -344,7 +351,11 @@ impl Connection {
                     link.received.remove(ack.packet_id);
                 }
                 let reason = match state.received.remove(ack.packet_id) {
-                    true => ReasonCode::Success,
+                    true => {
+                        let ticket = session.keep_unreceived(&state, ack.packet_id, batch);
+                        state.promise(ticket);
+                        ReasonCode::Success
+                    }
                     false => ReasonCode::PacketIdentifierNotFound,
                 };
                 // [MQTT-4.3.3-11]
@@ -391,6 +402,11 @@ impl Connection {
     pub fn is_congested(&self) -> bool {
         let state = self.session.state.lock();
         state.link.as_ref().is_some_and(|link| link.outbox.len() >= self.broker.limits.max_outbox_bytes)
+    }
+
+    /// Whether so much waits for the disk, of this client or of all, that nothing more should be read from it.
+    pub fn waits_for_store(&self) -> bool {
+        self.broker.ledger.as_ref().is_some_and(|ledger| ledger.is_behind() || self.session.is_held())
     }
 
     /// Whether bytes wait that the socket did not take.

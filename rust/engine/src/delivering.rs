@@ -58,6 +58,7 @@ impl Broker {
                 identifiers: grant.identifiers.clone(),
                 taps: sent,
                 replayed: true,
+                number: 0,
             };
             let state = &mut *session.state.lock();
             session.deliver_retained(state, delivery, batch);

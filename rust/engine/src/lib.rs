@@ -4,6 +4,9 @@
 //!
 //! # Layout
 //! - [`broker`]: the broker, and what happens with time; `connecting`: CONNECT and takeover
+//! - `jail`, [`bans`]: who is not let in for a while, or for ever
+//! - `ledger`: what is to outlive the process, on its way to the store; `keeping`: what of a session that is, and when;
+//!   `kept`: how it is written; `blob`: where a message is in the store; `restoring`: the way back
 //! - [`connection`]: one client's packets after CONNECT
 //! - `subscribing`: SUBSCRIBE and UNSUBSCRIBE
 //! - `publishing`: from one publish to all its receivers
@@ -28,7 +31,9 @@
 
 pub mod acl;
 mod acl_file;
+pub mod bans;
 pub mod batch;
+mod blob;
 pub mod broker;
 pub mod client;
 mod connecting;
@@ -37,6 +42,9 @@ pub mod delivering;
 pub mod hook;
 mod inspect;
 mod jail;
+mod keeping;
+mod kept;
+pub mod ledger;
 pub mod limits;
 mod link;
 pub mod listener;
@@ -48,6 +56,7 @@ mod packet_ids;
 mod presence;
 mod publishing;
 pub mod receipt;
+mod restoring;
 mod retained;
 mod route;
 mod routed;
@@ -65,13 +74,17 @@ mod turns;
 
 pub use acl::{Acl, Right};
 pub use acl_file::AclError;
+pub use bans::{Ban, BannedBy};
 pub use batch::Batch;
+pub use blob::Blob;
 pub use broker::Broker;
 pub use client::Client;
 pub use connection::{Close, Connection, Denied, End};
 pub use delivering::Receiver;
 pub use hook::{Event, Gate, Observer, Sent};
 pub use inspect::Totals;
+pub use kept::note_time;
+pub use ledger::{Ledger, Takes};
 pub use limits::{Limits, QueuePolicy};
 pub use listener::{AccessRules, Listener};
 pub use message::{Message, Millis, Passing, remaining_expiry};
@@ -79,6 +92,7 @@ pub use network::Network;
 pub use outbox::Outbox;
 pub use publishing::{Origin, Published, Refused};
 pub use receipt::Receipt;
+pub use restoring::{FindListener, Found, Restored};
 pub use session::Session;
 pub use statistics::Statistics;
 pub use taps::{Tap, TapId, TapKind};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use hashbrown::HashMap;
-use hookmq_codec::{Disconnect, Packet, PacketType, Properties, PropertyId, ReasonCode, Version};
+use hookmq_codec::{ConnAck, Disconnect, Packet, PacketType, Properties, PropertyId, ReasonCode, Version};
 
 use crate::client::Client;
+use crate::ledger::Ticket;
 use crate::outbox::{BufferPool, Outbox};
 use crate::packet_ids::PacketIds;
 use crate::receipt::Acks;
@@ -26,6 +27,10 @@ pub(crate) struct Link {
     pub(crate) blocked: bool,
     /// The session is in the list of those a batch will write out.
     pub(crate) touched: bool,
+    /// Whether CONNACK has left: without it nothing else may.
+    pub(crate) greeted: bool,
+    /// The commit that something in the outbox promises: nothing of it is written before that is done.
+    pub(crate) gate: Ticket,
     /// QoS 1 and 2 messages the client takes at a time. [MQTT-3.3.4-9]
     pub(crate) receive_maximum: usize,
     /// The largest packet the client takes, in bytes.
@@ -40,6 +45,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// What was appended last promises what is in this commit.
+    pub(crate) fn promise(&mut self, ticket: Ticket) {
+        self.gate = self.gate.max(ticket);
+    }
+
     pub(crate) fn version(&self) -> Version {
         self.client.version
     }
@@ -68,9 +78,12 @@ impl Link {
         }
     }
 
-    /// Closes the connection, with a DISCONNECT that says why if the client can read one.
+    /// Closes the connection, with a DISCONNECT that says why if the client can read one. Whoever waits for CONNACK gets
+    /// one that sends it away.
     pub(crate) fn close(&self, reason: ReasonCode) {
-        self.transport.close(reason, farewell(self.version(), reason));
+        let version = self.version();
+        let words = if self.greeted { farewell(version, reason) } else { refusal(version) };
+        self.transport.close(reason, words);
     }
 }
 
@@ -83,6 +96,15 @@ fn farewell(version: Version, reason: ReasonCode) -> Bytes {
         Packet::Disconnect(Disconnect::new(reason)).encode(version, &mut out);
         debug_assert_eq!(out[0] >> 4, PacketType::Disconnect as u8);
     }
+    out.freeze()
+}
+
+/// The CONNACK for a client that was let in, but cannot be told so.
+fn refusal(version: Version) -> Bytes {
+    let mut out = BytesMut::new();
+    let reason = ReasonCode::ServerUnavailable;
+    let connack = ConnAck { session_present: false, reason, properties: Properties::new() };
+    Packet::ConnAck(connack).encode(version, &mut out);
     out.freeze()
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::blob::Blob;
 use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use hookmq_codec::{Properties, PropertyId, Publish, QoS, Will};
@@ -16,7 +17,7 @@ const USUAL_PROPERTIES: usize = 8;
 pub type Millis = u64;
 
 /// An application message: what was published, by whom and when.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Message {
     /// The Topic Name.
     pub topic: ByteString,
@@ -35,6 +36,8 @@ pub struct Message {
     pub publisher: Arc<str>,
     /// When the broker received it.
     pub received_at: Millis,
+    /// Where it is in the store.
+    pub blob: Blob,
 }
 
 impl Message {
@@ -74,7 +77,17 @@ impl Message {
                 )
             });
         }
-        Self { topic, payload, qos, retain, properties, expires_at, publisher, received_at: now }
+        Self {
+            topic,
+            payload,
+            qos,
+            retain,
+            properties,
+            expires_at,
+            publisher,
+            received_at: now,
+            blob: Blob::default(),
+        }
     }
 
     /// A copy that shares no memory with the read buffer it came from. A decoded packet's slices keep the
@@ -91,6 +104,7 @@ impl Message {
             payload,
             properties: self.detached_properties(),
             publisher: Arc::clone(&self.publisher),
+            blob: Blob::default(),
             ..*self
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct Delivery {
     /// It is a retained message that a subscription asked for. Those are bounded by the retained tree and do
     /// not count against the queue: a new subscriber must not make other clients' publishes fail.
     pub(crate) replayed: bool,
+    /// Its number in the session, by which the store knows it; 0 if it is not kept there.
+    pub(crate) number: u64,
 }
 
 /// Where a QoS 1 or 2 delivery stands.
@@ -32,16 +34,22 @@ pub(crate) struct Delivery {
 pub(crate) enum Phase {
     /// PUBLISH was sent; PUBACK or PUBREC is awaited.
     Published(Delivery),
-    /// PUBREC came and PUBREL was sent; PUBCOMP is awaited. [MQTT-4.3.3-5] The message is kept only for who
-    /// wants to know of the end.
-    Released(Option<Delivery>),
+    /// PUBREC came and PUBREL was sent; PUBCOMP is awaited. [MQTT-4.3.3-5]
+    Released {
+        /// See [`Delivery::number`].
+        number: u64,
+        /// The message, only for who wants to know of the end.
+        delivery: Option<Delivery>,
+    },
 }
 
 impl Phase {
     fn release(&mut self, keep: bool) {
-        let before = std::mem::replace(self, Self::Released(None));
+        let before = std::mem::replace(self, Self::Released { number: 0, delivery: None });
         *self = match before {
-            Self::Published(delivery) => Self::Released(keep.then_some(delivery)),
+            Self::Published(delivery) => {
+                Self::Released { number: delivery.number, delivery: keep.then_some(delivery) }
+            }
             released => released,
         };
     }
@@ -79,6 +87,11 @@ impl Inflight {
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
+    }
+
+    /// The place in the order of what is put under way, or released, next.
+    pub(crate) fn next_order(&self) -> u64 {
+        self.next_sequence
     }
 
     /// Puts a delivery under way and names its Packet Identifier; `None` when all 65,535 are taken.
@@ -122,6 +135,28 @@ impl Inflight {
         if !keep {
             self.bytes -= std::mem::take(&mut entry.bytes);
         }
+    }
+
+    /// Puts what was under way before a restart back, in its order.
+    pub(crate) fn restore(&mut self, phases: Vec<(u64, u16, Phase)>) {
+        let last = phases.iter().map(|(_, packet_id, _)| *packet_id).max().unwrap_or(0);
+        self.slots.resize_with(usize::from(last), || None);
+        for (sequence, packet_id, phase) in phases {
+            let bytes = match &phase {
+                Phase::Published(delivery) => delivery.message.size(),
+                Phase::Released { .. } => 0,
+            };
+            self.next_sequence = self.next_sequence.max(sequence + 1);
+            self.bytes += bytes;
+            self.slots[usize::from(packet_id) - 1] = Some(Entry { sequence, bytes, phase });
+        }
+        let free = |(slot, packet_id): (&Option<Entry>, u16)| slot.is_none().then_some(packet_id);
+        self.free = self.slots.iter().zip(1..=last).filter_map(free).collect();
+    }
+
+    /// Visits all that is under way.
+    pub(crate) fn each(&mut self, visit: &mut dyn FnMut(&mut Phase)) {
+        self.slots.iter_mut().flatten().for_each(|entry| visit(&mut entry.phase));
     }
 
     /// Ends a delivery and frees its Packet Identifier.
@@ -191,6 +226,11 @@ impl Queue {
     /// Whether the messages that came live are as many as a session may keep.
     pub(crate) fn is_full(&self, limits: &Limits) -> bool {
         self.live >= limits.max_queued_messages || self.bytes >= limits.max_queued_bytes
+    }
+
+    /// Visits all that waits.
+    pub(crate) fn each(&mut self, visit: &mut dyn FnMut(&mut Delivery)) {
+        self.deliveries.iter_mut().flatten().for_each(visit);
     }
 
     pub(crate) fn has_qos0(&self) -> bool {
@@ -307,6 +347,7 @@ mod tests {
             identifiers: Identifiers::new(),
             taps: None,
             replayed: false,
+            number: 0,
         }
     }
 

@@ -22,6 +22,14 @@ impl PacketIds {
         self.pages.get(&page).is_some_and(|words| words[word] & bit != 0)
     }
 
+    /// Visits every identifier.
+    pub(crate) fn each(&self, visit: &mut dyn FnMut(u16)) {
+        for (page, words) in &self.pages {
+            let set = |low: &u16| words[usize::from(*low) / 64] & 1 << (low % 64) != 0;
+            (0..256).filter(set).for_each(|low| visit(u16::from(*page) << 8 | low));
+        }
+    }
+
     /// Adds an identifier. Says whether it was not there.
     pub(crate) fn insert(&mut self, id: u16) -> bool {
         let (page, word, bit) = place(id);
@@ -63,6 +71,10 @@ mod tests {
             assert!(!ids.insert(id));
             assert_eq!(ids.len(), usize::from(id));
         }
+        let mut all = Vec::new();
+        ids.each(&mut |id| all.push(id));
+        all.sort_unstable();
+        assert!(all.into_iter().eq(1..=u16::MAX));
         for id in (1..=u16::MAX).rev() {
             assert!(ids.contains(id));
             assert!(ids.remove(id));

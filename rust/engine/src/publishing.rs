@@ -10,6 +10,7 @@ use crate::batch::Batch;
 use crate::broker::Broker;
 use crate::delivering::Receiver;
 use crate::hook::Event;
+use crate::keeping::is_own;
 use crate::limits::QueuePolicy;
 use crate::message::{Message, Passing};
 use crate::receipt::Receipt;
@@ -36,6 +37,17 @@ pub struct Refused {
 impl Refused {
     /// The reason code to answer with.
     pub const REASON: ReasonCode = ReasonCode::QuotaExceeded;
+
+    /// Counts a message for which somebody who must keep it has no room.
+    pub(crate) fn for_want_of_room(batch: &mut Batch) -> Self {
+        batch.counts.messages_refused += 1;
+        if batch.stores() {
+            batch.counts.limit_max_queued += 1;
+            return Self { what: "a subscriber's queue is full" };
+        }
+        batch.counts.store_refused += 1;
+        Self { what: "what is to be kept cannot be stored at the moment" }
+    }
 }
 
 /// Where a message comes from.
@@ -86,9 +98,11 @@ impl Broker {
         // With this policy the connection asked before, and waited: see `Connection::has_room`.
         let asked = live && self.limits.queue_policy == QueuePolicy::Hold;
         if !asked && message.qos > QoS::AtMostOnce && !has_room(&route, message.qos, batch) {
-            batch.counts.messages_refused += 1;
-            batch.counts.limit_max_queued += 1;
-            return Err(Refused { what: "a subscriber's queue is full" });
+            return Err(Refused::for_want_of_room(batch));
+        }
+        let retained = message.retain && !message.payload.is_empty() && !is_own(&message);
+        if retained && !batch.stores() {
+            return Err(Refused::for_want_of_room(batch));
         }
         let mut scratch = std::mem::take(&mut batch.scratch);
         let mut routed = Routed::new(Passing::Own(message), &mut scratch);
@@ -100,11 +114,13 @@ impl Broker {
             // the subscription is made and the tree is read, so each subscriber gets the message either
             // from the tree or live: never twice, never not at all.
             let mut retained = self.retained.write();
+            let before = retained.get(&shared.topic).cloned();
             if retained.store(&shared, &batch.limits).is_err() {
                 batch.counts.messages_refused += 1;
                 batch.counts.limit_max_retained += 1;
                 return Err(Refused { what: "there is no room for another retained message" });
             }
+            batch.keep_retained(&shared, before.as_deref());
             route = batch.routes.route(&self.router, &routed.message.topic);
         }
         let published = Published { matched: !route.receivers.is_empty() || !route.groups.is_empty() };

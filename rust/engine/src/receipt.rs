@@ -211,6 +211,8 @@ impl Session {
 
     /// Sends the acknowledgements at the front that need not wait.
     pub(crate) fn send_acks(self: &Arc<Self>, state: &mut State, batch: &mut Batch) {
+        // What they answer was noted by whichever batch: it is in a commit up to this one.
+        batch.ticket = batch.ticket.max(batch.noted());
         while let Some(link) = &mut state.link
             && let Some((slot, answer, kept)) = link.acks.pop()
         {
@@ -242,6 +244,11 @@ impl Session {
         (reason, text): Answer,
         batch: &mut Batch,
     ) {
+        if qos == QoS::ExactlyOnce && state.received.contains(packet_id) {
+            // Only now: a message that is not kept must come again, and not be taken for one that was.
+            self.keep_received(state, packet_id, batch);
+        }
+        state.promise(batch.ticket);
         let properties = state.link.as_ref().map_or_else(Properties::new, |link| link.explanation(text));
         let ack = Ack { packet_id, reason, properties };
         let packet = if qos == QoS::ExactlyOnce { Packet::PubRec(ack) } else { Packet::PubAck(ack) };

@@ -102,20 +102,20 @@ impl Retained {
         });
     }
 
-    /// Drops what has expired and says how many that was.
-    pub(crate) fn drop_expired(&mut self, now: Millis) -> usize {
+    /// Drops what has expired and hands it over.
+    pub(crate) fn drop_expired(&mut self, now: Millis) -> Vec<Arc<Message>> {
         if self.next_expiry.is_none_or(|time| time > now) {
-            return 0;
+            return Vec::new();
         }
         let mut expired = Vec::new();
         let mut next = None;
         all(&self.root, &mut |Entry { message, .. }| match message.expired(now) {
-            true => expired.push(message.topic.clone()),
+            true => expired.push(Arc::clone(message)),
             false => next = earlier(next, message.expires_at),
         });
         self.next_expiry = next;
-        expired.iter().for_each(|topic| self.remove(topic));
-        expired.len()
+        expired.iter().for_each(|message| self.remove(&message.topic));
+        expired
     }
 }
 

@@ -57,14 +57,19 @@ impl Session {
         } else if state.ended {
             return self.lose(routed, "the session has ended", batch);
         }
-        state.queue.push(Delivery {
+        let mut delivery = Delivery {
             message: routed.shared(),
             qos,
             retain,
             identifiers: grant.identifiers.clone(),
             taps: taps.cloned(),
             replayed: false,
-        });
+            number: 0,
+        };
+        if qos > QoS::AtMostOnce {
+            self.keep_queued(state, &mut delivery, batch);
+        }
+        state.queue.push(delivery);
         self.queued(state, batch);
     }
 
@@ -76,12 +81,15 @@ impl Session {
     pub(crate) fn deliver_retained(
         self: &Arc<Self>,
         state: &mut State,
-        delivery: Delivery,
+        mut delivery: Delivery,
         batch: &mut Batch,
     ) {
         let bound = batch.limits.max_queued_messages + batch.limits.max_retained_messages;
         if state.queue.len() >= bound {
             return batch.dropped(&self.id, "the queue is full", || delivery.message);
+        }
+        if delivery.qos > QoS::AtMostOnce {
+            self.keep_queued(state, &mut delivery, batch);
         }
         state.queue.push(delivery);
         self.queued(state, batch);
@@ -135,7 +143,7 @@ impl Session {
     pub(crate) fn pump(self: &Arc<Self>, state: &mut State, batch: &mut Batch) -> Option<Waits> {
         let mut waits = None;
         if let Some(link) = &mut state.link {
-            waits = repeat(link, &mut state.unrepeated, &mut state.inflight, batch);
+            waits = repeat(self, link, &mut state.unrepeated, &mut state.inflight, batch);
             let ahead = ENCODE_AHEAD.min(batch.limits.max_outbox_bytes);
             while waits.is_none()
                 && let Some(front) = state.queue.front()
@@ -161,11 +169,13 @@ impl Session {
                 }
                 let Some(delivery) = state.queue.pop() else { break };
                 if delivery.message.expired(batch.now) {
+                    self.keep_over(&delivery, batch);
                     batch.dropped(&self.id, EXPIRED, || delivery.message); // [MQTT-3.3.2-5]
                     continue;
                 }
                 // The right may have been taken away while the message waited.
                 if !link.client.may(Right::Receive, &delivery.message.topic) {
+                    self.keep_over(&delivery, batch);
                     batch.counts.unauthorized += 1;
                     continue;
                 }
@@ -175,8 +185,14 @@ impl Session {
                     }
                     continue;
                 }
+                let order = state.inflight.next_order();
                 let Some((packet_id, delivery)) = state.inflight.insert(delivery) else { break };
+                let ticket = self.keep_sent(delivery, packet_id, order, batch);
+                if delivery.qos == QoS::ExactlyOnce {
+                    link.promise(ticket); // after a restart it must have the same Packet Identifier
+                }
                 if !send_delivery(&self.id, link, delivery, packet_id, false, batch) {
+                    self.keep_over(delivery, batch);
                     batch.dropped(&self.id, TOO_LARGE, || Arc::clone(&delivery.message));
                     state.inflight.remove(packet_id);
                 }
@@ -192,6 +208,7 @@ impl Session {
 
 /// Sends again what was under way when the last connection ended, and says what the rest waits for.
 fn repeat(
+    session: &Session,
     link: &mut Link,
     unrepeated: &mut VecDeque<u16>,
     inflight: &mut Inflight,
@@ -217,10 +234,10 @@ fn repeat(
                 let receiver = Arc::clone(&link.client.id);
                 send_delivery(&receiver, link, &delivery, packet_id, true, batch) // [MQTT-3.3.1-1]
             }
-            Some(Phase::Released(_)) | None => true,
+            Some(Phase::Released { .. }) | None => true,
         };
-        if !kept {
-            inflight.remove(packet_id);
+        if !kept && let Some(Phase::Published(delivery)) = inflight.remove(packet_id) {
+            session.keep_over(&delivery, batch);
         }
     }
     None

@@ -16,6 +16,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use crate::acl::Right;
 use crate::batch::Batch;
 use crate::client::Client;
+use crate::ledger::Ticket;
 use crate::limits::Limits;
 use crate::link::Link;
 use crate::message::Millis;
@@ -43,6 +44,10 @@ pub struct Session {
     connected: AtomicBool,
     /// Whether its queue takes no further QoS 1 and 2 messages.
     full: AtomicBool,
+    /// Whether it outlives the process.
+    durable: AtomicBool,
+    /// Whether much waits in its outbox for a commit.
+    held: AtomicBool,
     /// The client as it connected last: whom access rules are asked about, and who owns the session. Nothing
     /// else is locked while this is.
     client: RwLock<Arc<Client>>,
@@ -89,6 +94,12 @@ pub(crate) struct State {
     /// Of these, those whose PUBREC was held back when their connection ended, with what tells the message:
     /// see [`crate::receipt`].
     pub(crate) unsettled: HashMap<u16, (u64, u64)>,
+    /// Whether the session outlives the process.
+    pub(crate) kept: bool,
+    /// Whether its will does, whatever the session does.
+    pub(crate) will_kept: bool,
+    /// The number of the last message that was queued and kept.
+    pub(crate) next_number: u64,
     /// Counts connects and disconnects.
     pub(crate) epoch: u64,
     /// When the session ends and when its will is published, while it has no connection.
@@ -101,6 +112,13 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// What is sent next promises what is in this commit.
+    pub(crate) fn promise(&mut self, ticket: Ticket) {
+        if let Some(link) = &mut self.link {
+            link.promise(ticket);
+        }
+    }
+
     /// Drops the oldest QoS 0 messages of a queue that is full.
     pub(crate) fn make_room(&mut self, receiver: &Arc<str>, batch: &mut Batch) {
         while self.queue.is_full(&batch.limits)
@@ -119,6 +137,8 @@ impl Session {
             serial,
             connected: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            durable: AtomicBool::new(false),
+            held: AtomicBool::new(false),
             client: RwLock::new(client),
             state: Mutex::default(),
         })
@@ -165,6 +185,22 @@ impl Session {
         self.full.load(Relaxed)
     }
 
+    /// Whether it outlives the process, for those who only want a hint.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.durable.load(Relaxed)
+    }
+
+    /// Whether so much waits for a commit in its outbox that its client should not bring more.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Relaxed)
+    }
+
+    /// Says whether it does.
+    pub(crate) fn set_durable(&self, state: &mut State, durable: bool) {
+        state.kept = durable;
+        self.durable.store(durable, Relaxed);
+    }
+
     /// Gives the session a connection: CONNACK, what was under way, what waited.
     pub(crate) fn attach(
         self: &Arc<Self>,
@@ -181,7 +217,7 @@ impl Session {
         // [MQTT-4.4.0-1] what was under way is sent again, in order, with its Packet Identifiers; PUBREL at
         // once, since no window holds it back [MQTT-3.3.4-10]
         let under_way = state.inflight.in_order();
-        let is_released = |phase: &Phase| matches!(phase, Phase::Released(_));
+        let is_released = |phase: &Phase| matches!(phase, Phase::Released { .. });
         let ids = |released| {
             let of_kind = under_way.iter().filter(move |(_, phase)| is_released(phase) == released);
             of_kind.map(|(id, _)| *id).collect::<VecDeque<_>>()
@@ -221,12 +257,16 @@ impl Session {
     /// Whether the session takes one more message that it must keep. A full queue is rid of what has expired
     /// first, at most once a second, and then of its oldest QoS 0 messages.
     pub(crate) fn has_room(&self, batch: &mut Batch) -> bool {
+        if self.is_durable() && !batch.stores() {
+            return false; // it can be kept in memory, and must be kept on disk
+        }
         if self.is_full() {
             let state = &mut *self.state.lock();
             if state.purged_at + PURGE <= batch.now {
                 state.purged_at = batch.now;
                 let now = batch.now;
                 state.queue.drop_expired(now, &mut |delivery| {
+                    self.keep_over(&delivery, batch);
                     batch.dropped(&self.id, EXPIRED, || delivery.message);
                 });
             }
@@ -255,7 +295,14 @@ impl Session {
     /// Frees a Packet Identifier and sends what waited for it.
     fn delivered(self: &Arc<Self>, state: &mut State, packet_id: u16, accepted: bool, batch: &mut Batch) {
         let phase = state.inflight.remove(packet_id);
-        if accepted && let Some(Phase::Published(delivery) | Phase::Released(Some(delivery))) = phase {
+        match &phase {
+            Some(Phase::Published(delivery)) => self.keep_over(delivery, batch),
+            Some(Phase::Released { number, .. }) => self.keep_completed(*number, batch),
+            None => {}
+        }
+        if accepted
+            && let Some(Phase::Published(delivery) | Phase::Released { delivery: Some(delivery), .. }) = phase
+        {
             batch.acked(&self.id, packet_id, delivery);
         }
         // Acknowledged before it was repeated: the client remembered it from its last connection.
@@ -265,6 +312,7 @@ impl Session {
 
     /// PUBREC came.
     pub(crate) fn on_pubrec(self: &Arc<Self>, state: &mut State, ack: &Ack, batch: &mut Batch) {
+        let order = state.inflight.next_order();
         let reason = match state.inflight.phase_mut(ack.packet_id) {
             Some(Phase::Published(delivery)) if delivery.qos < QoS::ExactlyOnce => return,
             Some(Phase::Published(_)) if ack.reason.is_error() => {
@@ -272,8 +320,10 @@ impl Session {
                 return self.delivered(state, ack.packet_id, false, batch);
             }
             // A repetition keeps its place.
-            Some(Phase::Released(_)) => ReasonCode::Success,
-            Some(_) => {
+            Some(Phase::Released { .. }) => ReasonCode::Success,
+            Some(Phase::Published(delivery)) => {
+                let ticket = self.keep_released(delivery, ack.packet_id, order, batch);
+                state.promise(ticket);
                 state.inflight.release(ack.packet_id, batch.wants_acked());
                 state.unrepeated.retain(|id| *id != ack.packet_id);
                 ReasonCode::Success
@@ -285,7 +335,7 @@ impl Session {
 
     /// PUBCOMP came.
     pub(crate) fn on_pubcomp(self: &Arc<Self>, state: &mut State, packet_id: u16, batch: &mut Batch) {
-        if matches!(state.inflight.phase_mut(packet_id), Some(Phase::Released(_))) {
+        if matches!(state.inflight.phase_mut(packet_id), Some(Phase::Released { .. })) {
             self.delivered(state, packet_id, true, batch);
         }
     }
@@ -310,7 +360,18 @@ impl Session {
                 if link.writing || link.blocked || link.outbox.is_empty() {
                     return;
                 }
-                link.writing = true;
+                if link.gate > 0 && batch.ledger.as_ref().is_some_and(|ledger| ledger.holds(link.gate, self))
+                {
+                    if link.outbox.len() >= batch.limits.max_outbox_bytes {
+                        self.held.store(true, Relaxed);
+                    }
+                    return; // it is written out when that is committed
+                }
+                if self.is_held() {
+                    self.held.store(false, Relaxed);
+                }
+                link.gate = 0;
+                (link.greeted, link.writing) = (true, true);
                 (link.id, Arc::clone(&link.transport), std::mem::take(&mut link.outbox))
             };
             let waiting = outbox.len();

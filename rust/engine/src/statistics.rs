@@ -19,6 +19,12 @@ macro_rules! counters {
             pub clients_maximum: AtomicI64,
             /// Connections at this moment that have not sent CONNECT.
             pub half_open: AtomicI64,
+            /// What is wrong with the store: 0 nothing, 1 the disk is full, 2 it cannot be written.
+            pub store_problem: AtomicI64,
+            /// Bytes of it on disk.
+            pub store_bytes: AtomicI64,
+            /// Bytes of them that are in force.
+            pub store_live_bytes: AtomicI64,
         }
 
         impl Statistics {
@@ -34,6 +40,9 @@ macro_rules! counters {
                 all.push(("clients_connected", self.clients_connected.load(Relaxed)));
                 all.push(("clients_maximum", self.clients_maximum.load(Relaxed)));
                 all.push(("half_open", self.half_open.load(Relaxed)));
+                all.push(("store_problem", self.store_problem.load(Relaxed)));
+                all.push(("store_bytes", self.store_bytes.load(Relaxed)));
+                all.push(("store_live_bytes", self.store_live_bytes.load(Relaxed)));
                 all
             }
         }
@@ -64,6 +73,14 @@ counters! {
     messages_dropped,
     /// QoS 1 and 2 publishes refused because a subscriber's queue was full.
     messages_refused,
+    /// Of these, and of sessions and subscriptions, those refused because they could not be stored.
+    store_refused,
+    /// Commits to the store.
+    store_commits,
+    /// Changes in them.
+    store_records,
+    /// Commits that failed and were tried again.
+    store_failures,
     /// QoS 1 and 2 publishes refused because a hook that was to keep them did not.
     messages_not_kept,
     /// Publishes and subscriptions that were not authorized.

@@ -109,6 +109,10 @@ impl Connection {
             let Some(mut state) = self.session.lock_for(self.link_id) else {
                 return Ok(Err(ReasonCode::UnspecifiedError)); // taken over; nobody reads the answer
             };
+            if state.kept && !batch.stores() {
+                batch.counts.store_refused += 1;
+                return Ok(Err(ReasonCode::QuotaExceeded));
+            }
             let room = state.subscriptions.len() < self.broker.limits.max_subscriptions;
             if !room && !state.subscriptions.contains_key(&filter) {
                 batch.counts.limit_max_subscriptions += 1;
@@ -126,6 +130,8 @@ impl Connection {
             let subscriber =
                 Subscriber { session: Arc::clone(&self.session), subscription: subscription.clone() };
             self.broker.router.subscribe(&filter, subscriber); // [MQTT-3.8.4-3]
+            let ticket = self.session.keep_subscription(&state, &filter, &subscription, batch);
+            state.promise(ticket);
             (existed, retained.moment())
         };
         if self.broker.watches.subscriptions.load(Relaxed) {
@@ -196,6 +202,7 @@ impl Connection {
                 identifiers: subscription.identifier.into_iter().collect(),
                 taps: taps.and_then(|taps| taps.sent.clone()),
                 replayed: true,
+                number: 0,
             };
             self.session.deliver_retained(state, delivery, batch);
         });
@@ -211,6 +218,8 @@ impl Connection {
                 // [MQTT-3.10.4-1] compared character by character
                 Ok(filter) if state.subscriptions.remove(&filter).is_some() => {
                     state.suspended.remove(&filter);
+                    let ticket = self.session.keep_unsubscribed(&state, &filter, batch);
+                    state.promise(ticket);
                     if self.broker.watches.subscriptions.load(Relaxed) {
                         let client = Arc::clone(self.client());
                         batch.note(Event::Unsubscribed { client, filter: (&**text).into() });

@@ -1,14 +1,17 @@
 //! The native broker, which the package's `Broker` holds while it runs.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hookmq_codec::{Publish, QoS, TopicFilter, topic};
-use hookmq_engine::{Message as EngineMessage, Origin, Tap, TapKind};
+use hookmq_engine::{Ban, BannedBy, Message as EngineMessage, Origin, Tap, TapKind};
+use hookmq_server::keeper::Keeper;
 use hookmq_server::server::StartError;
 use hookmq_server::settings::BoundAddress;
-use hookmq_server::{Clock, Server, Settings};
+use hookmq_server::{Clock, Server, Settings, Storage};
 use parking_lot::{Mutex, RwLock};
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -30,7 +33,11 @@ use crate::hooks::stopwatch::Stopwatch;
 use crate::hooks::watch::Watch;
 use crate::hub::{Hub, SocketEvent, SocketLane};
 use crate::inbox::Inbox;
+use crate::store::with_progress;
 use crate::{properties, settings};
+
+/// How long a publish of this process waits for a disk that does not keep up.
+const DISK_PATIENCE: Duration = Duration::from_secs(5);
 
 create_exception!(
     _hookmq,
@@ -56,6 +63,10 @@ pub(crate) struct NativeBroker {
     broker: Arc<hookmq_engine::Broker>,
     server: RwLock<Option<Server>>,
     clock: Clock,
+    /// What was found in the store, until it is put in its place.
+    storage: Mutex<Option<Storage>>,
+    /// Who writes the store, while the broker runs.
+    keeper: Mutex<Option<Keeper>>,
     callbacks: Py<PyAny>,
     sockets: Arc<Queue<SocketEvent>>,
     /// Who looks after hooks, while the broker runs.
@@ -65,13 +76,24 @@ pub(crate) struct NativeBroker {
 #[pymethods]
 impl NativeBroker {
     /// `settings` maps dotted keys to values, `callbacks` has the methods `authenticate`, `greet`, `authorize`,
-    /// `transform`, `outcome`, `denial`, `page`, `failed` and `dropped`.
+    /// `transform`, `outcome`, `denial`, `page`, `failed` and `dropped`. `progress` is called with bytes that were read
+    /// of the store, and all bytes. Raises `StoreError`.
     #[new]
-    fn new(settings: &Bound<'_, PyDict>, callbacks: Py<PyAny>) -> PyResult<Self> {
+    #[pyo3(signature = (settings, callbacks, progress = None))]
+    fn new(
+        py: Python<'_>,
+        settings: &Bound<'_, PyDict>,
+        callbacks: Py<PyAny>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
         let native = settings::read(settings)?;
         let queue_events = settings::number(settings, "hooks.queue_events")?;
         let queue_bytes = settings::number(settings, "hooks.queue_bytes")?;
-        let clock = Clock::new();
+        let storage = match settings::store(settings)? {
+            Some(store) => Some(with_progress(py, progress, |tell| Storage::open(store, tell))?),
+            None => None,
+        };
+        let clock = storage.as_ref().map_or_else(Clock::new, Storage::clock);
         let runtime = Arc::new(Runtime::new(
             settings::duration(settings, "hooks.decision_timeout")?,
             settings::duration(settings, "hooks.page_timeout")?,
@@ -79,7 +101,11 @@ impl NativeBroker {
             clock,
         ));
         let observer: Arc<dyn hookmq_engine::Observer> = Arc::<Runtime>::clone(&runtime);
-        let broker = hookmq_engine::Broker::new(native.limits.clone(), observer);
+        let broker = hookmq_engine::Broker::with_ledger(
+            native.limits.clone(),
+            observer,
+            storage.as_ref().map(Storage::ledger),
+        );
         let _ = runtime.broker.set(Arc::downgrade(&broker)); // it is set once
         Ok(Self {
             broker,
@@ -89,6 +115,8 @@ impl NativeBroker {
             runtime,
             server: RwLock::new(None),
             clock,
+            storage: Mutex::new(storage),
+            keeper: Mutex::new(None),
             callbacks,
             sockets: Arc::new(Queue::new(queue_events, queue_bytes)),
             watch: Mutex::new(None),
@@ -111,6 +139,16 @@ impl NativeBroker {
             StartError::File(error) => file_error(&error),
             StartError::System(error) => PyErr::from(error),
         })?;
+        if let Some(storage) = self.storage.lock().take() {
+            let restored = py.detach(|| storage.restore(&self.broker, &server.listeners, self.clock));
+            match restored {
+                Ok(keeper) => *self.keeper.lock() = Some(keeper),
+                Err(error) => {
+                    py.detach(|| server.stop());
+                    return Err(error.into());
+                }
+            }
+        }
         *self.server.write() = Some(server);
         *self.watch.lock() =
             Some(Watch::start(Arc::clone(&self.runtime), Arc::clone(&self.broker), self.clock)?);
@@ -135,10 +173,15 @@ impl NativeBroker {
         });
     }
 
-    /// Forgets every hook and subscription, and with them the Python objects they hold.
+    /// Writes what there still is to the store; forgets every hook and subscription, and with them the Python objects
+    /// they hold.
     fn close(&self, py: Python<'_>) {
-        let watch = self.watch.lock().take();
-        py.detach(|| drop(watch)); // it is waited for
+        let (watch, keeper) = (self.watch.lock().take(), self.keeper.lock().take());
+        drop(self.storage.lock().take());
+        py.detach(|| {
+            drop(watch); // it is waited for
+            keeper.into_iter().for_each(Keeper::stop);
+        });
         // What is forgotten is dropped with the locks free: the end of a Python object may run code.
         drop(std::mem::take(&mut *self.runtime.sinks.write()));
         drop(std::mem::take(&mut *self.runtime.client_hooks.write()));
@@ -200,6 +243,10 @@ impl NativeBroker {
         }
         // Detached: the packets may be written to sockets before this returns.
         py.detach(|| {
+            let patience = Instant::now() + DISK_PATIENCE;
+            while self.broker.is_behind() && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             let publish =
                 Publish { topic: topic.into(), payload, qos, retain, properties, ..Publish::default() };
             let now = self.clock.now();
@@ -448,6 +495,38 @@ impl NativeBroker {
         self.broker.disconnect(client_id, hookmq_codec::ReasonCode::AdministrativeAction)
     }
 
+    /// Bans somebody by `"client"`, `"user"` or `"address"`, for so many seconds or for ever. Raises `ValueError`.
+    #[pyo3(signature = (by, value, seconds = None, reason = ""))]
+    fn ban(&self, py: Python<'_>, by: &str, value: &str, seconds: Option<f64>, reason: &str) -> PyResult<()> {
+        let (by, value) = banned(by, value)?;
+        let now = self.clock.now();
+        let until = seconds.map(|seconds| now.saturating_add((seconds * 1000.0) as u64));
+        let ban = Ban { by, value, until, reason: reason.into() };
+        py.detach(|| self.broker.with_batch(now, |batch| self.broker.ban(ban, batch)));
+        Ok(())
+    }
+
+    /// Takes a ban back. Says whether there was one. Raises `ValueError`.
+    fn unban(&self, py: Python<'_>, by: &str, value: &str) -> PyResult<bool> {
+        let (by, value) = banned(by, value)?;
+        let now = self.clock.now();
+        Ok(py.detach(|| self.broker.with_batch(now, |batch| self.broker.unban(by, &value, batch))))
+    }
+
+    /// Every ban: by what, which, until when in seconds since the Unix epoch, why.
+    fn bans(&self) -> Vec<(&'static str, String, Option<f64>, String)> {
+        let tuple = |ban: Ban| {
+            let by = match ban.by {
+                BannedBy::Client => "client",
+                BannedBy::User => "user",
+                BannedBy::Address => "address",
+            };
+            let until = ban.until.map(|until| until as f64 / 1000.0);
+            (by, ban.value.to_string(), until, ban.reason.to_string())
+        };
+        self.broker.bans(self.clock.now()).into_iter().map(tuple).collect()
+    }
+
     /// Counters since the start and totals of this moment, by name.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
@@ -465,6 +544,19 @@ impl NativeBroker {
         dict.set_item("inflight_messages", totals.inflight)?;
         Ok(dict)
     }
+}
+
+fn banned(by: &str, value: &str) -> PyResult<(BannedBy, Arc<str>)> {
+    Ok(match by {
+        "client" => (BannedBy::Client, value.into()),
+        "user" => (BannedBy::User, value.into()),
+        "address" => {
+            let address: IpAddr =
+                value.parse().map_err(|_| PyValueError::new_err(format!("{value:?} is no IP address")))?;
+            (BannedBy::Address, address.to_canonical().to_string().into())
+        }
+        _ => return Err(PyValueError::new_err("a ban is by 'client', 'user' or 'address'")),
+    })
 }
 
 fn wrong_condition(error: hookmq_rules::SyntaxError) -> PyErr {

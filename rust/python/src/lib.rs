@@ -22,6 +22,7 @@ mod inbox;
 mod message;
 mod properties;
 mod settings;
+mod store;
 
 use pyo3::prelude::*;
 
@@ -62,6 +63,8 @@ mod _hookmq {
     use super::inbox::Inbox;
     #[pymodule_export]
     use super::message::Message;
+    #[pymodule_export]
+    use super::store::{StoreError, check_store, copy_store};
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

@@ -8,6 +8,7 @@ use hookmq_server::Settings;
 use hookmq_server::settings::{
     HttpSettings, Identity, ListenerSettings, Place, Protocol, ServerName, TlsSettings, WebSocketSettings,
 };
+use hookmq_server::storage::{StoreSettings, Sync};
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -35,6 +36,18 @@ fn bound(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<usize> {
         0 => usize::MAX,
         bound => bound,
     })
+}
+
+/// Where and how the store is kept; `None` if everything is in memory.
+pub(crate) fn store(dict: &Bound<'_, PyDict>) -> PyResult<Option<StoreSettings>> {
+    let Some(directory) = value::<Option<PathBuf>>(dict, "data_dir")? else { return Ok(None) };
+    let sync = match value::<String>(dict, "store.sync")?.as_str() {
+        "always" => Sync::Always,
+        "interval" => Sync::Interval,
+        _ => Sync::Os,
+    };
+    let interval = seconds(dict, "store.interval")?;
+    Ok(Some(StoreSettings { directory: directory.join("store"), sync, interval }))
 }
 
 /// Reads what the server and the engine need.

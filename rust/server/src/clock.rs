@@ -15,8 +15,18 @@ pub struct Clock {
 impl Clock {
     /// A clock that is set now.
     pub fn new() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { started: Instant::now(), wall: wall.as_millis() as Millis }
+        Self { started: Instant::now(), wall: Self::wall() }
+    }
+
+    /// A clock that goes on where another stood at a moment of the wall clock. If that runs behind by now, as on a
+    /// computer that does not know the time yet, no time has passed.
+    pub fn after(now: Millis, wall: Millis) -> Self {
+        Self { started: Instant::now(), wall: now + Self::wall().saturating_sub(wall) }
+    }
+
+    /// What the wall clock shows, in milliseconds since the Unix epoch.
+    pub fn wall() -> Millis {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as Millis
     }
 
     /// The time.

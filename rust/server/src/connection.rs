@@ -34,6 +34,9 @@ const TURNS: u32 = 8;
 /// A deadline for connections without Keep Alive: far enough never to matter.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// How long nothing is read from a client while the disk does not keep up.
+const STORE_REST: Duration = Duration::from_millis(2);
+
 /// How long a publisher that is held waits before it looks for room again.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -196,6 +199,10 @@ impl ClientTask {
             }
             gates.append(&mut self.gates);
             let congested = blocked && self.connection.is_congested();
+            if rest.is_none() && self.connection.waits_for_store() {
+                rest = Some(Instant::now() + STORE_REST);
+                self.last_packet = Instant::now(); // the silence is ours
+            }
             let reads = asking.is_none() && rest.is_none() && !congested && gates.is_empty();
             // Reading comes last but for the timer: a client that never pauses would keep the others from
             // their turn.

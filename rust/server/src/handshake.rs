@@ -213,6 +213,9 @@ impl<'a> Arrival<'a> {
             certificate: self.visitor.certificate.as_ref().map(|one| Arc::clone(&one.distinguished_name)),
             listener: Arc::clone(&self.listener.engine),
         };
+        // Before anybody is asked who it is, which may cost much.
+        let banned = self.context.broker.check_ban(&client, client.connected_at);
+        banned.map_err(|close| Denial::new(close.reason, close.what))?;
         let authenticated = self.authenticate(&connect, client).await.inspect_err(|_| {
             self.context.broker.statistics.auth_failures.fetch_add(1, Relaxed);
         })?;

@@ -16,13 +16,15 @@
 //!   `deciding`: what is asked about its packets; `authorized`: what it was allowed for a while; `transforming`: what is decided before it is published
 //! - [`deciders`]: who may connect, publish and subscribe, asked of whoever registered
 //! - `failed_handshakes`: what the log says of TLS that fails
+//! - [`storage`]: what outlives the process, found again at the start; [`keeper`]: the thread that writes it
 //! - `system`: `$SYS` topics; [`clock`]: the time
 //!
 //! # Threads
 //! `hookmq-net-N` run connections, the first of them accepts and ticks as well; `hookmq-http` runs the
 //! HTTP port with the WebSocket clients that come by it, so that a page never delays a packet. Passwords are
 //! hashed on threads of the runtimes' pools. Any other thread may publish with a batch it borrows from
-//! [`hookmq_engine::Broker::with_batch`].
+//! [`hookmq_engine::Broker::with_batch`]. `hookmq-store` commits what outlives the process, and then lets those
+//! connections go on that waited for it.
 
 #![forbid(unsafe_code)]
 
@@ -43,6 +45,7 @@ pub mod files;
 mod handshake;
 pub mod http;
 pub mod hub;
+pub mod keeper;
 mod listener;
 mod pace;
 mod proxy;
@@ -50,6 +53,7 @@ mod reauthentication;
 pub mod server;
 pub mod settings;
 mod socket;
+pub mod storage;
 mod stream;
 mod system;
 mod tls;
@@ -68,3 +72,4 @@ pub use http::{Pages, Request, Response};
 pub use hub::{Hub, HubEvent};
 pub use server::Server;
 pub use settings::Settings;
+pub use storage::Storage;

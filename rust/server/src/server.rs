@@ -64,6 +64,8 @@ pub struct Server {
     pub addresses: Vec<BoundAddress>,
     /// Where HTTP is served.
     pub http_address: Option<SocketAddr>,
+    /// What the engine knows of everything by which clients come in.
+    pub listeners: Vec<Arc<hookmq_engine::Listener>>,
 }
 
 /// A listener whose files were read and whose addresses are bound.
@@ -99,6 +101,8 @@ impl Server {
             }
             None => None,
         };
+        let engine = |opened: &Opened| Arc::clone(&opened.listener.engine);
+        let engines = listeners.iter().chain(&web).map(engine).collect();
         let http_address = web.as_ref().and_then(|web| web.address.address);
 
         let count = match settings.workers {
@@ -128,13 +132,15 @@ impl Server {
         }
         let (files, tls) = files.into_parts();
         let files = Arc::new(Mutex::new(files));
-        first.handle.spawn(tick(Arc::clone(&context), Arc::clone(&first.turn)));
+        // What is due at once was left behind by the process before: hooks and restored sessions are to get it.
+        let ticking = tick(Arc::clone(&context), Arc::clone(&first.turn));
+        first.handle.spawn(once_serving(serving.subscribe(), ticking));
         if !files.lock().is_empty() {
             let watching =
                 watch_files(Arc::clone(&files), tls, Arc::clone(&context), Arc::clone(&first.turn));
             first.handle.spawn(watching);
         }
-        Ok(Self { context, serving, workers, http, files, addresses, http_address })
+        Ok(Self { context, serving, workers, http, files, addresses, http_address, listeners: engines })
     }
 
     /// Lets clients in: what they may ask for has its place by now.

@@ -175,6 +175,7 @@ impl Parcel {
             expires_at: extras.and_then(|extras| extras.expires_at),
             publisher: Arc::clone(self.publisher(index)),
             received_at: head.received_at,
+            ..Message::default()
         }
     }
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["AMQTT", "CACHE", "ROOT", "describe", "mosquitto", "process_time"]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 CACHE = ROOT / "bench/.cache"
 """What the benchmark makes for itself."""

@@ -1,0 +1,132 @@
+"""A disk that is full, and one that cannot be written: what was promised is kept, the rest is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ..protocol.packets import V311, Puback, Publish
+from ..protocol.wire import Wire
+from .server import Node
+
+SIZE = "24m"
+PAYLOAD = bytes(8192)
+
+
+def mount(*arguments: str) -> None:
+    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"needs a file system of its own: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(place))
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(wire: Wire) -> set[int]:
+    """Publishes until the broker says no; the numbers that it has taken."""
+    taken = set()
+    for number in range(1, 10_000):
+        wire.send(Publish("queue/a", str(number).encode() + PAYLOAD, 1, id=number))
+        answer = wire.read()
+        assert isinstance(answer, Puback)
+        if answer.code == 0x97:
+            return taken
+        assert answer.code == 0, answer
+        taken.add(number)
+    raise AssertionError("the disk does not fill")
+
+
+def test_a_full_disk(disk: Path, node: Callable[..., Node], connect: Callable[..., Wire]) -> None:
+    broker = node(disk / "data")
+    away = connect(broker.port, "away")
+    away.subscribe("queue/#", qos=1)
+    away.disconnect()
+    publisher = connect(broker.port, "publisher", clean=True)
+    taken = fill(publisher)
+    assert len(taken) > 500
+    assert broker.wait_until("store_problem", (1).__eq__) == 1
+
+    # What must be kept is refused, whatever it is; what need not is served.
+    assert publisher.publish("queue/a", PAYLOAD, 2) == 0x97
+    assert publisher.publish("retained/a", b"x", 1, retain=True) == 0x97
+    connect(broker.port, "new", code=0x88).close()
+    connect(broker.port, "old", version=V311, code=3).close()
+    reader = connect(broker.port, "reader", clean=True)
+    reader.subscribe("live/#", qos=2)
+    assert publisher.publish("live/a", b"x", 2) == 0
+    reader.expect_message("live/a", b"x", qos=2)
+    older = connect(broker.port, "older", clean=True, version=V311)
+    older.send(Publish("queue/a", b"x", 1, id=1))
+    older.expect_closed()
+    assert broker.server.statistics()["store_refused"] >= 5
+
+    # Killed, it finds on the full disk what it had promised.
+    broker.kill()
+    broker.start()
+    back = connect(broker.port, "away")
+    assert back.connack.session_present
+    assert {int(bytes(message.payload).strip(b"\0")) for message in back.drain()} >= taken
+
+    # Whoever fetches his messages makes room.
+    broker.wait_until("store_problem", (0).__eq__)
+    publisher = connect(broker.port, "publisher", clean=True)
+    assert publisher.publish("queue/a", b"again", 1) == 0
+    back.expect_message("queue/a", b"again", qos=1)
+    back.disconnect()
+    assert len(fill(publisher)) > 500
+    broker.close()
+
+
+def test_a_retained_message_is_taken_away_from_a_full_disk(
+    disk: Path, node: Callable[..., Node], connect: Callable[..., Wire]
+) -> None:
+    broker = node(disk / "data")
+    publisher = connect(broker.port, "publisher", clean=True)
+    for number in range(10_000):
+        code = publisher.publish(f"retained/{number}", PAYLOAD, 1, retain=True)
+        if code == 0x97:
+            break
+        assert code in (0, 0x10)
+    assert number > 500
+    for each in range(number):
+        assert publisher.publish(f"retained/{each}", b"", 1, retain=True) in (0, 0x10)
+    broker.wait_until("store_problem", (0).__eq__)
+    assert publisher.publish("retained/0", b"x", 1, retain=True) in (0, 0x10)
+    broker.close()
+
+
+def test_a_disk_that_cannot_be_written(
+    disk: Path, node: Callable[..., Node], connect: Callable[..., Wire]
+) -> None:
+    broker = node(disk / "data")
+    away = connect(broker.port, "away")
+    away.subscribe("a", qos=1)
+    away.disconnect()
+    broker.close()
+    mount("-o", "remount,ro", str(disk))
+    program = "import json, sys, hookmq; hookmq.Broker(**json.loads(sys.argv[1])).run()"
+    settings = {"port": 0, "http_port": None, "data_dir": str(disk / "data"), "history": {"enabled": False}}
+    done = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(settings)], capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 1
+    assert "error[E602]: the store" in done.stderr and "Read-only file system" in done.stderr
+    assert "Traceback" not in done.stderr
+    mount("-o", "remount,rw", str(disk))
+    broker = node(disk / "data")
+    assert connect(broker.port, "away").connack.session_present
+    broker.close()
