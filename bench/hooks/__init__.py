@@ -9,6 +9,6 @@
 ``amqtt_broker``    peer: a broker in Python with a plugin; runs in an environment of its own
 ``child``           a process that answers requests
 ``wire``            MQTT frames encoded before, and the connections that send them
-``machine``         processor, versions, date, the CPU time of a process
+``..machine``       processor, versions, date, the CPU time of a process
 ``report``          the table as text, Markdown and JSON
 """
