@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..hardening.server import eventually
 from ..protocol.packets import V311, Puback, Publish
 from ..protocol.wire import Wire
 from .server import Node
@@ -51,7 +52,7 @@ def fill(wire: Wire) -> set[int]:
 
 
 def test_a_full_disk(disk: Path, node: Callable[..., Node], connect: Callable[..., Wire]) -> None:
-    broker = node(disk / "data")
+    broker = node(disk / "data", log={"level": "info"})
     away = connect(broker.port, "away")
     away.subscribe("queue/#", qos=1)
     away.disconnect()
@@ -59,6 +60,7 @@ def test_a_full_disk(disk: Path, node: Callable[..., Node], connect: Callable[..
     taken = fill(publisher)
     assert len(taken) > 500
     assert broker.wait_until("store_problem", (1).__eq__) == 1
+    eventually(broker.server.errors, lambda log: "WARNING:hookmq:the disk is full: " in log)
 
     # What must be kept is refused, whatever it is; what need not is served.
     assert publisher.publish("queue/a", PAYLOAD, 2) == 0x97
@@ -83,6 +85,7 @@ def test_a_full_disk(disk: Path, node: Callable[..., Node], connect: Callable[..
 
     # Whoever fetches his messages makes room.
     broker.wait_until("store_problem", (0).__eq__)
+    eventually(broker.server.errors, lambda log: "what is to be kept can be stored again" in log)
     publisher = connect(broker.port, "publisher", clean=True)
     assert publisher.publish("queue/a", b"again", 1) == 0
     back.expect_message("queue/a", b"again", qos=1)

@@ -6,6 +6,7 @@ It says its ports, answers each line with its statistics, and stops at the end o
 from __future__ import annotations
 
 import json
+import logging
 import resource
 import signal
 import sys
@@ -19,6 +20,9 @@ def main(settings: dict[str, object]) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, hard))
     from hookmq import Broker
 
+    log = settings.get("log")
+    if isinstance(log, dict):
+        logging.basicConfig(level=log["level"].upper())
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with Broker(**settings) as broker:
         print(json.dumps({"port": broker.port, "http_port": broker.http_port}), flush=True)

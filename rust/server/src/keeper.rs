@@ -76,7 +76,7 @@ impl Work {
         let mut changes = Changes::default();
         let mut busy = false;
         while !self.ledger.is_over() {
-            let wait = if busy { Duration::ZERO } else { LOOK };
+            let wait = if busy { Duration::ZERO } else { self.until_due().min(LOOK) };
             if let Some(ticket) = self.ledger.take(&mut changes, wait) {
                 if !self.commit(&changes) {
                     return;
@@ -152,6 +152,14 @@ impl Work {
             (_, true) => self.log(true, why()),
             // The worst is over; what is left of it was told, or is told next.
             (_, false) => self.log(true, FULL.to_owned()),
+        }
+    }
+
+    /// How long until something has to be synchronized.
+    fn until_due(&self) -> Duration {
+        match (self.dirty, self.interval) {
+            (Some(since), Some(limit)) => limit.saturating_sub(since.elapsed()),
+            _ => Duration::MAX,
         }
     }
 

@@ -29,22 +29,22 @@ struct Figures {
 }
 
 /// Plays a sequence; a panic of the engine is a mismatch as well.
-fn play(steps: &[Step]) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(|| play::play(steps))).unwrap_or_else(|panic| {
+fn play(steps: &[Step], durable: bool) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(|| play::play(steps, durable))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         Err(format!("panicked: {}", text.or(panic.downcast_ref().copied()).unwrap_or("")))
     })
 }
 
 /// Leaves out steps as long as the sequence still fails: halves first, then smaller and smaller parts.
-fn shortened(mut steps: Vec<Step>, mut mismatch: String) -> (Vec<Step>, String) {
+fn shortened(mut steps: Vec<Step>, mut mismatch: String, durable: bool) -> (Vec<Step>, String) {
     let mut part = steps.len().div_ceil(2);
     loop {
         let mut start = 0;
         while start < steps.len() {
             let mut fewer = steps.clone();
             fewer.drain(start..(start + part).min(steps.len()));
-            match play(&fewer) {
+            match play(&fewer, durable) {
                 Err(other) => (steps, mismatch) = (fewer, other),
                 Ok(()) => start += part,
             }
@@ -56,18 +56,18 @@ fn shortened(mut steps: Vec<Step>, mut mismatch: String) -> (Vec<Step>, String) 
     }
 }
 
-fn sequence(seed: u64, number: u64) -> Vec<Step> {
-    Step::sequence(&mut Random(seed.wrapping_add(number.wrapping_mul(0xd134_2543_de82_ef95))))
+fn sequence(seed: u64, number: u64, durable: bool) -> Vec<Step> {
+    Step::sequence(&mut Random(seed.wrapping_add(number.wrapping_mul(0xd134_2543_de82_ef95))), durable)
 }
 
-fn run(seed: u64, sequences: u64, next: &AtomicU64, figures: &Figures) {
+fn run(seed: u64, sequences: u64, durable: bool, next: &AtomicU64, figures: &Figures) {
     while let number = next.fetch_add(1, Relaxed)
         && number < sequences
         && figures.failed.lock().is_none()
     {
-        let steps = sequence(seed, number);
+        let steps = sequence(seed, number, durable);
         figures.steps.fetch_add(steps.len() as u64, Relaxed);
-        match play(&steps) {
+        match play(&steps, durable) {
             Ok(()) => drop(figures.played.fetch_add(1, Relaxed)),
             Err(mismatch) => {
                 let first = &mut *figures.failed.lock();
@@ -91,26 +91,35 @@ fn say(line: std::fmt::Arguments<'_>) {
 
 #[test]
 fn two_clients_with_one_identifier_get_what_the_model_says() {
+    compare("model of sessions", SEQUENCES, false);
+}
+
+#[test]
+fn they_get_it_also_when_the_broker_is_killed_and_starts_again() {
+    compare("model of sessions and kills", SEQUENCES / 5, true);
+}
+
+fn compare(name: &str, sequences: u64, durable: bool) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = variable("HOOKMQ_TEST_SEED").unwrap_or(now.as_nanos() as u64);
-    let sequences = variable("HOOKMQ_MODEL_SEQUENCES").unwrap_or(SEQUENCES);
+    let sequences = variable("HOOKMQ_MODEL_SEQUENCES").unwrap_or(sequences);
     let (figures, next, started) = (Figures::default(), AtomicU64::new(0), Instant::now());
-    say(format_args!("model of sessions: HOOKMQ_TEST_SEED={seed}"));
+    say(format_args!("{name}: HOOKMQ_TEST_SEED={seed}"));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| run(seed, sequences, &next, &figures));
+            scope.spawn(|| run(seed, sequences, durable, &next, &figures));
         }
     });
     let failed = figures.failed.lock().take();
     say(format_args!(
-        "model of sessions: {} sequences of {} steps in all in {:.1} s, {} mismatches",
+        "{name}: {} sequences of {} steps in all in {:.1} s, {} mismatches",
         figures.played.load(Relaxed),
         figures.steps.load(Relaxed),
         started.elapsed().as_secs_f64(),
         u8::from(failed.is_some()),
     ));
     if let Some((number, steps, mismatch)) = failed {
-        let (steps, mismatch) = shortened(steps, mismatch);
+        let (steps, mismatch) = shortened(steps, mismatch, durable);
         let steps: String = steps.iter().map(|step| format!("\n  {step:?}")).collect();
         panic!("HOOKMQ_TEST_SEED={seed}, sequence {number}, shortened: {mismatch}{steps}");
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hookmq_codec::{
@@ -9,8 +10,10 @@ use hookmq_codec::{
     SubscriptionOptions, Version,
 };
 use hookmq_engine::{
-    Batch, Broker, Client, Connection, End, Event, Gate, Limits, Observer, Outbox, Transport, Written,
+    Batch, Broker, Client, Connection, End, Event, Found, Gate, Ledger, Limits, Observer, Outbox, Transport,
+    Written,
 };
+use hookmq_store::{Changes, MemoryStore, Stamp, Store as _};
 use parking_lot::Mutex;
 
 /// Keeps every event.
@@ -69,15 +72,62 @@ pub(crate) struct World {
     pub(crate) batch: Batch,
     pub(crate) now: u64,
     pub(crate) events: Arc<Events>,
+    limits: Limits,
+    kept: Option<Kept>,
+}
+
+/// What outlives the broker.
+struct Kept {
+    ledger: Arc<Ledger>,
+    store: MemoryStore,
 }
 
 impl World {
     pub(crate) fn new(limits: Limits) -> Self {
+        Self::with(limits, None)
+    }
+
+    /// A broker that keeps what it must, and whose commits are done at once.
+    pub(crate) fn durable(limits: Limits) -> Self {
+        Self::with(limits, Some(Kept { ledger: Arc::new(Ledger::new(1)), store: MemoryStore::default() }))
+    }
+
+    fn with(limits: Limits, kept: Option<Kept>) -> Self {
         let events = Arc::new(Events::default());
         let observer: Arc<dyn Observer> = Arc::<Events>::clone(&events);
-        let broker = Broker::new(limits, observer);
+        let ledger = kept.as_ref().map(|kept| Arc::clone(&kept.ledger));
+        let broker = Broker::with_ledger(limits.clone(), observer, ledger);
         let batch = broker.batch();
-        Self { broker, batch, now: 1_000_000, events }
+        Self { broker, batch, now: 1_000_000, events, limits, kept }
+    }
+
+    /// The process is killed, and another begins where it was.
+    pub(crate) fn restart(&mut self) {
+        let mut kept = self.kept.take().unwrap();
+        let mut found = Found::default();
+        kept.store.load(&mut |change| found.add(change)).unwrap();
+        kept.ledger = Arc::new(Ledger::new(found.next_blob()));
+        let fresh = Self::with(self.limits.clone(), Some(kept));
+        *self = Self { now: self.now, ..fresh };
+        let restored = self.broker.restore(found, self.now, &|_, _| Arc::default());
+        assert_eq!(restored.given_up, 0, "{restored:?}");
+        self.commit();
+    }
+
+    /// Ends a turn, and commits what it noted.
+    pub(crate) fn finish(&mut self) {
+        self.broker.finish(&mut self.batch);
+        self.commit();
+    }
+
+    fn commit(&mut self) {
+        let Some(Kept { ledger, store }) = &mut self.kept else { return };
+        let mut changes = Changes::default();
+        while let Some(ticket) = ledger.take(&mut changes, Duration::ZERO) {
+            store.commit(&changes, Stamp { now: self.now, wall: self.now }).unwrap();
+            let sessions = ledger.committed(ticket);
+            self.broker.with_batch(self.now, |batch| self.broker.write_out(&sessions, batch));
+        }
     }
 
     /// Connects a client and takes its CONNACK off.
@@ -101,7 +151,7 @@ impl World {
         let transport: Arc<dyn Transport> = Arc::<Wire>::clone(&wire);
         let connection =
             self.broker.connect(connect, client, Properties::new(), transport, &mut self.batch).unwrap();
-        self.broker.finish(&mut self.batch);
+        self.finish();
         let mut peer = Peer { connection, wire, version, welcome: Vec::new() };
         let mut packets = peer.take();
         assert!(matches!(packets.remove(0), Packet::ConnAck(_)));
@@ -119,7 +169,7 @@ impl World {
         };
         self.batch.begin(self.now);
         peer.connection.publish(publish, Ok(()), &mut self.batch).unwrap();
-        self.broker.finish(&mut self.batch);
+        self.finish();
     }
 
     /// Subscribes and takes the SUBACK off, with what came behind it.
@@ -134,33 +184,33 @@ impl World {
         self.batch.begin(self.now);
         let subscribe = Subscribe { packet_id: 1, filters, ..Subscribe::default() };
         peer.connection.subscribe(subscribe, &[], &mut self.batch).unwrap();
-        self.broker.finish(&mut self.batch);
+        self.finish();
     }
 
     pub(crate) fn handle(&mut self, peer: &mut Peer, packet: Packet) {
         self.batch.begin(self.now);
         peer.connection.handle(packet, &mut self.batch).unwrap();
-        self.broker.finish(&mut self.batch);
+        self.finish();
     }
 
     pub(crate) fn unblock(&mut self, peer: &Peer) {
         peer.wire.blocked.store(false, SeqCst);
         self.batch.begin(self.now);
         peer.connection.unblock(&mut self.batch);
-        self.broker.finish(&mut self.batch);
+        self.finish();
     }
 
     pub(crate) fn lose(&mut self, peer: Peer) {
         self.batch.begin(self.now);
         let end = End::abnormal(ReasonCode::UnspecifiedError, "lost");
         peer.connection.end(&end, &mut self.batch);
-        self.broker.finish(&mut self.batch);
+        self.finish();
     }
 
     pub(crate) fn tick(&mut self) {
         self.batch.begin(self.now);
         self.broker.tick(&mut self.batch);
-        self.broker.finish(&mut self.batch);
+        self.finish();
     }
 
     pub(crate) fn count(&self, name: &str) -> i64 {

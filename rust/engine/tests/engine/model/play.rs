@@ -65,8 +65,8 @@ struct Game {
 }
 
 /// Plays a sequence; says where the engine and the model differ.
-pub(crate) fn play(steps: &[Step]) -> Result<(), Mismatch> {
-    let mut game = Game::new()?;
+pub(crate) fn play(steps: &[Step], durable: bool) -> Result<(), Mismatch> {
+    let mut game = Game::new(durable)?;
     for (index, step) in steps.iter().enumerate() {
         let played = game.step(*step).and_then(|()| game.compare());
         played.map_err(|mismatch| format!("step {index}, {step:?}: {mismatch}"))?;
@@ -87,7 +87,7 @@ fn connect(world: &mut World, connect: Connect) -> Result<(Line, bool), Mismatch
     world.batch.begin(world.now);
     let transport: Arc<dyn Transport> = Arc::<Wire>::clone(&wire);
     let connected = world.broker.connect(connect, client, Properties::new(), transport, &mut world.batch);
-    world.broker.finish(&mut world.batch);
+    world.finish();
     let connection = connected.map_err(|close| format!("CONNECT was refused: {}", close.what))?;
     let line = Line { connection, wire, version };
     // CONNACK comes first; the rest stays to be looked at after the step.
@@ -106,10 +106,10 @@ fn ack(id: u16, reason: ReasonCode) -> Ack {
 }
 
 impl Game {
-    fn new() -> Result<Self, Mismatch> {
-        let mut world = World::new(Limits { max_inflight: WINDOW, ..Limits::default() });
-        let wills = TopicFilter::parse("will".into()).map_err(|error| error.to_string())?;
-        world.broker.add_tap(&wills, Tap::new(1, TapKind::Received));
+    fn new(durable: bool) -> Result<Self, Mismatch> {
+        let limits = Limits { max_inflight: WINDOW, ..Limits::default() };
+        let mut world = if durable { World::durable(limits) } else { World::new(limits) };
+        watch_wills(&world)?;
         let (publisher, _) = connect(&mut world, publisher_connect())?;
         let (model, stale, unreleased) = (Model::default(), VecDeque::new(), Vec::new());
         Ok(Self { world, model, line: None, stale, publisher, unreleased, next: 1, connects: 0 })
@@ -123,6 +123,7 @@ impl Game {
             Step::Publish { topic, qos } => return self.publish(TOPICS[usize::from(topic)], qos),
             Step::Repeat { which } => return self.repeat(which),
             Step::Release { which, twice } => return self.release(which, twice),
+            Step::Crash => return self.crash(),
             Step::PublisherReturns => return self.publisher_returns(),
             Step::Subscribe { filter, qos } => self.subscribe(FILTERS[usize::from(filter)], qos),
             Step::Unsubscribe { filter } => self.unsubscribe(FILTERS[usize::from(filter)]),
@@ -199,7 +200,7 @@ impl Game {
     fn leave(&mut self, line: Line, end: &End) {
         self.world.batch.begin(self.world.now);
         line.connection.end(end, &mut self.world.batch);
-        self.world.broker.finish(&mut self.world.batch);
+        self.world.finish();
     }
 
     fn end(&mut self, end: &End) {
@@ -241,7 +242,7 @@ impl Game {
     fn send(&mut self, publish: Publish) -> Result<(), Mismatch> {
         self.world.batch.begin(self.world.now);
         let sent = self.publisher.connection.publish(publish, Ok(()), &mut self.world.batch);
-        self.world.broker.finish(&mut self.world.batch);
+        self.world.finish();
         sent.map_err(|close| format!("the publish was refused: {close:?}"))
     }
 
@@ -283,11 +284,25 @@ impl Game {
             self.world.batch.begin(self.world.now);
             let pubrel = Packet::PubRel(ack(id, ReasonCode::Success));
             let handled = self.publisher.connection.handle(pubrel, &mut self.world.batch);
-            self.world.broker.finish(&mut self.world.batch);
+            self.world.finish();
             handled.map_err(|close| format!("PUBREL was refused: {close:?}"))?;
             self.answered(&[Packet::PubComp(ack(id, *reason))])?; // [MQTT-4.3.3-11]
         }
         Ok(())
+    }
+
+    /// The broker is killed and starts again: all connections are lost, and nothing else.
+    fn crash(&mut self) -> Result<(), Mismatch> {
+        if self.line.take().is_some() {
+            self.model.end(true, None, self.world.now);
+        }
+        self.stale.clear();
+        self.world.restart();
+        watch_wills(&self.world)?;
+        self.tick(); // Wills that are due, and sessions that are over
+        let (line, present) = connect(&mut self.world, publisher_connect())?;
+        self.publisher = line;
+        if present { Ok(()) } else { Err("the publisher's session is gone".to_owned()) }
     }
 
     fn publisher_returns(&mut self) -> Result<(), Mismatch> {
@@ -322,7 +337,7 @@ impl Game {
             Unsubscribe { packet_id: 9, filters: vec![filter.into()], ..Unsubscribe::default() };
         self.world.batch.begin(self.world.now);
         line.connection.unsubscribe(unsubscribe, &mut self.world.batch);
-        self.world.broker.finish(&mut self.world.batch);
+        self.world.finish();
     }
 
     /// The receiver sends a packet.
@@ -330,7 +345,7 @@ impl Game {
         let Some(line) = &mut self.line else { return Ok(()) };
         self.world.batch.begin(self.world.now);
         let handled = line.connection.handle(packet, &mut self.world.batch);
-        self.world.broker.finish(&mut self.world.batch);
+        self.world.finish();
         handled.map_err(|close| format!("it was refused: {close:?}"))
     }
 
@@ -355,7 +370,7 @@ impl Game {
         if !blocked {
             self.world.batch.begin(self.world.now);
             line.connection.unblock(&mut self.world.batch);
-            self.world.broker.finish(&mut self.world.batch);
+            self.world.finish();
         }
     }
 
@@ -373,7 +388,7 @@ impl Game {
             let handled = line.connection.handle(packet, &mut self.world.batch);
             handled.map_err(|close| format!("a stale connection was refused: {close:?}"))?;
         }
-        self.world.broker.finish(&mut self.world.batch);
+        self.world.finish();
         Ok(())
     }
 
@@ -438,6 +453,12 @@ impl Game {
     }
 }
 
+fn watch_wills(world: &World) -> Result<(), Mismatch> {
+    let wills = TopicFilter::parse("will".into()).map_err(|error| error.to_string())?;
+    world.broker.add_tap(&wills, Tap::new(1, TapKind::Received));
+    Ok(())
+}
+
 fn publisher_connect() -> Connect {
     Connect {
         version: Version::V5,
@@ -454,5 +475,5 @@ fn subscribe(line: &mut Line, world: &mut World, filter: &str, qos: QoS) {
     world.batch.begin(world.now);
     // An error is for connections that break the protocol, and would show as a missing SUBACK.
     let _ = line.connection.subscribe(subscribe, &[], &mut world.batch);
-    world.broker.finish(&mut world.batch);
+    world.finish();
 }

@@ -88,6 +88,8 @@ pub(crate) enum Step {
     },
     /// It loses its connection and comes back to its session.
     PublisherReturns,
+    /// The broker is killed and starts again.
+    Crash,
     Subscribe {
         filter: u8,
         qos: QoS,
@@ -149,14 +151,17 @@ impl Step {
         }
     }
 
-    /// A whole sequence: most often somebody connects and subscribes first.
-    pub(crate) fn sequence(random: &mut Random) -> Vec<Self> {
+    /// A whole sequence: most often somebody connects and subscribes first. Only a durable broker may be killed.
+    pub(crate) fn sequence(random: &mut Random, durable: bool) -> Vec<Self> {
         let mut steps = Vec::new();
         if !random.one_in(8) {
             steps.push(Self::Connect(Connecting::random(random)));
             steps.push(Self::Subscribe { filter: random.below(4) as u8, qos: random.pick(&QOS) });
         }
-        steps.extend((0..10 + random.below(50)).map(|_| Self::random(random)));
+        steps.extend((0..10 + random.below(50)).map(|_| match durable && random.one_in(12) {
+            true => Self::Crash,
+            false => Self::random(random),
+        }));
         steps
     }
 }
