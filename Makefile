@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test test-rust test-python bench-hooks bench-hooks-full bench-store crash fuzz format docs clean
+.PHONY: help setup demo dev check test test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-store crash fuzz format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -37,6 +37,7 @@ check: setup  ## formats, lints, types, the direction of dependencies, generated
 	$(BIN)/python tools/conformance.py --check
 	cargo fmt --manifest-path tests/clients/rumqttc/Cargo.toml --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo fmt --manifest-path bench/load/Cargo.toml --check
 	$(BIN)/python tools/audit.py
 
 test-rust: setup  ## Rust tests
@@ -46,6 +47,14 @@ test-python: setup  ## Python tests; tools/system.sh installs the real clients t
 	@tools/system.sh
 	@tools/foreign.sh
 	$(BIN)/python -m pytest
+
+bench: setup  ## what a message costs, beside mosquitto and nats-server; some minutes
+	@bench/setup.sh
+	$(BIN)/python -m bench.speed
+
+bench-full: setup  ## the same with ten times as many messages; an hour
+	@bench/setup.sh
+	$(BIN)/python -m bench.speed --full
 
 bench-hooks: setup  ## what hooks cost, beside paho clients and an engine without hooks; some minutes
 	@bench/setup.sh

@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ..brokers import Broker, available, nats_version
 from ..machine import describe
-from .brokers import Broker, available, nats_version
 from .load import connect, offline_sessions, publish_qos1, stream_qos0
 
 ROUNDS = 5
@@ -51,9 +51,9 @@ def stream(broker: Broker) -> Sample:
 
 
 SCENARIOS: dict[str, tuple[Callable[[Broker], Sample], tuple[str, ...]]] = {
-    "rate": (rate, ("hookmq", "mosquitto", "nats-server", "hookmq always", "hookmq memory")),
-    "fan-out": (fan_out, ("hookmq", "mosquitto", "nats-server")),
-    "stream": (stream, ("hookmq", "hookmq memory")),
+    "rate": (rate, ("hookmq, os", "mosquitto, safe", "nats-server", "hookmq, always", "hookmq")),
+    "fan-out": (fan_out, ("hookmq, os", "mosquitto, safe", "nats-server")),
+    "stream": (stream, ("hookmq, os", "hookmq")),
 }
 
 
@@ -98,7 +98,7 @@ def interleave(scenarios: list[str], rounds: int) -> tuple[dict[str, dict[str, l
                         continue
                     print(f"\r\033[K{number + 1}/{rounds} {scenario}: {name}", end="", file=sys.stderr)
                     try:
-                        with Broker(name, place / name.replace(" ", "-")) as broker:
+                        with Broker(name, place / name.replace(", ", "-")) as broker:
                             sample = run(broker)
                     except (OSError, RuntimeError) as error:
                         failures.append(f"{scenario}, {name}: {error}")
@@ -116,7 +116,7 @@ class Table:
     def __init__(self, samples: dict[str, dict[str, list[Sample]]]) -> None:
         self._samples = samples
         self.rows: list[tuple[str, ...]] = [("what", "target", "figure", "", "beside")]
-        for peer, factor in (("mosquitto", 10.0), ("nats-server", 2.0)):
+        for peer, factor in (("mosquitto, safe", 10.0), ("nats-server", 2.0)):
             self._faster(peer, factor)
         for name in SCENARIOS["rate"][1]:
             self._cost(name)
@@ -129,7 +129,7 @@ class Table:
         return (max if what == "rate" else min)(values, default=0.0)
 
     def _faster(self, peer: str, factor: float) -> None:
-        ours, theirs = self._best("rate", "hookmq", "rate"), self._best("rate", peer, "rate")
+        ours, theirs = self._best("rate", "hookmq, os", "rate"), self._best("rate", peer, "rate")
         if ours and theirs:
             ratio = ours / theirs
             what = f"acknowledged into an offline session, beside {peer}"
@@ -145,7 +145,7 @@ class Table:
         size = self._best("fan-out", name, "bytes")
         if name in self._samples.get("fan-out", {}):
             # Beside the payload, each session has a reference of some 50 bytes.
-            ours = name == "hookmq"
+            ours = name == "hookmq, os"
             once = size < 2 * FAN_OUT_SIZE + 64 * FAN_OUT if ours else None
             what = f"{FAN_OUT_SIZE:,} bytes for {FAN_OUT:,} offline sessions, {name}"
             beside = f"on disk; copies would be {FAN_OUT * FAN_OUT_SIZE:,} B"
