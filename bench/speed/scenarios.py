@@ -42,7 +42,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     _flow("1 → 1, QoS 2", 0.10, 50_000, qos=2),
     _flow("1 → 1, one at a time", 0.88, 20_000, "p50_us", window=1),
     _flow("1 → 1, 1,000 a second", 0.88, 3_000, "p50_us", "p99_us", rate=1000),
-    _flow("100 → 1", 0.05, 300_000, publishers=100, topics="gathered"),
+    _flow("100 → 1", 0.05, 300_000, publishers=100, topics="gathered", window=5_000),
     _flow("1 → 100", 0.04, 20_000, subscribers=100),
     _flow("1 → 1,000", 0.08, 3_000, subscribers=1000),
     _flow("100 → 100, a topic each", 0.70, 200_000, publishers=100, subscribers=100, topics="each"),

@@ -60,7 +60,7 @@ pub(crate) enum Plain {
     Unix(UnixStream),
 }
 
-/// Accepts connections and hands them to the workers in turn.
+/// Accepts connections and hands each to the worker that has the fewest.
 pub(crate) async fn accept(
     bound: Bound,
     listener: Arc<Listener>,
@@ -74,7 +74,6 @@ pub(crate) async fn accept(
         listener.settings.protocol.is_http().then(|| Site::new(context, Arc::clone(&listener), turn, None))
     };
     let sites: Vec<_> = workers.iter().map(site).collect();
-    let mut next = 0;
     loop {
         // Out of descriptors, or a connection that ended before it was accepted. Trying again at once would
         // spin until somebody closes.
@@ -84,11 +83,12 @@ pub(crate) async fn accept(
         };
         context.broker.statistics.sockets.fetch_add(1, Relaxed);
         let Some(half_open) = HalfOpen::new(&context) else { continue };
-        next = (next + 1) % workers.len();
-        let (worker, site) = (&workers[next], sites[next].clone());
-        let turn = Arc::clone(&worker.turn);
+        let index = Worker::with_room(&workers);
+        let (worker, site) = (&workers[index], sites[index].clone());
+        let (turn, place) = (Arc::clone(&worker.turn), worker.place());
         let (listener, context) = (Arc::clone(&listener), Arc::clone(&context));
         worker.handle.spawn(async move {
+            let _place = place;
             let Ok((plain, address)) = accepted.into_plain() else { return };
             greet(plain, address, half_open, listener, site, context, turn).await;
         });

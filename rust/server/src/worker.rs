@@ -32,6 +32,8 @@ impl Turn {
 pub(crate) struct Worker {
     pub(crate) handle: Handle,
     pub(crate) turn: Arc<Mutex<Turn>>,
+    /// Each connection of it holds one of these.
+    connections: Arc<()>,
     stop: Arc<Notify>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -46,7 +48,20 @@ impl Worker {
             .name(format!("hookmq-net-{index}"))
             .spawn(move || runtime.block_on(stopped.notified()))?;
         let turn = Turn::new(broker);
-        Ok(Self { handle, turn: Arc::new(Mutex::new(turn)), stop, thread: Mutex::new(Some(thread)) })
+        let (turn, connections) = (Arc::new(Mutex::new(turn)), Arc::default());
+        Ok(Self { handle, turn, connections, stop, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Which of these has the fewest connections. Of equals it is the first, which is the one that accepts: what comes and
+    /// goes costs no hop to another thread.
+    pub(crate) fn with_room(workers: &[Self]) -> usize {
+        let connections = |index: &usize| Arc::strong_count(&workers[*index].connections);
+        (0..workers.len()).min_by_key(connections).unwrap_or(0)
+    }
+
+    /// A place for a connection, which is free again when it is dropped.
+    pub(crate) fn place(&self) -> Arc<()> {
+        Arc::clone(&self.connections)
     }
 
     /// Ends the thread and every task on it.
