@@ -11,16 +11,13 @@ import pytest
 
 PROTOCOL = Path(__file__).parents[1] / "protocol"
 FILES = (
-    "test_connect.py",
     "test_expiry.py",
-    "test_flow_control.py",
     "test_publish_qos.py",
     "test_redelivery.py",
     "test_retained.py",
     "test_session.py",
     "test_shared.py",
     "test_subscribe.py",
-    "test_topic_alias.py",
     "test_will.py",
 )
 

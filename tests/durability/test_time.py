@@ -104,6 +104,7 @@ def test_time_passes_while_the_broker_is_away(scene: Scene, clock: WallClock) ->
     clock.set(3 * HOUR)
     scene.node.start()
     scene.node.wait_until("sessions", (3).__eq__)
+    scene.node.wait_until("retained_messages", (3).__eq__)
     queued = scene.queued()
     assert queued.keys() == {b"a day", b"kept"}
     left = queued[b"a day"]
@@ -168,6 +169,7 @@ def test_a_will_of_who_was_connected_is_published_after_a_crash(
     left.disconnect()
     broker.kill()
     broker.start()
+    broker.wait_until("retained_messages", (1).__eq__)
     reader = connect(broker.port, "reader", clean=True)
     reader.subscribe("will/#", qos=1)
     reader.expect_message("will/at-once", b"gone", qos=1, retain=True)
