@@ -7,11 +7,13 @@
  *     C path                   after it was made
  *     U path kept              before it is unlinked; its content stays at `kept`
  *     R from to                before it is renamed
+ * $DISK_QUOTA: bytes that the files of a directory may have together; beyond it there is no space.
  * $DISK_SLOW: so many milliseconds each synchronization takes.
  * $DISK_FAILS: a file with two numbers. From it being there, the so many-th operation that changes something, and each
  * after it, fails with that errno.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -73,6 +76,23 @@ static int fails(void) {
     return 1;
 }
 
+/* Whether a file and those beside it may not grow by so many bytes. */
+static int is_full(const char *path, long long end) {
+    const char *quota = getenv("DISK_QUOTA");
+    struct stat file;
+    if (!quota) return 0;
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%s", path);
+    *strrchr(name, '/') = 0;
+    long long used = end - (stat(path, &file) == 0 && file.st_size < end ? file.st_size : end);
+    DIR *directory = opendir(name);
+    for (struct dirent *entry; directory && (entry = readdir(directory));)
+        if (fstatat(dirfd(directory), entry->d_name, &file, 0) == 0 && S_ISREG(file.st_mode)) used += file.st_size;
+    if (directory) closedir(directory);
+    errno = ENOSPC;
+    return used > atoll(quota);
+}
+
 #define NEXT(name) ((typeof(&name))dlsym(RTLD_NEXT, #name))
 
 ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t offset) {
@@ -84,6 +104,7 @@ ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t offset) {
             errno = why;
             return -1;
         }
+        if (is_full(path, offset + bytes)) return -1;
         note("W %s %lld %zu\n", path, (long long)offset, bytes);
     }
     return NEXT(pwrite64)(fd, data, bytes, offset);
@@ -92,7 +113,7 @@ ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t offset) {
 ssize_t write(int fd, const void *data, size_t bytes) {
     char path[PATH_MAX];
     if (path_of(fd, path)) {
-        if (fails()) return -1;
+        if (fails() || is_full(path, lseek64(fd, 0, SEEK_CUR) + bytes)) return -1;
         note("W %s %lld %zu\n", path, (long long)lseek64(fd, 0, SEEK_CUR), bytes);
     }
     return NEXT(write)(fd, data, bytes);
@@ -119,6 +140,10 @@ int open64(const char *path, int flags, ...) {
     va_end(arguments);
     int makes = (flags & O_CREAT) && below_root(path) && access(path, F_OK) != 0;
     if (makes && fails()) return -1;
+    /* A file system that cannot be written does not even open what is there. */
+    if (!makes && below_root(path) && (flags & O_ACCMODE) != O_RDONLY && fails()) {
+        if (errno == EROFS) return -1;
+    }
     int fd = NEXT(open64)(path, flags, mode);
     if (makes && fd >= 0) note("C %s\n", path);
     return fd;

@@ -8,13 +8,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("disk.c")
 
-
-def build(directory: Path) -> Path:
-    """Compiles the library that is loaded before a process."""
-    library = directory / "disk.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-o", library, SOURCE, "-ldl"], check=True)
+def build(directory: Path, name: str = "disk") -> Path:
+    """Compiles a library that is loaded before a process: ``disk.c`` or ``clock.c``."""
+    library, source = directory / f"{name}.so", Path(__file__).with_name(f"{name}.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-o", library, source, "-ldl"], check=True)
     return library
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -13,28 +14,51 @@ import pytest
 from ..hardening.server import eventually
 from ..protocol.packets import V311, Puback, Publish
 from ..protocol.wire import Wire
+from .power import build
 from .server import Node
 
-SIZE = "24m"
+SIZE = 24 << 20
 PAYLOAD = bytes(8192)
 
 
-def mount(*arguments: str) -> None:
-    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"needs a file system of its own: {done.stderr.strip()}")
+class SmallDisk:
+    """A file system of 24 MiB; where none may be mounted, a library that behaves like one."""
+
+    def __init__(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.data = place / "disk" / "data"
+        self._place = place / "disk"
+        self._fails = place / "fails"
+        self._place.mkdir()
+        self.is_mounted = self._mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs")
+        if not self.is_mounted:
+            monkeypatch.setenv("LD_PRELOAD", str(build(place)))
+            monkeypatch.setenv("DISK_ROOT", f"{self.data}/")
+            monkeypatch.setenv("DISK_QUOTA", str(SIZE))
+            monkeypatch.setenv("DISK_FAILS", str(self._fails))
+
+    def _mount(self, *arguments: str) -> bool:
+        done = subprocess.run(["mount", *arguments, self._place], capture_output=True, check=False)
+        return done.returncode == 0
+
+    def set_read_only(self, read_only: bool) -> None:
+        """From now on it can only be read, or be written again."""
+        if self.is_mounted:
+            assert self._mount("-o", "remount,ro" if read_only else "remount,rw")
+        elif read_only:
+            self._fails.write_text(f"1 {errno.EROFS}")
+        else:
+            self._fails.unlink()
+
+    def close(self) -> None:
+        if self.is_mounted:
+            subprocess.run(["umount", self._place], check=True)
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MiB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount("-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(place))
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallDisk]:
+    disk = SmallDisk(tmp_path, monkeypatch)
+    yield disk
+    disk.close()
 
 
 def fill(wire: Wire) -> set[int]:
@@ -51,8 +75,8 @@ def fill(wire: Wire) -> set[int]:
     raise AssertionError("the disk does not fill")
 
 
-def test_a_full_disk(disk: Path, node: Callable[..., Node], connect: Callable[..., Wire]) -> None:
-    broker = node(disk / "data", log={"level": "info"})
+def test_a_full_disk(disk: SmallDisk, node: Callable[..., Node], connect: Callable[..., Wire]) -> None:
+    broker = node(disk.data, log={"level": "info"})
     away = connect(broker.port, "away")
     away.subscribe("queue/#", qos=1)
     away.disconnect()
@@ -95,9 +119,9 @@ def test_a_full_disk(disk: Path, node: Callable[..., Node], connect: Callable[..
 
 
 def test_a_retained_message_is_taken_away_from_a_full_disk(
-    disk: Path, node: Callable[..., Node], connect: Callable[..., Wire]
+    disk: SmallDisk, node: Callable[..., Node], connect: Callable[..., Wire]
 ) -> None:
-    broker = node(disk / "data")
+    broker = node(disk.data)
     publisher = connect(broker.port, "publisher", clean=True)
     for number in range(10_000):
         code = publisher.publish(f"retained/{number}", PAYLOAD, 1, retain=True)
@@ -113,23 +137,23 @@ def test_a_retained_message_is_taken_away_from_a_full_disk(
 
 
 def test_a_disk_that_cannot_be_written(
-    disk: Path, node: Callable[..., Node], connect: Callable[..., Wire]
+    disk: SmallDisk, node: Callable[..., Node], connect: Callable[..., Wire]
 ) -> None:
-    broker = node(disk / "data")
+    broker = node(disk.data)
     away = connect(broker.port, "away")
     away.subscribe("a", qos=1)
     away.disconnect()
     broker.close()
-    mount("-o", "remount,ro", str(disk))
+    disk.set_read_only(True)
     program = "import json, sys, hookmq; hookmq.Broker(**json.loads(sys.argv[1])).run()"
-    settings = {"port": 0, "http_port": None, "data_dir": str(disk / "data"), "history": {"enabled": False}}
+    settings = {"port": 0, "http_port": None, "data_dir": str(disk.data), "history": {"enabled": False}}
     done = subprocess.run(
         [sys.executable, "-c", program, json.dumps(settings)], capture_output=True, text=True, timeout=20
     )
     assert done.returncode == 1
     assert "error[E602]: the store" in done.stderr and "Read-only file system" in done.stderr
     assert "Traceback" not in done.stderr
-    mount("-o", "remount,rw", str(disk))
-    broker = node(disk / "data")
+    disk.set_read_only(False)
+    broker = node(disk.data)
     assert connect(broker.port, "away").connack.session_present
     broker.close()

@@ -10,6 +10,7 @@ import pytest
 
 from ..protocol.packets import Publish, Will
 from ..protocol.wire import Wire
+from .power import build
 from .server import Node
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -33,9 +34,7 @@ class WallClock:
 
 @pytest.fixture
 def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WallClock:
-    library = next((path for path in LIBRARIES if path.exists()), None)
-    if library is None:
-        pytest.skip("needs libfaketime: apt-get install faketime")
+    library = LIBRARIES[0] if LIBRARIES else build(tmp_path, "clock")
     clock = WallClock(tmp_path / "clock")
     monkeypatch.setenv("LD_PRELOAD", str(library))
     monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(tmp_path / "clock"))
