@@ -142,39 +142,19 @@ impl Session {
         })
     }
 
-    /// A message was sent, so many-th of the session.
-    pub(crate) fn keep_sent(
-        &self,
-        delivery: &Delivery,
-        packet_id: u16,
-        order: u64,
-        batch: &mut Batch,
-    ) -> Ticket {
+    /// A message is on its way: it was sent, or PUBREC came for it and the message itself is over.
+    pub(crate) fn keep_stage(&self, delivery: &Delivery, stage: Stage, batch: &mut Batch) -> Ticket {
         if delivery.number == 0 {
             return 0;
         }
-        let value = value(delivery, Stage::Published { packet_id, order });
+        let value = value(delivery, stage);
+        let is_released = matches!(stage, Stage::Released { .. });
         batch.keep(|changes| {
-            let key = kept::delivery(self.serial, delivery.number);
-            changes.put(key, delivery.message.blob.number(), |out| value.encode(out));
-        })
-    }
-
-    /// PUBREC came for a message, so many-th of the session: the message itself is over.
-    pub(crate) fn keep_released(
-        &self,
-        delivery: &Delivery,
-        packet_id: u16,
-        order: u64,
-        batch: &mut Batch,
-    ) -> Ticket {
-        if delivery.number == 0 {
-            return 0;
-        }
-        let value = value(delivery, Stage::Released { packet_id, order });
-        batch.keep(|changes| {
-            changes.put(kept::delivery(self.serial, delivery.number), 0, |out| value.encode(out));
-            delivery.message.blob.release();
+            let blob = if is_released { 0 } else { delivery.message.blob.number() };
+            changes.put(kept::delivery(self.serial, delivery.number), blob, |out| value.encode(out));
+            if is_released {
+                delivery.message.blob.release();
+            }
         })
     }
 

@@ -9,6 +9,7 @@ use hookmq_codec::QoS;
 use crate::acl::Right;
 use crate::batch::Batch;
 use crate::hook::Sent;
+use crate::kept::Stage;
 use crate::link::Link;
 use crate::outbound::{Delivery, Inflight, Phase};
 use crate::routed::{Routed, Shape, append_one};
@@ -187,7 +188,7 @@ impl Session {
                 }
                 let order = state.inflight.next_order();
                 let Some((packet_id, delivery)) = state.inflight.insert(delivery) else { break };
-                let ticket = self.keep_sent(delivery, packet_id, order, batch);
+                let ticket = self.keep_stage(delivery, Stage::Published { packet_id, order }, batch);
                 if delivery.qos == QoS::ExactlyOnce {
                     link.promise(ticket); // after a restart it must have the same Packet Identifier
                 }

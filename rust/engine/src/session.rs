@@ -16,6 +16,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use crate::acl::Right;
 use crate::batch::Batch;
 use crate::client::Client;
+use crate::kept::Stage;
 use crate::ledger::Ticket;
 use crate::limits::Limits;
 use crate::link::Link;
@@ -322,7 +323,8 @@ impl Session {
             // A repetition keeps its place.
             Some(Phase::Released { .. }) => ReasonCode::Success,
             Some(Phase::Published(delivery)) => {
-                let ticket = self.keep_released(delivery, ack.packet_id, order, batch);
+                let stage = Stage::Released { packet_id: ack.packet_id, order };
+                let ticket = self.keep_stage(delivery, stage, batch);
                 state.promise(ticket);
                 state.inflight.release(ack.packet_id, batch.wants_acked());
                 state.unrepeated.retain(|id| *id != ack.packet_id);

@@ -144,6 +144,9 @@ pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
+    if directory.exists() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
     let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent {
         make_directory(parent)?;
