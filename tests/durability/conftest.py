@@ -1,12 +1,9 @@
-"""Fixtures of the durability tests, and their figures, which stand in the test output after the run."""
+"""Fixtures of the durability tests."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,32 +11,6 @@ from ..protocol.packets import V5, Connect, Will
 from ..protocol.wire import Wire
 from .actors import FOREVER
 from .server import Node
-
-FIGURES = pytest.StashKey[list[str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[FIGURES] = []
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """What was measured, for the record."""
-    if config.stash[FIGURES]:
-        terminalreporter.section("durability")
-        for line in config.stash[FIGURES]:
-            terminalreporter.write_line(line)
-
-
-@pytest.fixture
-def figures(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """`figures("10,000 of this, 0 of that")` shows a line after the run."""
-    return request.config.stash[FIGURES].append
-
-
-@pytest.fixture
-def seed() -> int:
-    """What random cases are made of: another one each time, unless HOOKMQ_TEST_SEED repeats a run."""
-    return int(os.environ.get("HOOKMQ_TEST_SEED") or time.time_ns())
 
 
 @pytest.fixture

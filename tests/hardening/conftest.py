@@ -1,9 +1,7 @@
-"""Fixtures of the hardening tests, and their figures, which stand in the test output after the run."""
+"""Fixtures of the hardening tests."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,33 +10,7 @@ import pytest
 
 from .server import Program, Server
 
-FIGURES = pytest.StashKey[list[str]]()
-
 SLOWEST = 1000.0  # milliseconds within which a message must arrive whatever the others do
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[FIGURES] = []
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """What was measured, for the record."""
-    if config.stash[FIGURES]:
-        terminalreporter.section("hardening")
-        for line in config.stash[FIGURES]:
-            terminalreporter.write_line(line)
-
-
-@pytest.fixture
-def figures(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """`figures("10,000 of this, 0 of that")` shows a line after the run."""
-    return request.config.stash[FIGURES].append
-
-
-@pytest.fixture
-def seed() -> int:
-    """What random cases are made of: another one each time, unless HOOKMQ_TEST_SEED repeats a run."""
-    return int(os.environ.get("HOOKMQ_TEST_SEED") or time.time_ns())
 
 
 @pytest.fixture
