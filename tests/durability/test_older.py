@@ -1,7 +1,8 @@
 """A store that an earlier version has written is taken over, with everything in it.
 
-`older/format-N.tar.gz` is a data directory as the last version with format N left it when it was killed. Before the
-format of the store is changed, `HOOKMQ_TEST_WRITE_STORE=1 pytest tests/durability/test_older.py` writes one more.
+`older/format-N.tar.gz` is a data directory as the last version with format N left it when it was killed.
+Before the format of the store is changed, `HOOKMQ_TEST_WRITE_STORE=1 pytest tests/durability/test_older.py`
+writes one more.
 """
 
 from __future__ import annotations
@@ -14,10 +15,8 @@ from pathlib import Path
 import pytest
 
 from ..protocol.packets import (
-    V5,
     V31,
     V311,
-    Puback,
     Pubcomp,
     Publish,
     Pubrec,
@@ -30,7 +29,11 @@ from .server import Node
 
 OLDER = Path(__file__).parent / "older"
 STORES = sorted(OLDER.glob("*.tar.gz"))
-PROPERTIES = {"content_type": "text/ö", "correlation_data": b"\0\xff", "user_property": [("a", "b"), ("a", "")]}
+PROPERTIES = {
+    "content_type": "text/ö",
+    "correlation_data": b"\0\xff",
+    "user_property": [("a", "b"), ("a", "")],
+}
 LONG = 4_000_000_000  # seconds: the delay of a Will that is not published while this project lives
 
 Connects = Callable[..., Wire]
@@ -61,7 +64,9 @@ def fill(port: int, connect: Connects) -> None:
     writer.publish("a/retained", b"kept", 1, retain=True, properties=PROPERTIES)
     writer.publish("a/taken", b"x", 1, retain=True)
     writer.publish("a/taken", b"", 1, retain=True)
-    connect(port, "will", will=Will("w", b"last words", 1, properties={"will_delay_interval": LONG})).subscribe("n")
+    connect(
+        port, "will", will=Will("w", b"last words", 1, properties={"will_delay_interval": LONG})
+    ).subscribe("n")
 
 
 def look(broker: Node, connect: Connects) -> None:
@@ -70,7 +75,10 @@ def look(broker: Node, connect: Connects) -> None:
     queue.expect_message("shared", b"s", qos=1)
     for number in range(3):
         queue.expect_message(
-            f"a/{number}", str(number).encode(), qos=2, properties={**PROPERTIES, "subscription_identifier": [7]}
+            f"a/{number}",
+            str(number).encode(),
+            qos=2,
+            properties={**PROPERTIES, "subscription_identifier": [7]},
         )
     queue.expect_message(
         "a/retained", b"kept", qos=1, retain=True, properties={**PROPERTIES, "subscription_identifier": [7]}
@@ -102,6 +110,20 @@ def look(broker: Node, connect: Connects) -> None:
     reader.expect_nothing()
     connect(broker.port, "will", clean=True)  # its session ends, and so the delay [MQTT-3.1.3-9]
     reader.expect_message("w", b"last words", qos=1)
+
+
+@pytest.mark.parametrize("path", STORES, ids=lambda path: path.name.removesuffix(".tar.gz"))
+def test_an_earlier_version(node: Callable[..., Node], connect: Connects, tmp_path: Path, path: Path) -> None:
+    with tarfile.open(path) as archive:
+        archive.extractall(tmp_path, filter="data")
+    number = int(path.name.removeprefix("format-").removesuffix(".tar.gz"))
+    assert written_format(tmp_path / "data") == number
+    broker = node(tmp_path / "data", log={"level": "info"})
+    assert f"taken over from format {number}" in broker.server.errors()
+    broker.kill()  # once more, now that files of both are there
+    broker.start()
+    look(broker, connect)
+    assert written_format(tmp_path / "data") > number
 
 
 def written_format(data: Path) -> int:

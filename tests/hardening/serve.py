@@ -1,6 +1,8 @@
 """A broker in a process of its own, driven by lines: `python serve.py SETTINGS`, which are JSON.
 
-It says its ports, answers each line with its statistics, and stops at the end of its input or by SIGTERM.
+Beside settings they may have `descriptors`, how many it may open, and `hooks`, the source of hooks for
+`broker`. It says its ports, answers each line with its statistics, and stops at the end of its input or by
+SIGTERM.
 """
 
 from __future__ import annotations
@@ -24,7 +26,11 @@ def main(settings: dict[str, object]) -> None:
     if isinstance(log, dict):
         logging.basicConfig(level=log["level"].upper())
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    with Broker(**settings) as broker:
+    hooks = settings.pop("hooks", "")
+    assert isinstance(hooks, str)
+    broker = Broker(**settings)
+    exec(hooks, {"__name__": "hooks", "broker": broker})
+    with broker:
         print(json.dumps({"port": broker.port, "http_port": broker.http_port}), flush=True)
         for _ in sys.stdin:
             print(json.dumps(dict(broker.statistics)), flush=True)

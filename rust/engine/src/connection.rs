@@ -14,7 +14,7 @@ use crate::client::Client;
 use crate::link::Link;
 use crate::message::Message;
 use crate::publishing::{Origin, Published, Refused};
-use crate::receipt::{Answer, Receipt};
+use crate::receipt::{Answer, Held, Receipt, Unsettled};
 use crate::session::Session;
 use crate::subscribing::Replay;
 use crate::taps::TapId;
@@ -76,6 +76,25 @@ impl End {
     pub const fn abnormal(reason: ReasonCode, detail: &'static str) -> Self {
         Self { reason, detail, publish_will: true, session_expiry: None, by_client: false }
     }
+}
+
+/// A PUBLISH whose acknowledgement has begun.
+#[derive(Clone, Copy)]
+struct Begun {
+    /// Everybody has it, but for those who are to keep it: it came before.
+    handed_out: bool,
+    /// The acknowledgement, if it is held back.
+    held: Option<Held>,
+}
+
+/// A QoS 2 message by its Packet Identifier.
+enum Recognized {
+    /// It has not come before.
+    New,
+    /// It was handed out, but was not kept by all who are to keep it.
+    HandedOut,
+    /// It came before, and there is nothing to do.
+    Known,
 }
 
 /// A client that is connected, as the task that reads its packets holds it.
@@ -147,7 +166,7 @@ impl Connection {
     /// Whether everyone who would have to keep this message has room for it. To be asked before
     /// [`Self::publish`] where publishers are held: it does not ask again then.
     pub fn has_room(&self, publish: &Publish, batch: &mut Batch) -> bool {
-        self.broker.has_room(&publish.topic, publish.qos, batch)
+        self.broker.has_room(&publish.topic, publish.qos, batch) || self.was_handed_out(publish)
     }
 
     /// PUBLISH came, with its alias resolved. `authorized` is what the deciders said; Quota exceeded says that
@@ -159,12 +178,12 @@ impl Connection {
         batch: &mut Batch,
     ) -> Result<(), Close> {
         let _together = self.together(publish.qos);
-        let Some(held) = self.begin(&publish, [&*publish.topic], batch)? else { return Ok(()) };
+        let Some(begun) = self.begin(&publish, [&*publish.topic], batch)? else { return Ok(()) };
         let (qos, packet_id) = (publish.qos, publish.packet_id);
         let answer = match authorized {
             Ok(()) => {
                 let message = Message::from_publish(publish, Arc::clone(&self.client.id), batch.now);
-                (self.route(message, held, batch), None)
+                (self.route(message, begun, batch), None)
             }
             Err(Denied { reason: Refused::REASON, .. }) => {
                 Refused::for_want_of_room(batch);
@@ -172,7 +191,7 @@ impl Connection {
             }
             Err(denied) => (unauthorized(denied.reason, batch), denied.text),
         };
-        self.acknowledge(qos, packet_id, answer, held, batch)
+        self.acknowledge(qos, packet_id, answer, begun, batch)
     }
 
     /// The same for a PUBLISH that was replaced by other messages, or by none. They are not asked about again:
@@ -185,17 +204,23 @@ impl Connection {
     ) -> Result<(), Close> {
         let _together = self.together(publish.qos);
         let topics = messages.iter().map(|message| &*message.topic);
-        let Some(held) = self.begin(publish, topics, batch)? else { return Ok(()) };
-        let receipt = self.receipt(held, batch);
+        let Some(begun) = self.begin(publish, topics, batch)? else { return Ok(()) };
+        let receipt = self.receipt(begun, batch);
         let mut reason = ReasonCode::Success;
         for message in messages {
-            let origin = Origin::instead(&self.session, receipt.as_ref().map(Receipt::share));
+            let share = receipt.as_ref().map(Receipt::share);
+            let origin = Origin::instead(&self.session, begun.handed_out, share);
             if self.broker.publish(message, origin, batch).is_err() {
                 reason = Refused::REASON;
             }
         }
-        receipt.into_iter().for_each(Receipt::keep);
-        self.acknowledge(publish.qos, publish.packet_id, (reason, None), held, batch)
+        if let Some(receipt) = receipt {
+            if reason == ReasonCode::Success {
+                receipt.handed_out(batch);
+            }
+            receipt.keep();
+        }
+        self.acknowledge(publish.qos, publish.packet_id, (reason, None), begun, batch)
     }
 
     /// A QoS 2 message and that it was received come into one commit, so that it is neither lost nor heard twice.
@@ -203,27 +228,33 @@ impl Connection {
         if qos == QoS::ExactlyOnce { self.broker.together() } else { None }
     }
 
-    /// Counts a PUBLISH and begins its acknowledgement: what holds that back. `None` if it came before.
+    /// Counts a PUBLISH and begins its acknowledgement. `None` if it came before, and there is nothing to do.
     fn begin<'a>(
         &self,
         publish: &Publish,
         topics: impl IntoIterator<Item = &'a str>,
         batch: &mut Batch,
-    ) -> Result<Option<Option<u64>>, Close> {
+    ) -> Result<Option<Begun>, Close> {
         batch.counts.messages_received += 1;
         batch.counts.bytes_received += publish.payload.len() as u64;
         if publish.retain && self.client.version.is_v5() {
             self.broker.check_retain(batch)?;
         }
         let (qos, packet_id) = (publish.qos, publish.packet_id);
-        if qos == QoS::ExactlyOnce && !self.is_new(packet_id, batch)? {
-            return Ok(None);
-        }
+        let handed_out = match qos {
+            QoS::ExactlyOnce => match self.recognize(packet_id, batch)? {
+                Recognized::New => false,
+                Recognized::HandedOut => true,
+                Recognized::Known => return Ok(None),
+            },
+            _ => false,
+        };
         let mut topics = topics.into_iter();
-        Ok(Some(match qos > QoS::AtMostOnce && topics.any(|topic| self.broker.keeps(topic, batch)) {
+        let held = match qos > QoS::AtMostOnce && topics.any(|topic| self.broker.keeps(topic, batch)) {
             true => self.hold_ack(packet_id, qos),
             false => None,
-        }))
+        };
+        Ok(Some(Begun { handed_out, held }))
     }
 
     /// Whether the client may publish to a topic, or the reason why not.
@@ -238,7 +269,7 @@ impl Connection {
     }
 
     /// Publishes a message if the rules allow it: the reason to answer with.
-    fn route(&self, message: Message, held: Option<u64>, batch: &mut Batch) -> ReasonCode {
+    fn route(&self, message: Message, begun: Begun, batch: &mut Batch) -> ReasonCode {
         match self.may_publish(&message.topic) {
             Ok(()) => {}
             Err(ReasonCode::TopicNameInvalid) => {
@@ -247,43 +278,75 @@ impl Connection {
             }
             Err(reason) => return unauthorized(reason, batch),
         }
-        let origin = Origin::connection(&self.session, self.receipt(held, batch));
-        match self.broker.publish(message, origin, batch) {
+        let receipt = self.receipt(begun, batch);
+        let origin =
+            Origin::connection(&self.session, begun.handed_out, receipt.as_ref().map(Receipt::share));
+        let published = self.broker.publish(message, origin, batch);
+        if let Some(receipt) = receipt.filter(|_| published.is_ok()) {
+            receipt.handed_out(batch);
+            receipt.keep();
+        }
+        match published {
             Ok(Published { matched: true }) => ReasonCode::Success,
             Ok(_) => ReasonCode::NoMatchingSubscribers,
             Err(_) => Refused::REASON,
         }
     }
 
-    fn receipt(&self, held: Option<u64>, batch: &Batch) -> Option<Receipt> {
-        held.map(|ack| Receipt::new(&self.broker, &self.session, (self.link_id, ack), batch.now))
+    fn receipt(&self, begun: Begun, batch: &Batch) -> Option<Receipt> {
+        begun.held.map(|held| Receipt::new(&self.broker, &self.session, held, batch.now))
     }
 
     /// Holds the acknowledgement of a message back; what it is known by.
-    fn hold_ack(&self, packet_id: u16, qos: QoS) -> Option<u64> {
+    fn hold_ack(&self, packet_id: u16, qos: QoS) -> Option<Held> {
         let mut state = self.session.lock_for(self.link_id)?;
-        state.link.as_mut().map(|link| link.acks.hold(packet_id, qos))
+        let serial = state.link.as_mut()?.acks.hold(packet_id, qos);
+        Some(Held { link_id: self.link_id, serial, packet_id, qos })
     }
 
-    /// Whether a QoS 2 message came before, so that nobody need be asked about it again.
+    /// Whether a QoS 2 message came before and there is nothing left to do, so that nobody need be asked about it
+    /// again.
     pub fn has_received(&self, publish: &Publish) -> bool {
-        publish.qos == QoS::ExactlyOnce && self.session.state.lock().received.contains(publish.packet_id)
+        publish.qos == QoS::ExactlyOnce
+            && self.session.state.lock().received.contains(publish.packet_id)
+            && !self.was_handed_out(publish)
     }
 
-    /// Whether a QoS 2 message has not come before; if it has, PUBREC is repeated. [MQTT-4.3.3-9]
+    /// Whether everybody has a QoS 2 message, but for those who are to keep it.
+    fn was_handed_out(&self, publish: &Publish) -> bool {
+        publish.qos == QoS::ExactlyOnce
+            && self.session.state.lock().unsettled.get(&publish.packet_id) == Some(&Unsettled::HandedOut)
+    }
+
+    /// Whether a QoS 2 message has come before; if it has, PUBREC is repeated. [MQTT-4.3.3-9]
     ///
     /// Its Packet Identifier is remembered before the message is handed on, so that a client which takes its
     /// own session over in that moment and repeats it is not heard twice. [MQTT-4.3.3-10]
-    fn is_new(&self, packet_id: u16, batch: &mut Batch) -> Result<bool, Close> {
-        let Some(mut state) = self.session.lock_for(self.link_id) else { return Ok(false) };
+    fn recognize(&self, packet_id: u16, batch: &mut Batch) -> Result<Recognized, Close> {
+        let Some(mut state) = self.session.lock_for(self.link_id) else { return Ok(Recognized::Known) };
         let held = |link: &Link| link.acks.holds(packet_id, QoS::ExactlyOnce);
-        if state.unsettled.contains_key(&packet_id) || state.link.as_ref().is_some_and(held) {
-            return Ok(false); // answered when it is known whether it is kept
+        if state.link.as_ref().is_some_and(held) {
+            return Ok(Recognized::Known); // answered when it is known whether it is kept
         }
-        if state.received.contains(packet_id) {
+        let unsettled = state.unsettled.get(&packet_id).copied();
+        if let Some(Unsettled::Waits { .. }) = unsettled
+            && let Some(link) = &mut state.link
+        {
+            let serial = link.acks.hold(packet_id, QoS::ExactlyOnce);
+            link.acks.answer(serial, (ReasonCode::Success, None));
+            link.received.insert(packet_id);
+            return Ok(Recognized::Known);
+        }
+        if unsettled.is_none() && state.received.contains(packet_id) {
             let again = Packet::PubRec(Ack::new(packet_id, ReasonCode::Success));
-            self.session.reply(&mut state, again, batch);
-            return Ok(false);
+            match &mut state.link {
+                // [MQTT-4.6.0-3]
+                Some(link) if !link.acks.is_empty() => {
+                    link.acks.queue(packet_id, QoS::ExactlyOnce, (ReasonCode::Success, None));
+                }
+                _ => self.session.reply(&mut state, again, batch),
+            }
+            return Ok(Recognized::Known);
         }
         // [MQTT-3.3.4-7]; before 5.0 nothing was agreed, and Packet Identifiers are the bound
         let maximum = usize::from(self.broker.limits.receive_maximum);
@@ -295,7 +358,8 @@ impl Connection {
             link.received.insert(packet_id);
         }
         state.received.insert(packet_id);
-        Ok(true)
+        state.unsettled.remove(&packet_id);
+        Ok(if unsettled.is_some() { Recognized::HandedOut } else { Recognized::New })
     }
 
     /// Answers a PUBLISH. [MQTT-4.3.2-4] [MQTT-4.3.3-8]
@@ -304,7 +368,7 @@ impl Connection {
         qos: QoS,
         packet_id: u16,
         answer: Answer,
-        held: Option<u64>,
+        begun: Begun,
         batch: &mut Batch,
     ) -> Result<(), Close> {
         if qos == QoS::AtMostOnce {
@@ -317,9 +381,13 @@ impl Connection {
         let state = &mut *guard;
         let Some(link) = &mut state.link else { return Ok(()) };
         if qos == QoS::ExactlyOnce && reason.is_error() && (v5 || refused) {
-            state.received.remove(packet_id);
             link.received.remove(packet_id);
+            match begun.handed_out {
+                true => self.session.forget_received(state, packet_id, batch),
+                false => _ = state.received.remove(packet_id),
+            }
         }
+        let Some(link) = &mut state.link else { return Ok(()) };
         // Before 5.0 there is no way to say no but to close; a publish that was not authorized is
         // acknowledged all the same [MQTT-3.3.5-2], one that could not be kept must come again.
         if refused && !v5 {
@@ -328,11 +396,11 @@ impl Connection {
         if reason == ReasonCode::TopicNameInvalid && !v5 {
             return Err(Close::new(reason, "the topic has too many levels"));
         }
-        match held {
+        match begun.held {
             None if link.acks.is_empty() => self.session.send_ack(state, packet_id, qos, answer, batch),
             None => link.acks.queue(packet_id, qos, answer),
             Some(ack) => {
-                link.acks.answer(ack, answer);
+                link.acks.answer(ack.serial, answer);
                 self.session.send_acks(state, batch); // who keeps it may have been faster
             }
         }
@@ -350,6 +418,7 @@ impl Connection {
                 if let Some(link) = &mut state.link {
                     link.received.remove(ack.packet_id);
                 }
+                state.unsettled.retain(|id, of| *id != ack.packet_id || *of != Unsettled::HandedOut);
                 let reason = match state.received.remove(ack.packet_id) {
                     true => {
                         let ticket = session.keep_unreceived(&state, ack.packet_id, batch);

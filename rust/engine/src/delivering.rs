@@ -44,9 +44,31 @@ impl std::fmt::Debug for Receiver {
 }
 
 impl Broker {
-    /// Hands a message to a receiver about whom it was decided. The message may be another than the one that
-    /// was asked about. `false` if the receiver would have to keep it and has no room.
-    pub fn deliver(&self, receiver: &Receiver, message: &Arc<Message>, batch: &mut Batch) -> bool {
+    /// Hands a message to its receivers, as it was decided about each: perhaps another message, or none, and why. `false`
+    /// if one would have to keep it and has no room; then it is not acknowledged.
+    pub fn deliver_decided(
+        &self,
+        message: &Arc<Message>,
+        decided: &[(&Receiver, Result<Arc<Message>, &'static str>)],
+        receipt: Option<&Receipt>,
+        batch: &mut Batch,
+    ) -> bool {
+        let _together = receipt.and_then(|_| self.together());
+        let mut handed_out = true;
+        for (receiver, decision) in decided {
+            match decision {
+                Ok(message) => handed_out &= self.deliver(receiver, message, batch),
+                Err(why) => self.withhold(receiver, message, why, batch),
+            }
+        }
+        if let Some(receipt) = receipt.filter(|_| handed_out) {
+            receipt.handed_out(batch);
+        }
+        handed_out
+    }
+
+    /// Hands a message to a receiver. `false` if it would have to keep it and has no room.
+    fn deliver(&self, receiver: &Receiver, message: &Arc<Message>, batch: &mut Batch) -> bool {
         let Receiver { session, grant, retain, replayed } = receiver;
         let taps = batch.routes.route(&self.router, &message.topic);
         let sent = taps.taps.as_ref().and_then(|taps| taps.sent.clone());

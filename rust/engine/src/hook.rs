@@ -66,7 +66,7 @@ pub enum Event {
         taps: Arc<[TapId]>,
     },
     /// A message is to go to these receivers once the taps have agreed, each for itself: then
-    /// [`crate::Broker::deliver`] is to be called for it.
+    /// [`crate::Broker::deliver_decided`] is to be called for it.
     Deliver {
         /// The message.
         message: Arc<Message>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hookmq_codec::TopicFilter;
 
 use crate::batch::Batch;
-use crate::kept::{self, KeptDelivery, KeptSession, Owner, Stage, encode_message, encode_will};
+use crate::kept::{self, KeptDelivery, KeptSession, Owner, Stage, Taken, encode_message, encode_will};
 use crate::ledger::Ticket;
 use crate::message::{Message, Millis};
 use crate::outbound::{Delivery, Phase};
@@ -108,10 +108,26 @@ impl Session {
     }
 
     /// A QoS 2 message was taken and is not released.
-    pub(crate) fn keep_received(&self, state: &State, packet_id: u16, batch: &mut Batch) -> Ticket {
+    pub(crate) fn keep_received(
+        &self,
+        state: &State,
+        packet_id: u16,
+        taken: Taken,
+        batch: &mut Batch,
+    ) -> Ticket {
         match state.kept {
-            true => batch.keep(|changes| changes.put(kept::received(self.serial, packet_id), 0, |_| ())),
+            true => batch.keep(|changes| {
+                changes.put(kept::received(self.serial, packet_id), 0, |out| taken.encode(out));
+            }),
             false => 0,
+        }
+    }
+
+    /// It was refused: its identifier may name another message next.
+    pub(crate) fn forget_received(&self, state: &mut State, packet_id: u16, batch: &mut Batch) {
+        state.unsettled.remove(&packet_id);
+        if state.received.remove(packet_id) {
+            self.keep_unreceived(state, packet_id, batch);
         }
     }
 

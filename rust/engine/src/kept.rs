@@ -124,6 +124,32 @@ pub(crate) enum Stage {
     },
 }
 
+/// How far a QoS 2 message was taken that is not released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// PUBREC was promised.
+    Acknowledged,
+    /// Everybody has it, but for those who hold the acknowledgement back.
+    HandedOut,
+}
+
+impl Taken {
+    pub(crate) fn encode(self, out: &mut BytesMut) {
+        // What was acknowledged has no value; format 1 knew nothing else.
+        if self == Self::HandedOut {
+            out.put_u8(1);
+        }
+    }
+
+    pub(crate) fn decode(value: &[u8]) -> Result<Self, DecodeError> {
+        match value {
+            [] => Ok(Self::Acknowledged),
+            [1] => Ok(Self::HandedOut),
+            _ => Err(UNKNOWN),
+        }
+    }
+}
+
 impl Owner {
     pub(crate) fn of(client: &Client) -> Self {
         Self {
@@ -415,6 +441,14 @@ mod tests {
             assert_eq!(KeptDelivery::decode(&bytes).unwrap(), delivery);
             refuses_less(&bytes, 14, KeptDelivery::decode);
         }
+    }
+
+    #[test]
+    fn received_identifiers() {
+        for taken in [Taken::Acknowledged, Taken::HandedOut] {
+            assert_eq!(Taken::decode(&written(|out| taken.encode(out))).unwrap(), taken);
+        }
+        assert!(Taken::decode(&[0]).is_err() && Taken::decode(&[1, 1]).is_err());
     }
 
     #[test]

@@ -57,28 +57,30 @@ pub struct Origin<'a> {
     by_client: bool,
     /// Its connection is there, and asked for room.
     live: bool,
+    /// Everybody has it, but for those who are to keep it.
+    handed_out: bool,
     receipt: Option<Receipt>,
 }
 
 impl<'a> Origin<'a> {
     /// A client's connection. The receipt holds its acknowledgement back.
-    pub(crate) fn connection(session: &'a Session, receipt: Option<Receipt>) -> Self {
-        Self { session: Some(session), by_client: true, live: true, receipt }
+    pub(crate) fn connection(session: &'a Session, handed_out: bool, receipt: Option<Receipt>) -> Self {
+        Self { session: Some(session), by_client: true, live: true, handed_out, receipt }
     }
 
     /// Somebody who replaced what a client published. Nobody asked for room before.
-    pub(crate) fn instead(session: &'a Session, receipt: Option<Receipt>) -> Self {
-        Self { live: false, ..Self::connection(session, receipt) }
+    pub(crate) fn instead(session: &'a Session, handed_out: bool, receipt: Option<Receipt>) -> Self {
+        Self { live: false, ..Self::connection(session, handed_out, receipt) }
     }
 
     /// A client that is gone: its Will. No Local is kept for its session as well. [MQTT-3.8.3-3]
     pub(crate) const fn will(session: &'a Session) -> Self {
-        Self { session: Some(session), by_client: true, live: false, receipt: None }
+        Self { session: Some(session), by_client: true, live: false, handed_out: false, receipt: None }
     }
 
     /// The broker itself.
     pub const fn broker() -> Self {
-        Self { session: None, by_client: false, live: false, receipt: None }
+        Self { session: None, by_client: false, live: false, handed_out: false, receipt: None }
     }
 }
 
@@ -93,22 +95,22 @@ impl Broker {
         origin: Origin<'_>,
         batch: &mut Batch,
     ) -> Result<Published, Refused> {
-        let Origin { session: from, by_client, live, receipt } = origin;
+        let Origin { session: from, by_client, live, handed_out, receipt } = origin;
         let mut route = batch.routes.route(&self.router, &message.topic);
         // With this policy the connection asked before, and waited: see `Connection::has_room`.
-        let asked = live && self.limits.queue_policy == QueuePolicy::Hold;
+        let asked = handed_out || live && self.limits.queue_policy == QueuePolicy::Hold;
         if !asked && message.qos > QoS::AtMostOnce && !has_room(&route, message.qos, batch) {
             return Err(Refused::for_want_of_room(batch));
         }
-        let retained = message.retain && !message.payload.is_empty() && !is_own(&message);
-        if retained && !batch.stores() {
+        let retains = message.retain && !handed_out;
+        if retains && !message.payload.is_empty() && !is_own(&message) && !batch.stores() {
             return Err(Refused::for_want_of_room(batch));
         }
         let mut scratch = std::mem::take(&mut batch.scratch);
         let mut routed = Routed::new(Passing::Own(message), &mut scratch);
         batch.scratch = scratch;
 
-        if routed.message.retain {
+        if retains {
             let shared = routed.shared();
             // The route is looked up again with the tree locked. Who subscribes locks the tree as well while
             // the subscription is made and the tree is read, so each subscriber gets the message either
@@ -125,15 +127,17 @@ impl Broker {
         }
         let published = Published { matched: !route.receivers.is_empty() || !route.groups.is_empty() };
         match &route.taps {
+            None if handed_out => {}
             None => self.hand_out(&route, &mut routed, from, None, batch),
             Some(taps) => {
                 let held = receipt.as_ref();
                 match &taps.deliver {
+                    _ if handed_out => {}
                     None => self.hand_out(&route, &mut routed, from, taps.sent.as_ref(), batch),
                     Some(deliver) => {
                         let receivers = chosen(&route, &routed.message, from, batch);
                         if !receivers.is_empty() {
-                            let receipt = held.map(Receipt::share);
+                            let receipt = held.map(Receipt::share_to_hand_out);
                             Self::put_before(routed.shared(), receivers, deliver, receipt, batch);
                         }
                     }

@@ -5,7 +5,7 @@
 //! behind it; nothing else waits.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 use bytestring::ByteString;
@@ -13,6 +13,8 @@ use hookmq_codec::{Ack, Packet, Properties, QoS, ReasonCode};
 
 use crate::batch::Batch;
 use crate::broker::Broker;
+use crate::kept::Taken;
+use crate::link::Link;
 use crate::message::Millis;
 use crate::session::{Session, State};
 
@@ -25,19 +27,14 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    pub(crate) fn new(
-        broker: &Arc<Broker>,
-        session: &Arc<Session>,
-        (link_id, serial): (u64, u64),
-        now: Millis,
-    ) -> Self {
+    pub(crate) fn new(broker: &Arc<Broker>, session: &Arc<Session>, held: Held, now: Millis) -> Self {
         let pending = Pending {
             broker: Arc::downgrade(broker),
             session: Arc::clone(session),
-            link_id,
-            serial,
+            held,
             now,
             failed: AtomicBool::new(false),
+            to_hand_out: AtomicU32::new(1),
         };
         Self { pending: Arc::new(pending), kept: false }
     }
@@ -46,6 +43,26 @@ impl Receipt {
     #[must_use]
     pub fn share(&self) -> Self {
         Self { pending: Arc::clone(&self.pending), kept: false }
+    }
+
+    /// A share for somebody who hands the message out, or a part of what was made of it: it is not handed out before
+    /// that share is [`Receipt::handed_out`] as well.
+    pub(crate) fn share_to_hand_out(&self) -> Self {
+        self.pending.to_hand_out.fetch_add(1, Relaxed);
+        self.share()
+    }
+
+    /// The message has its place in the queues of all who get it, as far as this share is concerned. With QoS 2 that is
+    /// noted, and has to come into one commit with those places: whatever happens before the message is acknowledged,
+    /// when it comes again nobody but those who keep it is to get it.
+    pub(crate) fn handed_out(&self, batch: &mut Batch) {
+        let Pending { session, held, to_hand_out, .. } = &*self.pending;
+        if to_hand_out.fetch_sub(1, Relaxed) == 1 && held.qos == QoS::ExactlyOnce {
+            let state = &mut *session.state.lock();
+            if state.received.contains(held.packet_id) {
+                session.keep_received(state, held.packet_id, Taken::HandedOut, batch);
+            }
+        }
     }
 
     /// The message was kept, as far as this share is concerned.
@@ -62,28 +79,69 @@ impl Drop for Receipt {
     }
 }
 
+/// What is held back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held {
+    /// The connection on which the message came.
+    pub(crate) link_id: u64,
+    /// Of the acknowledgement there.
+    pub(crate) serial: u64,
+    pub(crate) packet_id: u16,
+    pub(crate) qos: QoS,
+}
+
+/// What has become of a message whose acknowledgement was held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It was kept.
+    Kept,
+    /// It was not; everybody else has it.
+    HandedOut,
+    /// It was not, and not everybody else has it.
+    Lost,
+}
+
+/// A QoS 2 message that was not acknowledged when its connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsettled {
+    /// Who keeps it has not said whether it is kept.
+    Waits {
+        /// The connection on which it came.
+        link_id: u64,
+        /// Of the acknowledgement there.
+        serial: u64,
+    },
+    /// It was handed out. When it comes again only those who keep it are to get it.
+    HandedOut,
+}
+
 struct Pending {
     broker: Weak<Broker>,
     session: Arc<Session>,
-    link_id: u64,
-    serial: u64,
+    held: Held,
     now: Millis,
     failed: AtomicBool,
+    /// How many have still to hand it out.
+    to_hand_out: AtomicU32,
 }
 
 impl std::fmt::Debug for Pending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pending").field("serial", &self.serial).finish_non_exhaustive()
+        f.debug_struct("Pending").field("held", &self.held).finish_non_exhaustive()
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
         let Some(broker) = self.broker.upgrade() else { return };
-        let kept = !*self.failed.get_mut();
+        let fate = match (*self.failed.get_mut(), *self.to_hand_out.get_mut()) {
+            (false, _) => Fate::Kept,
+            (true, 0) => Fate::HandedOut,
+            (true, _) => Fate::Lost,
+        };
         broker.with_batch(self.now, |batch| {
             let state = &mut *self.session.state.lock();
-            self.session.settle(state, self.link_id, self.serial, kept, batch);
+            self.session.settle(state, self.held, fate, batch);
         });
     }
 }
@@ -101,8 +159,8 @@ struct Slot {
     qos: QoS,
     /// The reason to answer with, also in words, when the engine is done with the message.
     answer: Option<Answer>,
-    /// Whether the message was kept, when that is known.
-    kept: Option<bool>,
+    /// What has become of the message, when that is known.
+    fate: Option<Fate>,
 }
 
 /// The acknowledgements of one connection that wait, in order.
@@ -132,13 +190,13 @@ impl Acks {
 
     /// Holds an acknowledgement back; its number.
     pub(crate) fn hold(&mut self, packet_id: u16, qos: QoS) -> u64 {
-        self.slots.push_back(Slot { packet_id, qos, answer: None, kept: None });
+        self.slots.push_back(Slot { packet_id, qos, answer: None, fate: None });
         self.first + self.slots.len() as u64 - 1
     }
 
     /// Puts an acknowledgement behind those that wait.
     pub(crate) fn queue(&mut self, packet_id: u16, qos: QoS, answer: Answer) {
-        self.slots.push_back(Slot { packet_id, qos, answer: Some(answer), kept: Some(true) });
+        self.slots.push_back(Slot { packet_id, qos, answer: Some(answer), fate: Some(Fate::Kept) });
     }
 
     /// The engine is done with a message.
@@ -148,64 +206,100 @@ impl Acks {
         }
     }
 
+    /// That of a QoS 2 message which came again.
+    fn slot_of(&mut self, packet_id: u16) -> Option<&mut Slot> {
+        let is_it = |slot: &&mut Slot| (slot.packet_id, slot.qos) == (packet_id, QoS::ExactlyOnce);
+        self.slots.iter_mut().find(is_it)
+    }
+
     fn slot(&mut self, serial: u64) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(serial.checked_sub(self.first)?).ok()?)
     }
 
     /// The first answer, if it need not wait any longer.
-    fn pop(&mut self) -> Option<(Slot, Answer, bool)> {
-        let Slot { answer: Some(_), kept: Some(kept), .. } = *self.slots.front()? else { return None };
+    fn pop(&mut self) -> Option<(Slot, Answer, Fate)> {
+        let Slot { answer: Some(_), fate: Some(fate), .. } = *self.slots.front()? else { return None };
         if self.stopped {
             return None;
         }
         self.first += 1;
         let mut slot = self.slots.pop_front()?;
         let answer = slot.answer.take()?;
-        Some((slot, answer, kept))
+        Some((slot, answer, fate))
     }
 
-    /// QoS 2 identifiers whose PUBREC is held back at the end of a connection, with their numbers.
-    pub(crate) fn unsettled(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+    /// The QoS 2 messages whose PUBREC was not sent: their numbers, identifiers, and fates as far as they are known.
+    fn unsent(&self) -> impl Iterator<Item = (u64, u16, Option<Fate>)> + '_ {
         let numbered = (self.first..).zip(&self.slots);
         numbered
             .filter(|(_, slot)| slot.qos == QoS::ExactlyOnce)
-            .map(|(serial, slot)| (slot.packet_id, serial))
+            .map(|(serial, slot)| (serial, slot.packet_id, slot.fate))
     }
 }
 
 impl Session {
     /// Who keeps a message has said whether it is kept: sends what need not wait any longer.
-    pub(crate) fn settle(
-        self: &Arc<Self>,
-        state: &mut State,
-        link_id: u64,
-        serial: u64,
-        kept: bool,
-        batch: &mut Batch,
-    ) {
-        match state.link.as_mut().filter(|link| link.id == link_id) {
+    pub(crate) fn settle(self: &Arc<Self>, state: &mut State, held: Held, fate: Fate, batch: &mut Batch) {
+        match state.link.as_mut().filter(|link| link.id == held.link_id) {
             Some(link) => {
-                if let Some(slot) = link.acks.slot(serial) {
-                    slot.kept = Some(kept);
+                if let Some(slot) = link.acks.slot(held.serial) {
+                    slot.fate = Some(fate);
                 }
                 self.send_acks(state, batch);
             }
-            None => self.settle_late(state, (link_id, serial), kept, batch),
+            None => self.settle_late(state, held, fate, batch),
         }
     }
 
     /// The connection on which the message came is over. With QoS 1 the client sends it again; with QoS 2 its
-    /// identifier was remembered, and a repetition got no answer so far.
-    fn settle_late(self: &Arc<Self>, state: &mut State, message: (u64, u64), kept: bool, batch: &mut Batch) {
-        let found = state.unsettled.iter().find(|(_, of)| **of == message).map(|(id, _)| *id);
-        let Some(packet_id) = found else { return };
-        state.unsettled.remove(&packet_id);
-        if kept {
-            return self.reply(state, Packet::PubRec(Ack::new(packet_id, ReasonCode::Success)), batch);
+    /// identifier was remembered, and a repetition waits for the same.
+    fn settle_late(self: &Arc<Self>, state: &mut State, held: Held, fate: Fate, batch: &mut Batch) {
+        let Held { link_id, serial, packet_id, .. } = held;
+        if state.unsettled.get(&packet_id) != Some(&Unsettled::Waits { link_id, serial }) {
+            return;
         }
-        state.received.remove(packet_id);
-        if let Some(link) = &state.link {
-            link.close(ReasonCode::ImplementationSpecificError); // so that it comes again
+        state.unsettled.remove(&packet_id);
+        if let Some(slot) = state.link.as_mut().and_then(|link| link.acks.slot_of(packet_id)) {
+            slot.fate = Some(fate); // it has come again
+            return self.send_acks(state, batch);
+        }
+        match fate {
+            Fate::Kept if state.received.contains(packet_id) => {
+                self.keep_received(state, packet_id, Taken::Acknowledged, batch);
+            }
+            Fate::Kept => {}
+            fate => self.expect_again(state, packet_id, fate),
+        }
+    }
+
+    /// A connection ends whose acknowledgements were held back: what becomes of the QoS 2 messages they are for.
+    pub(crate) fn leave(&self, state: &mut State, link: &Link, batch: &mut Batch) {
+        for (serial, packet_id, fate) in link.acks.unsent() {
+            match fate {
+                None => {
+                    // One that came again is known by how it came first.
+                    let waits = Unsettled::Waits { link_id: link.id, serial };
+                    state.unsettled.entry(packet_id).or_insert(waits);
+                }
+                // It only had its place behind another. When it comes again it is answered at once.
+                Some(Fate::Kept) if state.received.contains(packet_id) => {
+                    self.keep_received(state, packet_id, Taken::Acknowledged, batch);
+                }
+                Some(Fate::Kept) => {}
+                Some(fate) => self.expect_again(state, packet_id, fate),
+            }
+        }
+    }
+
+    /// A QoS 2 message was not kept, and its client is to send it again as the same.
+    fn expect_again(&self, state: &mut State, packet_id: u16, fate: Fate) {
+        match fate {
+            Fate::HandedOut => {
+                state.unsettled.insert(packet_id, Unsettled::HandedOut);
+            }
+            _ => {
+                state.received.remove(packet_id);
+            }
         }
     }
 
@@ -214,21 +308,25 @@ impl Session {
         // What they answer was noted by whichever batch: it is in a commit up to this one.
         batch.ticket = batch.ticket.max(batch.noted());
         while let Some(link) = &mut state.link
-            && let Some((slot, answer, kept)) = link.acks.pop()
+            && let Some((slot, answer, fate)) = link.acks.pop()
         {
-            if kept || answer.0.is_error() {
+            if fate == Fate::Kept || answer.0.is_error() {
                 self.send_ack(state, slot.packet_id, slot.qos, answer, batch);
                 continue;
             }
             batch.counts.messages_not_kept += 1;
-            if slot.qos == QoS::ExactlyOnce {
-                state.received.remove(slot.packet_id);
-                link.received.remove(slot.packet_id);
-            }
             if !link.version().is_v5() {
                 // There is no other way to say no; the client sends it again, and what came behind it.
                 link.acks.stop();
-                return link.close(ReasonCode::ImplementationSpecificError);
+                link.close(ReasonCode::ImplementationSpecificError);
+                if slot.qos == QoS::ExactlyOnce {
+                    self.expect_again(state, slot.packet_id, fate);
+                }
+                return;
+            }
+            if slot.qos == QoS::ExactlyOnce {
+                link.received.remove(slot.packet_id);
+                self.forget_received(state, slot.packet_id, batch);
             }
             let answer = (ReasonCode::ImplementationSpecificError, Some(NOT_KEPT.into()));
             self.send_ack(state, slot.packet_id, slot.qos, answer, batch);
@@ -246,7 +344,7 @@ impl Session {
     ) {
         if qos == QoS::ExactlyOnce && state.received.contains(packet_id) {
             // Only now: a message that is not kept must come again, and not be taken for one that was.
-            self.keep_received(state, packet_id, batch);
+            self.keep_received(state, packet_id, Taken::Acknowledged, batch);
         }
         state.promise(batch.ticket);
         let properties = state.link.as_ref().map_or_else(Properties::new, |link| link.explanation(text));

@@ -12,10 +12,11 @@ use crate::bans::Ban;
 use crate::blob::Blob;
 use crate::broker::Broker;
 use crate::client::Client;
-use crate::kept::{self, KeptDelivery, KeptSession, Owner, Stage, decode_message, decode_will, kind};
+use crate::kept::{self, KeptDelivery, KeptSession, Owner, Stage, Taken, decode_message, decode_will, kind};
 use crate::listener::Listener;
 use crate::message::{Message, Millis};
 use crate::outbound::{Delivery, Phase};
+use crate::receipt::Unsettled;
 use crate::session::{PendingWill, Session, Subscription, expires_at};
 use crate::subscribers::Subscriber;
 
@@ -30,7 +31,7 @@ pub struct Found {
     subscriptions: Vec<(u64, ByteString, Subscription)>,
     /// By session and number.
     deliveries: Vec<(u64, u64, u64, KeptDelivery)>,
-    received: Vec<(u64, u16)>,
+    received: Vec<(u64, u16, Taken)>,
     retained: Vec<u64>,
     wills: Vec<(u64, Owner, Will, Option<Millis>)>,
     bans: Vec<Ban>,
@@ -92,7 +93,8 @@ impl Found {
                         self.deliveries.push((serial, number, refers, delivery));
                     }
                     KeyRef::Pair(kind::RECEIVED, serial, packet_id) => {
-                        self.received.push((serial, u16::try_from(packet_id).ok()?));
+                        let packet_id = u16::try_from(packet_id).ok()?;
+                        self.received.push((serial, packet_id, Taken::decode(value).ok()?));
                     }
                     KeyRef::Text(kind::RETAINED, _, _) => self.retained.push(refers),
                     KeyRef::Text(kind::BAN, by, of) => self.bans.push(Ban::decode(by, of, value).ok()?),
@@ -230,10 +232,14 @@ impl Restoring<'_> {
         }
     }
 
-    fn received(&mut self, found: Vec<(u64, u16)>) {
-        for (serial, packet_id) in found {
+    fn received(&mut self, found: Vec<(u64, u16, Taken)>) {
+        for (serial, packet_id, taken) in found {
             if let Some(session) = self.session_of(serial, kept::received(serial, packet_id)) {
-                session.state.lock().received.insert(packet_id);
+                let state = &mut *session.state.lock();
+                state.received.insert(packet_id);
+                if taken == Taken::HandedOut {
+                    state.unsettled.insert(packet_id, Unsettled::HandedOut);
+                }
             }
         }
     }

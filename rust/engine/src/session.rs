@@ -23,6 +23,7 @@ use crate::link::Link;
 use crate::message::Millis;
 use crate::outbound::{Inflight, Phase, Queue};
 use crate::packet_ids::PacketIds;
+use crate::receipt::Unsettled;
 use crate::transport::Written;
 
 /// How often a full queue is searched for expired messages, in milliseconds.
@@ -92,9 +93,8 @@ pub(crate) struct State {
     /// Whether CONNECT asked for more than 0 seconds, whatever was granted.
     pub(crate) asked_to_be_kept: bool,
     pub(crate) will: Option<PendingWill>,
-    /// Of these, those whose PUBREC was held back when their connection ended, with what tells the message:
-    /// see [`crate::receipt`].
-    pub(crate) unsettled: HashMap<u16, (u64, u64)>,
+    /// Of these, those whose PUBREC was held back when their connection ended: see [`crate::receipt`].
+    pub(crate) unsettled: HashMap<u16, Unsettled>,
     /// Whether the session outlives the process.
     pub(crate) kept: bool,
     /// Whether its will does, whatever the session does.
@@ -234,8 +234,7 @@ impl Session {
     /// Takes the connection away.
     pub(crate) fn detach(&self, state: &mut State, batch: &mut Batch) -> Option<Link> {
         let link = state.link.take()?;
-        let of_link = |(packet_id, serial)| (packet_id, (link.id, serial));
-        state.unsettled.extend(link.acks.unsettled().map(of_link));
+        self.leave(state, &link, batch);
         state.epoch += 1;
         state.queue.drop_qos0(&mut |delivery| {
             // A retained message that was asked for is there still.

@@ -77,7 +77,7 @@ pub(crate) fn with_progress<T: Send>(
     })
 }
 
-/// Reads the store in a directory and changes nothing. Gives what was found: bytes, records, what was cut off the end
+/// Reads the store in a directory and changes nothing. Gives what was found: the oldest `format`, bytes, records, what was cut off the end
 /// as `torn` bytes, `orphans`, and `damages` as tuples of path, offset, bytes and records. Raises `StoreError`.
 #[pyfunction]
 #[pyo3(signature = (directory, progress = None))]
@@ -88,6 +88,7 @@ pub(crate) fn check_store(
 ) -> PyResult<Bound<'_, PyDict>> {
     let report = with_progress(py, progress, |tell| storage::check(&directory, tell))?;
     let dict = PyDict::new(py);
+    dict.set_item("format", report.format)?;
     dict.set_item("segments", report.segments)?;
     dict.set_item("bytes", report.bytes)?;
     dict.set_item("commits", report.frames)?;

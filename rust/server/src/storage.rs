@@ -114,6 +114,11 @@ fn notices(directory: &Path, report: &Report, restored: Restored, took: Duration
         );
         notices.push((false, text));
     }
+    if let Some(format) = report.migrated_from() {
+        let text =
+            format!("{place}: taken over from format {format}; an earlier version cannot read it any more");
+        notices.push((false, text));
+    }
     if report.torn > 0 {
         let text = format!(
             "{place}: {} bytes at the end were cut off: they were being written when the process ended, and nothing of them was acknowledged",

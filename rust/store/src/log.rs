@@ -99,10 +99,12 @@ impl LogStore {
         let id = store.unwrap_or(id);
         identity::keep(directory, id)?;
         let segment = match newest {
-            Some(Newest { number, end, whole }) => match (Segment::reopen(directory, number, end)?, whole) {
-                (segment, true) => segment,
-                (segment, false) => Segment::create(directory, segment.number + 1, id, sequence)?,
-            },
+            Some(Newest { number, end, goes_on }) => {
+                match (Segment::reopen(directory, number, end)?, goes_on) {
+                    (segment, true) => segment,
+                    (segment, false) => Segment::create(directory, segment.number + 1, id, sequence)?,
+                }
+            }
             None => Segment::create(directory, 1, id, sequence)?,
         };
         let mut store = Self {

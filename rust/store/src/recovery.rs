@@ -36,8 +36,8 @@ pub(crate) struct Newest {
     pub(crate) number: u32,
     /// Where what is good of it ends.
     pub(crate) end: u64,
-    /// Whether its start is as it was written.
-    pub(crate) whole: bool,
+    /// Whether it can be gone on with: its start is as it was written, and of the format that is written today.
+    pub(crate) goes_on: bool,
 }
 
 /// A frame of which something could not be read. If it turns out to be the last one it does not count.
@@ -95,6 +95,8 @@ impl Reader {
             if self.id != store {
                 return Err(Error::Foreign { path: path.to_owned() });
             }
+            let oldest = &mut self.found.report.format;
+            *oldest = if *oldest == 0 { format } else { format.min(*oldest) };
             if !std::mem::replace(&mut self.any, true) {
                 self.found.sequence = sequence; // what came before is no longer in force
             }
@@ -105,8 +107,8 @@ impl Reader {
         self.found.report.segments += 1;
         self.found.report.bytes += data.len() as u64;
         self.found.index.set_size(number, data.len() as u64);
-        self.found.newest =
-            Some(Newest { number, end: HEADER.min(data.len()) as u64, whole: header.is_some() });
+        let goes_on = header.is_some_and(|header| header.format == FORMAT);
+        self.found.newest = Some(Newest { number, end: HEADER.min(data.len()) as u64, goes_on });
         let mut at = HEADER.min(data.len());
         while at < data.len() {
             let Some(frame) = frame::Header::parse(&data[at..], self.id) else {

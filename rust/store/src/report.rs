@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::segment::FORMAT;
+
 /// A place that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
@@ -18,6 +20,9 @@ pub struct Damage {
 /// What a start has found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
+    /// The oldest format of a file; 0 if there is none. What is written next has the present one, so that an earlier
+    /// version refuses it instead of misunderstanding it.
+    pub format: u32,
     /// Files.
     pub segments: u64,
     /// Bytes in them.
@@ -35,6 +40,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// The format that was taken over, if it is not the present one.
+    pub fn migrated_from(&self) -> Option<u32> {
+        Some(self.format).filter(|format| (1..FORMAT).contains(format))
+    }
+
     /// Records that could not be read.
     pub fn lost(&self) -> u64 {
         self.damages.iter().map(|damage| damage.records).sum()

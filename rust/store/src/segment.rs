@@ -9,8 +9,13 @@ use bytes::{BufMut, BytesMut};
 
 use crate::error::Error;
 
-/// The format that is written. What is read: this one and none before it, for there is none.
-pub(crate) const FORMAT: u32 = 1;
+/// The format that is written. All before it are read as well:
+/// - 1: that a QoS 2 identifier was received has no value
+/// - 2: it may have one; a broker that knows nothing of it would take a message for kept that was not
+pub(crate) const FORMAT: u32 = 2;
+
+/// The first one.
+const OLDEST: u32 = 1;
 
 /// Bytes before the first frame.
 pub(crate) const HEADER: usize = 40;
@@ -35,7 +40,7 @@ impl Header {
         let whole = &bytes[..8] == MAGIC && small(8) == crc32fast::hash(&bytes[12..]);
         let number_at = |at: usize| bytes[at..at + 8].try_into().map_or(0, u64::from_le_bytes);
         let header = Self { format: small(12), store: number_at(20), sequence: number_at(28) };
-        (whole && small(16) == number).then_some(header)
+        (whole && small(16) == number && header.format >= OLDEST).then_some(header)
     }
 
     fn encode(self, number: u32) -> BytesMut {

@@ -126,17 +126,10 @@ impl DeliveryLane {
         py.detach(|| {
             let Some(delivery) = self.runtime.deciding.take(number) else { return }; // it was given up
             let Delivery { receivers, receipt, .. } = delivery;
+            let decided: Vec<_> = receivers.iter().zip(decisions).collect();
             let kept = self.broker.with_batch(self.clock.now(), |batch| {
-                let mut kept = true;
-                for (decision, receiver) in decisions.iter().zip(&receivers) {
-                    match decision {
-                        Ok(message) => kept &= self.broker.deliver(receiver, message, batch),
-                        Err(why) => self.broker.withhold(receiver, &message, why, batch),
-                    }
-                }
-                kept
+                self.broker.deliver_decided(&message, &decided, receipt.as_ref(), batch)
             });
-            // What a receiver had no room for is not acknowledged.
             receipt.filter(|_| kept).into_iter().for_each(Receipt::keep);
         });
         Ok(())

@@ -1,6 +1,7 @@
 //! Two that want it, copies of it, a disk that is full, and space that comes back.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hookmq_store::{Changes, Error, KeyRef, LogStore, Options, Stamp, Store};
@@ -19,19 +20,65 @@ fn one_process_has_it() {
     open(directory.path(), SMALL);
 }
 
+/// Makes a file one of another format.
+fn set_format(path: &Path, format: u8) -> Vec<u8> {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[12] = format;
+    let sum = crc32fast::hash(&bytes[12..40]);
+    bytes[8..12].copy_from_slice(&sum.to_le_bytes());
+    fs::write(path, &bytes).unwrap();
+    bytes
+}
+
 #[test]
 fn a_later_format_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path(), SMALL));
     let path = directory.path().join("00000001.log");
-    let mut bytes = fs::read(&path).unwrap();
-    bytes[12] = 2;
-    let sum = crc32fast::hash(&bytes[12..40]);
-    bytes[8..12].copy_from_slice(&sum.to_le_bytes());
-    fs::write(&path, &bytes).unwrap();
+    let bytes = set_format(&path, 3);
     let opened = LogStore::open(directory.path(), SMALL, 1, &mut |_, _| ());
-    assert!(matches!(opened, Err(Error::Newer { found: 2, known: 1, .. })));
+    assert!(matches!(opened, Err(Error::Newer { found: 3, known: 2, .. })));
     assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
+fn an_earlier_format_is_taken_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |number| directory.path().join(format!("{number:08}.log"));
+    let (mut store, _) = open(directory.path(), SMALL);
+    let mut changes = Changes::default();
+    message(&mut changes, 1, 1, 10);
+    store.commit(&changes, STAMP).unwrap();
+    let before = content(&mut store);
+    drop(store);
+    let old = set_format(&file(1), 1);
+    for already in [false, true] {
+        let (mut store, report) = open(directory.path(), SMALL);
+        assert_eq!((report.format, report.migrated_from()), (1, Some(1)));
+        assert!(report.is_whole());
+        assert_eq!(content(&mut store), before);
+        assert_eq!(fs::read(file(1)).unwrap(), old, "what is there is not changed");
+        assert_eq!(fs::read(file(2)).unwrap()[12], 2, "an earlier version refuses what is written next");
+        assert!(!file(3).exists(), "{already}: it is done once");
+    }
+    // When nothing of it is in force any more, nothing tells of the earlier format.
+    let (mut store, _) = open(directory.path(), SMALL);
+    changes.clear(0);
+    changes.delete(KeyRef::Pair(1, 0, 1));
+    store.commit(&changes, STAMP).unwrap();
+    while store.tidy(STAMP).unwrap() {}
+    drop(store);
+    let (mut store, report) = open(directory.path(), SMALL);
+    assert_eq!((report.format, report.migrated_from()), (2, None));
+    assert!(content(&mut store).is_empty());
+}
+
+#[test]
+fn a_format_before_the_first_is_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), SMALL));
+    set_format(&directory.path().join("00000001.log"), 0);
+    assert!(!open(directory.path(), SMALL).1.is_whole());
 }
 
 #[test]
