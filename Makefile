@@ -52,8 +52,8 @@ bench: setup  ## what a message costs, beside mosquitto and nats-server; some mi
 	@bench/setup.sh
 	$(BIN)/python -m bench.speed
 
-bench-full: setup  ## the same with ten times as many messages; an hour
-	@bench/setup.sh
+bench-full: setup  ## all of it, with more brokers and ten times as many messages; three hours
+	@bench/setup.sh all
 	$(BIN)/python -m bench.speed --full
 
 bench-hooks: setup  ## what hooks cost, beside paho clients and an engine without hooks; some minutes

@@ -6,9 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from ..machine import describe
+from ..peers import versions
 from . import report
 from .child import Failed
 from .report import Line
@@ -37,7 +39,7 @@ def main() -> int:
 
     plan = FULL if options.full else SHORT
     targets = [target for target in TARGETS if not options.only or target.group in options.only]
-    facts = describe()
+    facts = describe({"paho-mqtt": version("paho-mqtt")} | versions(["mosquitto", "amqtt"]))
     needed = {name for target in targets for name in target.needs}
     chosen = {name: run for name, run in variants(plan).items() if name in needed}
     samples, failures = interleave(chosen, options.rounds or plan.rounds)

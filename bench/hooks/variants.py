@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ..machine import AMQTT, CACHE, mosquitto, process_time
+from ..machine import AMQTT, CACHE, process_time
+from ..peers import find
 from .child import Child, Failed
 from .wire import Connection, acknowledged, free_port, round_trips
 
@@ -192,7 +193,7 @@ def amqtt(messages: int) -> Sample:
 @contextlib.contextmanager
 def _mosquitto() -> Iterator[tuple[int, int]]:
     """Run mosquitto on a free port of 127.0.0.1; it drops nothing that a slow consumer has not taken yet."""
-    program = mosquitto()
+    program = find("mosquitto")
     if program is None:
         raise Failed("mosquitto is not installed: bench/setup.sh")
     port = free_port()

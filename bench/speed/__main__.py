@@ -4,82 +4,99 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from .. import load
-from ..brokers import Broker, available, nats_version
 from ..machine import describe
-from .scenarios import SCENARIOS, Scenario
-from .table import Samples, as_markdown, as_text, rows, write
+from ..peers import available, versions
+from . import hooked, table
+from .growth import BESIDE, GROWTH
+from .running import Job, can, measure, take_turns
+from .scenarios import IDLE, SCENARIOS, VARIANTS, Scenario
 
-PEERS = ("hookmq", "mosquitto", "nats-server")
+PEERS = ("hookmq", "mosquitto", "nats-server", "rumqttd", "rmqtt", "aedes", "amqtt")
+FEW = ("hookmq", "mosquitto", "nats-server")
+TABLES = ("costs", "variants", "idle", "hook", "growth")
 
 
 def main() -> int:
-    """Run, print the table, and return 0 unless a measurement failed; a missed target is no failure."""
+    """Run, print the tables, and return 0 unless a measurement of HookMQ failed; a missed target is none."""
     parser = argparse.ArgumentParser(prog="python -m bench.speed", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="ten times as many messages")
+    parser.add_argument(
+        "--full", action="store_true", help="all tables, all brokers, ten times as many messages"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="how often each is run (5)")
+    parser.add_argument(
+        "--scale", type=float, help="times the messages of the short form (1, with --full 10)"
+    )
+    parser.add_argument("--table", action="append", choices=TABLES, help="one of the tables (costs)")
     parser.add_argument("--only", action="append", metavar="TEXT", help="scenarios whose name has this in it")
-    parser.add_argument("--peer", action="append", choices=PEERS, help="brokers beside HookMQ and mosquitto")
+    parser.add_argument("--peer", action="append", choices=PEERS, help="one of the brokers")
     parser.add_argument("--json", action="store_true", help="print JSON, with the samples of each round")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into a Markdown file")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into a Markdown file")
     options = parser.parse_args()
     load.build()
-    wanted = [one for one in SCENARIOS if not options.only or any(text in one.name for text in options.only)]
-    peers = [name for name in options.peer or PEERS if name in available()]
-    samples, failures = interleave(wanted, peers, options.rounds, 10.0 if options.full else 1.0)
-    about = describe() | {"nats-server": nats_version()}
-    facts = {
-        name: about[name]
-        for name in ("date", "hookmq", "python", "mosquitto", "nats-server", "machine", "load")
-    }
-    lines = rows(wanted, samples)
+    scale = options.scale or (10.0 if options.full else 1.0)
+    peers = [name for name in options.peer or (PEERS if options.full else FEW) if name in available()]
+    wanted = options.table or (TABLES if options.full else ("costs", "idle", "hook"))
+
+    def chosen(scenarios: Iterable[Scenario]) -> list[Scenario]:
+        return [
+            one for one in scenarios if not options.only or any(text in one.name for text in options.only)
+        ]
+
+    jobs = _jobs(wanted, chosen, peers, scale)
+    samples, failures = take_turns(jobs, options.rounds)
+    tables = []
+    if "costs" in wanted:
+        tables.append(table.costs(chosen(SCENARIOS), samples, peers))
+    if "variants" in wanted:
+        tables.append(table.variants(chosen(VARIANTS), samples, peers))
+    if "idle" in wanted:
+        tables.append(table.idle(IDLE, samples, peers))
+    if "hook" in wanted:
+        tables.append(table.hooked(samples))
+    if "growth" in wanted:
+        tables += table.growth(samples)
+    facts = describe(versions(name for name in peers if name != "hookmq"))
     if options.json:
         print(json.dumps({"facts": facts, "samples": samples, "failures": failures}, indent=2))
     else:
-        print("\n".join([as_text(lines, facts), *failures]))
+        print("\n".join([table.as_text(tables, facts), *failures]))
     if options.write is not None:
-        write(options.write, as_markdown(lines, facts))
-    return 1 if failures else 0
+        table.write(options.write, table.as_markdown(tables, facts))
+    return 1 if any(", hookmq" in failure for failure in failures) else 0
 
 
-def interleave(
-    scenarios: list[Scenario], peers: list[str], rounds: int, scale: float
-) -> tuple[Samples, list[str]]:
-    """Run every scenario on every broker, then all again: what the machine does meanwhile meets all."""
-    samples: Samples = {}
-    failures: dict[tuple[str, str], str] = {}
-    place = Path(tempfile.mkdtemp(prefix="bench-speed-"))
-    try:
-        for number in range(rounds):
-            for scenario in scenarios:
-                for name in peers:
-                    if (scenario.name, name) in failures:
-                        continue
-                    print(f"\r\033[K{number + 1}/{rounds} {scenario.name}: {name}", end="", file=sys.stderr)
-                    try:
-                        sample = measure(scenario, name, place / name, scale)
-                    except (OSError, RuntimeError) as error:
-                        failures[scenario.name, name] = f"{scenario.name}, {name}: {error}"
-                        continue
-                    samples.setdefault(scenario.name, {}).setdefault(name, []).append(sample)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-        print("\r\033[K", end="", file=sys.stderr)
-    return samples, list(failures.values())
+def _jobs(wanted: Iterable[str], chosen, peers: list[str], scale: float) -> list[Job]:  # type: ignore[no-untyped-def]
+    """All measurements of the tables, in the order in which they take turns."""
 
+    def jobs(scenarios: Iterable[Scenario], names: Iterable[str], scale: float) -> list[Job]:
+        return [
+            (one.name, name, lambda place, one=one, name=name: measure(one, name, place, scale))
+            for one in scenarios
+            for name in names
+            if can(one, name)
+        ]
 
-def measure(scenario: Scenario, name: str, directory: Path, scale: float) -> dict[str, float]:
-    """Run a scenario on a fresh broker: its CPU for a delivered message in µs, and what the generator saw."""
-    with Broker(name, directory) as broker:
-        times: list[float] = []
-        read = lambda: times.append(broker.cpu)  # noqa: E731 - twice the same
-        seen = load.measure(broker.port, scenario.options(scale), read, read)
-        return {**seen, "cpu_us": (times[1] - times[0]) / seen["messages"] * 1e6, "memory": broker.memory}
+    found: list[Job] = []
+    if "costs" in wanted:
+        found += jobs(chosen(SCENARIOS), peers, scale)
+    elif "variants" in wanted:
+        plain = {one.beside for one in chosen(VARIANTS)}
+        found += jobs((one for one in SCENARIOS if one.name in plain), ["hookmq"], scale)
+    if "variants" in wanted:
+        found += jobs(chosen(VARIANTS), peers, scale)
+    if "idle" in wanted:
+        found += jobs([IDLE], peers, 1.0)
+    if "hook" in wanted:
+        found += hooked.jobs(scale)
+    if "growth" in wanted:
+        there = [name for name in BESIDE if name in peers]
+        found += jobs((one for family in GROWTH.values() for one in chosen(family)), there, scale)
+    return found
 
 
 if __name__ == "__main__":

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["SCENARIOS", "Scenario"]
+__all__ = ["IDLE", "SCENARIOS", "VARIANTS", "Scenario"]
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One row of the table.
+    """One row of a table.
 
     ``count`` messages are published in the short form, ten times as many in the full one. ``target`` is the
-    largest ratio of HookMQ's CPU time for a delivered message to mosquitto's.
+    largest ratio of HookMQ's CPU time for a delivered message to mosquitto's, or to its own in the scenario
+    that ``beside`` names.
     """
 
     name: str
@@ -22,6 +23,8 @@ class Scenario:
     plan: dict[str, Any] = field(default_factory=dict)
     figures: tuple[str, ...] = ()
     """Beside the CPU time: ``p50_us`` and ``p99_us``, each with the same target."""
+    carrier: str = "tcp"
+    beside: str | None = None
 
     def options(self, scale: float) -> dict[str, Any]:
         """The arguments of the load generator."""
@@ -70,3 +73,30 @@ SCENARIOS: tuple[Scenario, ...] = (
     _flow("100,000 filters, 16 B", 0.20, 200_000, subscribers=100, filters=1000, topics="many", size=16),
     _flow("connects", 0.75, 2_000, kind="connects"),
 )
+"""The main table: 256 bytes, QoS 0, MQTT 3.1.1 and TCP unless said otherwise."""
+
+_AGAIN = ("1 → 1, window 500", "1 → 1, QoS 1", "1 → 1, one at a time", "1 → 100", "100 → 1", "connects")
+_KINDS: dict[str, tuple[dict[str, Any], str, float | None]] = {
+    "MQTT 5": ({"version": 5}, "tcp", 1.1),
+    "TLS": ({}, "tls", None),
+    "WebSocket": ({}, "websocket", None),
+}
+
+VARIANTS: tuple[Scenario, ...] = tuple(
+    Scenario(
+        f"{kind}: {one.name}",
+        target,
+        max(one.count // (5 if one.name == "connects" and carrier == "tls" else 1), 1),
+        one.plan | plan,
+        one.figures,
+        carrier,
+        one.name,
+    )
+    for kind, (plan, carrier, target) in _KINDS.items()
+    for one in SCENARIOS
+    if one.name in _AGAIN
+)
+"""Some of it with MQTT 5, with TLS and with WebSocket, each beside its plain self."""
+
+IDLE = Scenario("10,000 idle connections", 3_000, 10_000, {"kind": "idle", "publishers": 10_000})
+"""Bytes of memory that each takes; the target is a number of bytes."""

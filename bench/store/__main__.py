@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ..brokers import Broker, available, nats_version
+from ..brokers import Broker
 from ..machine import describe
+from ..peers import available, versions
 from .load import connect, offline_sessions, publish_qos1, stream_qos0
 
 ROUNDS = 5
@@ -67,9 +68,7 @@ def main() -> int:
     options = parser.parse_args()
     samples, failures = interleave(options.only or list(SCENARIOS), options.rounds)
     rows = Table(samples).rows
-    about = describe() | {"nats-server": nats_version()}
-    kept = ("date", "hookmq", "python", "mosquitto", "nats-server", "machine", "load")
-    facts = {name: about[name] for name in kept}
+    facts = describe(versions(["mosquitto", "nats-server"]))
     if options.json:
         print(json.dumps({"facts": facts, "samples": samples, "failures": failures}, indent=2))
     else:

@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::time::Instant;
 
-use crate::frame::DISCONNECT;
+use crate::carrier::Channel;
+use crate::frame::{self, DISCONNECT};
 use crate::line;
 use crate::plan::Plan;
 use crate::{Failure, rendezvous};
@@ -24,14 +25,50 @@ pub fn connects(plan: &Plan) -> Result<String, Failure> {
 }
 
 fn come_and_go(plan: &Plan, number: u64) -> Result<(), Failure> {
-    let mut socket = line::dial(plan.port, plan.version, &format!("c{number}"))?;
+    let mut socket = line::dial(&plan.carrier, plan.port, plan.version, &format!("c{number}"))?;
     socket.write_all(&DISCONNECT)?;
     Ok(())
 }
 
+/// Clients of a hundred, each with its share of subscriptions.
+const OTHERS: usize = 100;
+
+/// What is there besides: connections that do nothing, subscriptions that match nothing, retained messages.
+pub fn beside(plan: &Plan) -> Result<Vec<Channel>, Failure> {
+    let dial = |name: String| line::dial(&plan.carrier, plan.port, plan.version, &name);
+    let mut channels = Vec::new();
+    for number in 0..plan.idle {
+        channels.push(dial(format!("i{number}"))?);
+    }
+    for number in 0..OTHERS.min(plan.others) {
+        let filters: Vec<_> = (number..plan.others)
+            .step_by(OTHERS)
+            .map(|filter| match filter % 4 {
+                0 => format!("other/{filter}/+/value"),
+                1 => format!("other/{}/room/{filter}/#", filter % 1000),
+                _ => format!("other/{}/device/{filter}/value", filter % 1000),
+            })
+            .collect();
+        let mut channel = dial(format!("o{number}"))?;
+        line::subscribe(&mut channel, plan.version, &filters, plan.qos)?;
+        channels.push(channel);
+    }
+    if plan.retained > 0 {
+        let mut channel = dial("retained".into())?;
+        for number in 0..plan.retained {
+            let topic = format!("kept/{}/{number}", number % 1000);
+            let (frame, _) = frame::publish(plan.version, &topic, plan.size, 0, 0);
+            channel.write_all(&[&[frame[0] | 1], &frame[1..]].concat())?;
+        }
+        line::ping(&mut channel)?;
+        channels.push(channel);
+    }
+    Ok(channels)
+}
+
 /// Connects so many, which say nothing more.
 pub fn idle(plan: &Plan) -> Result<String, Failure> {
-    let dial = |number| line::dial(plan.port, plan.version, &format!("i{number}"));
+    let dial = |number| line::dial(&plan.carrier, plan.port, plan.version, &format!("i{number}"));
     let few: Vec<_> = (0..10).map(dial).collect::<Result<_, _>>()?;
     rendezvous("ready")?;
     let rest: Vec<_> = (10..10 + plan.publishers).map(dial).collect::<Result<_, _>>()?;

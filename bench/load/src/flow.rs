@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use mio::{Events, Poll, Registry};
 
+use crate::carrier::Channel;
+use crate::crowd;
 use crate::frame::{self, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, Version};
 use crate::line::{self, Buffer, Line, Packet};
 use crate::plan::Plan;
@@ -31,6 +33,7 @@ struct Publisher {
 struct Flow<'a> {
     plan: &'a Plan,
     poll: Poll,
+    _beside: Vec<Channel>,
     subscribers: Vec<Line>,
     publishers: Vec<Publisher>,
     turn: usize,
@@ -67,21 +70,23 @@ pub fn run(plan: &Plan) -> Result<String, Failure> {
 impl<'a> Flow<'a> {
     fn connect(plan: &'a Plan) -> Result<Self, Failure> {
         let poll = Poll::new()?;
+        let beside = crowd::beside(plan)?;
         let mut subscribers = Vec::with_capacity(plan.subscribers);
         for number in 0..plan.subscribers {
-            let mut socket = line::dial(plan.port, plan.version, &format!("s{number}"))?;
+            let mut socket = line::dial(&plan.carrier, plan.port, plan.version, &format!("s{number}"))?;
             line::subscribe(&mut socket, plan.version, &plan.filters_of(number), plan.qos)?;
             subscribers.push(Line::new(socket, number, poll.registry())?);
         }
         let mut publishers = Vec::with_capacity(plan.publishers);
         for number in 0..plan.publishers {
-            let socket = line::dial(plan.port, plan.version, &format!("p{number}"))?;
+            let socket = line::dial(&plan.carrier, plan.port, plan.version, &format!("p{number}"))?;
             let line = Line::new(socket, plan.subscribers + number, poll.registry())?;
             publishers.push(Publisher::new(plan, number, line));
         }
         Ok(Self {
             plan,
             poll,
+            _beside: beside,
             subscribers,
             publishers,
             turn: 0,

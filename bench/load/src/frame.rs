@@ -16,6 +16,7 @@ pub const PUBREC: u8 = 5;
 pub const PUBREL: u8 = 6;
 pub const PUBCOMP: u8 = 7;
 pub const SUBACK: u8 = 9;
+pub const PINGRESP: u8 = 13;
 
 /// The packet that ends a connection well.
 pub const DISCONNECT: [u8; 2] = [0xe0, 0];

@@ -1,20 +1,21 @@
 //! A connection that never blocks.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream as Blocking};
+use std::os::fd::AsRawFd as _;
 
-use mio::net::TcpStream;
+use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 use crate::Failure;
-use crate::frame::{self, CONNACK, SUBACK, Version};
+use crate::carrier::{Carrier, Channel};
+use crate::frame::{self, CONNACK, PINGRESP, SUBACK, Version};
 
 /// Bytes that are read at a time.
 const READ: usize = 256 << 10;
 
 /// A connection.
 pub struct Line {
-    socket: TcpStream,
+    channel: Channel,
     token: Token,
     /// What was read and is no whole packet yet.
     rest: Vec<u8>,
@@ -41,35 +42,40 @@ pub struct Packet<'a> {
 }
 
 /// Connects, blocking.
-pub fn dial(port: u16, version: Version, client_id: &str) -> Result<Blocking, Failure> {
-    let mut socket = Blocking::connect(SocketAddr::from(([127, 0, 0, 1], port)))?;
-    socket.set_nodelay(true)?;
-    socket.write_all(&frame::connect(version, client_id))?;
-    expect(&mut socket, CONNACK, |body| body.get(1) == Some(&0))?;
-    Ok(socket)
+pub fn dial(carrier: &Carrier, port: u16, version: Version, client_id: &str) -> Result<Channel, Failure> {
+    let mut channel = carrier.dial(port)?;
+    channel.write_all(&frame::connect(version, client_id))?;
+    expect(&mut channel, CONNACK, |body| body.get(1) == Some(&0))?;
+    Ok(channel)
 }
 
 /// Subscribes, blocking.
 pub fn subscribe(
-    socket: &mut Blocking,
+    channel: &mut Channel,
     version: Version,
     filters: &[String],
     qos: u8,
 ) -> Result<(), Failure> {
     // Some brokers take only so many filters in a packet.
     for some in filters.chunks(100) {
-        socket.write_all(&frame::subscribe(version, some, qos))?;
-        expect(socket, SUBACK, |body| body.last() == Some(&qos))?;
+        channel.write_all(&frame::subscribe(version, some, qos))?;
+        expect(channel, SUBACK, |body| body.last() == Some(&qos))?;
     }
     Ok(())
 }
 
+/// Waits until the broker has read everything.
+pub fn ping(channel: &mut Channel) -> Result<(), Failure> {
+    channel.write_all(&[0xc0, 0])?;
+    expect(channel, PINGRESP, |_| true)
+}
+
 /// Reads one packet, which must be of this type and as it should be.
-fn expect(socket: &mut Blocking, kind: u8, good: impl Fn(&[u8]) -> bool) -> Result<(), Failure> {
+fn expect(channel: &mut Channel, kind: u8, good: impl Fn(&[u8]) -> bool) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     loop {
         let mut one = [0];
-        socket.read_exact(&mut one)?;
+        channel.read_exact(&mut one)?;
         bytes.push(one[0]);
         if let Some((header, end)) = frame::first(&bytes) {
             return match bytes[0] >> 4 == kind && good(&bytes[header..end]) {
@@ -82,12 +88,11 @@ fn expect(socket: &mut Blocking, kind: u8, good: impl Fn(&[u8]) -> bool) -> Resu
 
 impl Line {
     /// Goes on with a connection that blocked until now.
-    pub fn new(socket: Blocking, token: usize, registry: &Registry) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        let mut socket = TcpStream::from_std(socket);
+    pub fn new(channel: Channel, token: usize, registry: &Registry) -> io::Result<Self> {
+        channel.socket().set_nonblocking(true)?;
         let token = Token(token);
-        registry.register(&mut socket, token, Interest::READABLE)?;
-        Ok(Self { socket, token, rest: Vec::new(), waiting: Vec::new(), watched: false })
+        registry.register(&mut SourceFd(&channel.socket().as_raw_fd()), token, Interest::READABLE)?;
+        Ok(Self { channel, token, rest: Vec::new(), waiting: Vec::new(), watched: false })
     }
 
     /// Reads what is there, and hands every whole packet over.
@@ -95,7 +100,7 @@ impl Line {
         loop {
             let held = self.rest.len();
             buffer.0[..held].copy_from_slice(&self.rest);
-            let read = match self.socket.read(&mut buffer.0[held..]) {
+            let read = match self.channel.read(&mut buffer.0[held..]) {
                 Ok(0) => return Err("the broker closed a connection".into()),
                 Ok(read) => read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -110,7 +115,7 @@ impl Line {
             }
             self.rest.clear();
             self.rest.extend_from_slice(&bytes[at..]);
-            if held + read < buffer.0.len() {
+            if held + read < buffer.0.len() && !self.channel.reads_in_pieces() {
                 return Ok(()); // the socket is empty, or will say that it is not
             }
         }
@@ -121,7 +126,7 @@ impl Line {
         let mut written = 0;
         if self.waiting.is_empty() {
             while written < bytes.len() {
-                match self.socket.write(&bytes[written..]) {
+                match self.channel.write(&bytes[written..]) {
                     Ok(some) => written += some,
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error.into()),
@@ -130,6 +135,8 @@ impl Line {
         }
         if written < bytes.len() {
             self.waiting.extend_from_slice(&bytes[written..]);
+        }
+        if self.is_blocked() {
             self.watch(true, registry)?;
         }
         Ok(())
@@ -137,9 +144,13 @@ impl Line {
 
     /// The socket takes more.
     pub fn write_on(&mut self, registry: &Registry) -> Result<(), Failure> {
+        match self.channel.flush() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            flushed => flushed?,
+        }
         let waiting = std::mem::take(&mut self.waiting);
         self.write(&waiting, registry)?;
-        if self.waiting.is_empty() {
+        if !self.is_blocked() {
             self.watch(false, registry)?;
         }
         Ok(())
@@ -147,7 +158,7 @@ impl Line {
 
     /// Whether the socket has not taken everything.
     pub fn is_blocked(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || self.channel.wants_flush()
     }
 
     fn watch(&mut self, writable: bool, registry: &Registry) -> io::Result<()> {
@@ -155,7 +166,7 @@ impl Line {
             self.watched = writable;
             let interest = Interest::READABLE;
             let interest = if writable { interest | Interest::WRITABLE } else { interest };
-            registry.reregister(&mut self.socket, self.token, interest)?;
+            registry.reregister(&mut SourceFd(&self.channel.socket().as_raw_fd()), self.token, interest)?;
         }
         Ok(())
     }

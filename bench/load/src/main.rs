@@ -6,9 +6,10 @@
 //!
 //! # Layout
 //! - [`plan`]: what is asked for; [`frame`]: packets as bytes
-//! - [`line`]: a connection; [`flow`]: messages from publishers to subscribers
+//! - [`carrier`]: what carries them; [`line`]: a connection; [`flow`]: messages from publishers to subscribers
 //! - [`crowd`]: connections that come and go, or only stay
 
+mod carrier;
 mod crowd;
 mod flow;
 mod frame;

@@ -1,8 +1,11 @@
 //! What is asked for on the command line.
 
+use std::path::Path;
+
 use lexopt::prelude::*;
 
 use crate::Failure;
+use crate::carrier::Carrier;
 use crate::frame::Version;
 
 /// What is done.
@@ -38,6 +41,8 @@ pub struct Plan {
     pub kind: Kind,
     /// The broker's port on this machine.
     pub port: u16,
+    /// What carries the bytes.
+    pub carrier: Carrier,
     /// The protocol.
     pub version: Version,
     /// Publishers, and for other kinds connections.
@@ -58,6 +63,12 @@ pub struct Plan {
     pub warm_up: u64,
     /// Messages under way at a time, as the subscribers see it.
     pub window: u64,
+    /// Connections beside, which do nothing.
+    pub idle: usize,
+    /// Subscriptions beside, of a hundred clients, that match nothing.
+    pub others: usize,
+    /// Retained messages beside, each with a topic of its own.
+    pub retained: usize,
     /// Messages a second, from the time at which each should be sent; 0 for as many as the window lets.
     pub rate: u64,
 }
@@ -67,6 +78,7 @@ impl Default for Plan {
         Self {
             kind: Kind::Flow,
             port: 1883,
+            carrier: Carrier::Tcp,
             version: Version::V311,
             publishers: 1,
             subscribers: 1,
@@ -77,6 +89,9 @@ impl Default for Plan {
             count: 100_000,
             warm_up: 10_000,
             window: 500,
+            idle: 0,
+            others: 0,
+            retained: 0,
             rate: 0,
         }
     }
@@ -113,6 +128,8 @@ impl Plan {
                         _ => Version::V311,
                     }
                 }
+                Long("tls") => plan.carrier = Carrier::tls(Path::new(&parser.value()?))?,
+                Long("websocket") => plan.carrier = Carrier::WebSocket(parser.value()?.string()?),
                 Long("port") => plan.port = parser.value()?.parse()?,
                 Long("publishers") => plan.publishers = parser.value()?.parse()?,
                 Long("subscribers") => plan.subscribers = parser.value()?.parse()?,
@@ -122,6 +139,9 @@ impl Plan {
                 Long("count") => plan.count = parser.value()?.parse()?,
                 Long("warm-up") => plan.warm_up = parser.value()?.parse()?,
                 Long("window") => plan.window = parser.value()?.parse()?,
+                Long("idle") => plan.idle = parser.value()?.parse()?,
+                Long("others") => plan.others = parser.value()?.parse()?,
+                Long("retained") => plan.retained = parser.value()?.parse()?,
                 Long("rate") => plan.rate = parser.value()?.parse()?,
                 other => return Err(other.unexpected().into()),
             }
