@@ -30,7 +30,7 @@ use crate::timer::{Timer, Timers};
 use crate::turns::Turns;
 
 /// A will that is to be published now, and whose it is.
-pub(crate) type DueWill = (PendingWill, Arc<Client>, Arc<Session>);
+pub(crate) type DueWill = (Box<PendingWill>, Arc<Client>, Arc<Session>);
 
 /// The broker. Threads share one behind an [`Arc`].
 pub struct Broker {

@@ -43,7 +43,7 @@ impl Broker {
             let delay = will.properties.number(PropertyId::WillDelayInterval).unwrap_or(0);
             will.topic = ByteString::from(&*will.topic); // keeps no read buffer alive
             will.payload = bytes::Bytes::copy_from_slice(&will.payload);
-            PendingWill { will, delay }
+            Box::new(PendingWill { will, delay })
         });
 
         let _together = self.together();

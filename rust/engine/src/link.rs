@@ -113,30 +113,29 @@ fn refusal(version: Version) -> Bytes {
 /// than the bytes it saves.
 #[derive(Debug, Default)]
 pub(crate) struct Aliases {
-    by_topic: HashMap<ByteString, u16>,
+    /// Only if it takes any.
+    by_topic: Option<Box<HashMap<ByteString, u16>>>,
     maximum: u16,
 }
 
 impl Aliases {
     pub(crate) fn new(maximum: u16) -> Self {
-        Self { by_topic: HashMap::new(), maximum }
+        Self { by_topic: (maximum > 0).then(Box::default), maximum }
     }
 
     /// The alias for a topic, and whether it is new, so that the topic must be named once more.
     pub(crate) fn find_or_assign(&mut self, topic: &str) -> Option<(u16, bool)> {
-        if self.maximum == 0 {
-            return None;
-        }
-        if let Some(alias) = self.by_topic.get(topic) {
+        let by_topic = self.by_topic.as_mut()?;
+        if let Some(alias) = by_topic.get(topic) {
             return Some((*alias, false));
         }
-        let alias = u16::try_from(self.by_topic.len() + 1).ok().filter(|alias| *alias <= self.maximum)?;
-        self.by_topic.insert(ByteString::from(topic), alias);
+        let alias = u16::try_from(by_topic.len() + 1).ok().filter(|alias| *alias <= self.maximum)?;
+        by_topic.insert(ByteString::from(topic), alias);
         Some((alias, true))
     }
 
     /// Takes back an assignment whose packet was not sent.
     pub(crate) fn unassign(&mut self, topic: &str) {
-        self.by_topic.remove(topic);
+        self.by_topic.as_mut().map(|by_topic| by_topic.remove(topic));
     }
 }

@@ -5,26 +5,33 @@ use hashbrown::HashMap;
 /// Identifiers of a page: those that differ in their last byte alone.
 type Page = [u64; 4];
 
-/// A set of Packet Identifiers. A bit for each, in pages of 256: all 65,535 take some 20 KiB.
+/// A set of Packet Identifiers. A bit for each, in pages of 256: all 65,535 take some 20 KiB. One that never had any, as
+/// that of most clients, is a pointer.
 #[derive(Debug, Default)]
 pub(crate) struct PacketIds {
-    pages: HashMap<u8, Page>,
+    pages: Option<Box<Pages>>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    by_first: HashMap<u8, Page>,
     count: usize,
 }
 
 impl PacketIds {
     pub(crate) fn len(&self) -> usize {
-        self.count
+        self.pages.as_ref().map_or(0, |pages| pages.count)
     }
 
     pub(crate) fn contains(&self, id: u16) -> bool {
         let (page, word, bit) = place(id);
-        self.pages.get(&page).is_some_and(|words| words[word] & bit != 0)
+        let words = self.pages.as_ref().and_then(|pages| pages.by_first.get(&page));
+        words.is_some_and(|words| words[word] & bit != 0)
     }
 
     /// Visits every identifier.
     pub(crate) fn each(&self, visit: &mut dyn FnMut(u16)) {
-        for (page, words) in &self.pages {
+        for (page, words) in self.pages.iter().flat_map(|pages| &pages.by_first) {
             let set = |low: &u16| words[usize::from(*low) / 64] & 1 << (low % 64) != 0;
             (0..256).filter(set).for_each(|low| visit(u16::from(*page) << 8 | low));
         }
@@ -33,22 +40,24 @@ impl PacketIds {
     /// Adds an identifier. Says whether it was not there.
     pub(crate) fn insert(&mut self, id: u16) -> bool {
         let (page, word, bit) = place(id);
-        let words = self.pages.entry(page).or_default();
+        let Pages { by_first, count } = &mut **self.pages.get_or_insert_default();
+        let words = by_first.entry(page).or_default();
         let is_new = words[word] & bit == 0;
         words[word] |= bit;
-        self.count += usize::from(is_new);
+        *count += usize::from(is_new);
         is_new
     }
 
     /// Takes an identifier away. Says whether it was there.
     pub(crate) fn remove(&mut self, id: u16) -> bool {
         let (page, word, bit) = place(id);
-        let Some(words) = self.pages.get_mut(&page) else { return false };
+        let Some(Pages { by_first, count }) = self.pages.as_deref_mut() else { return false };
+        let Some(words) = by_first.get_mut(&page) else { return false };
         let was_there = words[word] & bit != 0;
         words[word] &= !bit;
-        self.count -= usize::from(was_there);
+        *count -= usize::from(was_there);
         if *words == Page::default() {
-            self.pages.remove(&page);
+            by_first.remove(&page);
         }
         was_there
     }
@@ -82,6 +91,6 @@ mod tests {
             assert!(!ids.contains(id));
             assert_eq!(ids.len(), usize::from(id) - 1);
         }
-        assert!(ids.pages.is_empty());
+        assert!(ids.pages.is_some_and(|pages| pages.by_first.is_empty()));
     }
 }

@@ -259,7 +259,7 @@ impl Restoring<'_> {
             let state = &mut *session.state.lock();
             let delay = will.properties.number(PropertyId::WillDelayInterval).unwrap_or(0);
             state.will_at = at.or_else(|| Some(self.now + Millis::from(delay) * 1000));
-            (state.will, state.will_kept) = (Some(PendingWill { will, delay }), true);
+            (state.will, state.will_kept) = (Some(Box::new(PendingWill { will, delay })), true);
         }
     }
 

@@ -92,7 +92,7 @@ pub(crate) struct State {
     pub(crate) expiry: u32,
     /// Whether CONNECT asked for more than 0 seconds, whatever was granted.
     pub(crate) asked_to_be_kept: bool,
-    pub(crate) will: Option<PendingWill>,
+    pub(crate) will: Option<Box<PendingWill>>,
     /// Of these, those whose PUBREC was held back when their connection ended: see [`crate::receipt`].
     pub(crate) unsettled: HashMap<u16, Unsettled>,
     /// Whether the session outlives the process.

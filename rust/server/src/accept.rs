@@ -9,14 +9,16 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use hookmq_engine::Broker;
+use mio::net::TcpListener;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::bind::Bound;
 use crate::certificate::Subject;
-use crate::connection::{self, Visitor};
+use crate::connection::{self, ClientTask, Visitor};
 use crate::http::{self, Site};
 use crate::listener::Listener;
 use crate::proxy;
@@ -87,17 +89,25 @@ pub(crate) async fn accept(
         let (worker, site) = (&workers[index], sites[index].clone());
         let (turn, place) = (Arc::clone(&worker.turn), worker.place());
         let (listener, context) = (Arc::clone(&listener), Arc::clone(&context));
+        // Apart from the task, so that nothing of it is kept by a client that was let in.
+        let arriving = Box::pin(async move {
+            let (plain, address) = accepted.into_plain().ok()?;
+            greet(plain, address, half_open, listener, site, context, turn).await
+        });
         worker.handle.spawn(async move {
             let _place = place;
-            let Ok((plain, address)) = accepted.into_plain() else { return };
-            greet(plain, address, half_open, listener, site, context, turn).await;
+            let client = arriving.await;
+            if let Some(client) = client {
+                client.serve().await;
+            }
         });
     }
 }
 
 /// A socket that listens, on the thread that accepts.
 pub(crate) enum Door {
-    Tcp(TcpListener),
+    /// Not tokio's own, which would register each connection with this thread, to be registered anew with its worker's.
+    Tcp(AsyncFd<TcpListener>),
     Unix(UnixListener, #[allow(dead_code)] crate::bind::SocketFile),
 }
 
@@ -110,7 +120,11 @@ pub(crate) enum Accepted {
 impl Door {
     pub(crate) fn open(bound: Bound) -> io::Result<Self> {
         match bound {
-            Bound::Tcp(listener) => TcpListener::from_std(listener).map(Self::Tcp),
+            Bound::Tcp(listener) => {
+                let listener = TcpListener::from_std(listener);
+                #[expect(deprecated, reason = "its successor is unsafe; a listener keeps its descriptor")]
+                AsyncFd::with_interest(listener, Interest::READABLE).map(Self::Tcp)
+            }
             Bound::Unix(listener, file) => {
                 UnixListener::from_std(listener).map(|listener| Self::Unix(listener, file))
             }
@@ -120,8 +134,9 @@ impl Door {
     pub(crate) async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, address) = listener.accept().await?;
-                Ok(Accepted::Tcp(stream.into_std()?, address))
+                let accept = |listener: &TcpListener| listener.accept();
+                let (stream, address) = listener.async_io(Interest::READABLE, accept).await?;
+                Ok(Accepted::Tcp(stream.into(), address))
             }
             Self::Unix(listener, _) => Ok(Accepted::Unix(listener.accept().await?.0.into_std()?)),
         }
@@ -132,18 +147,14 @@ impl Accepted {
     /// The connection, registered with the runtime of this thread.
     pub(crate) fn into_plain(self) -> io::Result<(Plain, Option<SocketAddr>)> {
         match self {
-            Self::Tcp(stream, address) => {
-                let stream = TcpStream::from_std(stream)?;
-                // The batching is ours: without this a small packet waits for the acknowledgement of the last.
-                let _ = stream.set_nodelay(true);
-                Ok((Plain::Tcp(stream), Some(address)))
-            }
+            Self::Tcp(stream, address) => Ok((Plain::Tcp(TcpStream::from_std(stream)?), Some(address))),
             Self::Unix(stream) => Ok((Plain::Unix(UnixStream::from_std(stream)?), None)),
         }
     }
 }
 
-/// What a connection begins with before its protocol: a PROXY header, a TLS handshake.
+/// What a connection begins with before its protocol, a PROXY header and a TLS handshake, and on until its client is let
+/// in. `None` means that it is over; connections of HTTP are served to their end here.
 pub(crate) async fn greet(
     plain: Plain,
     address: Option<SocketAddr>,
@@ -152,30 +163,31 @@ pub(crate) async fn greet(
     site: Option<Site>,
     context: Arc<Context>,
     turn: Arc<Mutex<Turn>>,
-) {
+) -> Option<Box<ClientTask>> {
     let deadline = Instant::now() + listener.settings.connect_timeout;
     let opening = timeout_at(deadline, open(plain, address, &listener, &context)).await;
     let (opened, address, certificate) = match opening {
-        Ok(Some(opened)) => opened,
-        Ok(None) => return,
+        Ok(opened) => opened?,
         Err(_) => {
             context.broker.statistics.limit_connect_timeout.fetch_add(1, Relaxed);
-            return;
+            return None;
         }
     };
     let visitor = Visitor { address, certificate, deadline, half_open: Some(half_open) };
     let stream = match (site, opened) {
         (Some(site), Opened::Plain(plain)) => {
-            return http::serve_connection(plain, visitor, site, None).await;
+            http::serve_connection(plain, visitor, site, None).await;
+            return None;
         }
         (Some(site), Opened::Tls(stream)) => {
-            return http::serve_connection(*stream, visitor, site, None).await;
+            http::serve_connection(*stream, visitor, site, None).await;
+            return None;
         }
         (None, Opened::Plain(Plain::Tcp(stream))) => Stream::from(stream),
         (None, Opened::Plain(Plain::Unix(stream))) => Stream::from(stream),
         (None, Opened::Tls(stream)) => Stream::owned(*stream),
     };
-    connection::serve(stream, visitor, &listener, context, turn).await;
+    connection::arrive(stream, visitor, &listener, &context, turn).await
 }
 
 enum Opened {

@@ -1,5 +1,6 @@
 //! One client's task: reads its packets, hands them to the engine, looks after its socket.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -51,54 +52,52 @@ pub(crate) struct Visitor {
     pub(crate) half_open: Option<HalfOpen>,
 }
 
-/// Serves a connection from its first byte of MQTT to its last.
-pub(crate) async fn serve(
+/// Serves a connection from its first byte of MQTT until its client is let in. `None` means that it is over.
+///
+/// What a connection needs until then is much more than what it needs afterwards: whoever calls this should let go of
+/// that before [`ClientTask::serve`] begins.
+pub(crate) async fn arrive(
     stream: Stream,
     visitor: Visitor,
     listener: &Arc<Listener>,
-    context: Arc<Context>,
+    context: &Arc<Context>,
     turn: Arc<Mutex<Turn>>,
-) {
+) -> Option<Box<ClientTask>> {
     let Stream { mut reader, writer, allowance } = stream;
     let (socket, mut output) = Socket::new(writer);
     let socket = Arc::new(socket);
-    let arrival = Arrival::new((&mut reader, &socket, &mut output), visitor, listener, &context, &turn);
-    // Boxed, because what a connection needs until it is let in must not be part of what it needs after.
-    let welcomed = Box::pin(arrival.welcome()).await;
-    let Some(Welcomed { connection, decoder, buffer, method }) = welcomed else {
+    let arrival = Arrival::new((&mut reader, &socket, &mut output), visitor, listener, context, &turn);
+    let Some(Welcomed { connection, decoder, buffer, method }) = arrival.welcome().await else {
         if output.is_some() {
             // TLS and WebSocket have words of their own for the end.
-            Box::pin(handshake::drain(&mut reader, &socket, &mut output)).await;
+            handshake::drain(&mut reader, &socket, &mut output).await;
         }
-        return;
+        return None;
     };
     if let Some(allowance) = allowance {
         allowance.set(usize::MAX);
     }
     let pace = listener.pace_of(&connection.client().id);
-    let mut task = ClientTask {
+    Some(Box::new(ClientTask {
         reader,
         socket,
-        context: Arc::clone(&context),
-        turn: Arc::clone(&turn),
+        output,
+        context: Arc::clone(context),
+        turn,
         connection,
         decoder,
         buffer,
+        asking: None,
         pending: None,
         held: None,
         pace,
         authorized: Authorized::default(),
         transforming: Transforming::default(),
         gates: Vec::new(),
+        opening: None,
         again: method.map(|method| Box::new(Reauthentication::new(method, Arc::clone(listener)))),
         last_packet: Instant::now(),
-    };
-    let end = task.run(&mut output).await;
-    let ClientTask { connection, mut reader, socket, .. } = task;
-    end_connection(connection, &end, &context, &turn);
-    if end.reason.is_error() || output.is_some() {
-        Box::pin(handshake::drain(&mut reader, &socket, &mut output)).await;
-    }
+    }))
 }
 
 fn end_connection(connection: Connection, end: &End, context: &Context, turn: &Mutex<Turn>) {
@@ -128,6 +127,9 @@ pub(crate) enum Awaited {
 
 type Asking = Later<Awaited>;
 
+/// Gates that open.
+type Opening = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// What a turn came to.
 pub(crate) enum Outcome {
     /// All that was read was handled.
@@ -154,101 +156,117 @@ enum Stop {
 pub(crate) struct ClientTask {
     reader: Reader,
     socket: Arc<Socket>,
+    /// What is written to where not every thread may write.
+    output: Option<Output>,
     pub(crate) context: Arc<Context>,
     turn: Arc<Mutex<Turn>>,
     pub(crate) connection: Connection,
     decoder: Decoder,
     /// Bytes of a packet that is not complete; empty, and without memory, most of the time.
     buffer: BytesMut,
+    /// What is waited for. As long as it is, nothing is read.
+    asking: Option<Asking>,
     /// What was waited for, to go on with.
-    pending: Option<Awaited>,
+    pending: Option<Box<Awaited>>,
     /// A publish that waits for room, and until when.
-    held: Option<(Publish, Instant)>,
+    held: Option<Box<(Publish, Instant)>>,
     pace: Option<SharedPace>,
     pub(crate) authorized: Authorized,
     pub(crate) transforming: Transforming,
     /// What a turn found closed.
     gates: Vec<Arc<dyn Gate>>,
+    /// What opens when all of them are open. As long as it is there, nothing is read.
+    opening: Option<Opening>,
     /// Of a client that came by an enhanced authentication and may do it again.
     pub(crate) again: Option<Box<Reauthentication>>,
     last_packet: Instant,
 }
 
+/// What a client's task was woken for.
+enum Woken {
+    /// More bytes may be written.
+    Way(io::Result<()>),
+    /// What was asked for came.
+    Asked(Awaited),
+    /// Whoever had too much has room again.
+    Opened,
+    /// Something was read.
+    Turn(Outcome),
+}
+
 impl ClientTask {
-    async fn run(&mut self, output: &mut Option<Output>) -> End {
+    /// Serves the client until its connection is over.
+    pub(crate) async fn serve(mut self: Box<Self>) {
+        let end = self.run().await;
+        if let Some(rest) = self.end(&end) {
+            rest.await;
+        }
+    }
+
+    /// What is left to do when the connection is over. Boxed, for most connections never come to it.
+    fn end(self, end: &End) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
+        let Self { connection, mut reader, socket, mut output, context, turn, .. } = self;
+        end_connection(connection, end, &context, &turn);
+        if !end.reason.is_error() && output.is_none() {
+            return None;
+        }
+        Some(Box::pin(async move { handshake::drain(&mut reader, &socket, &mut output).await }))
+    }
+
+    async fn run(&mut self) -> End {
         let socket = Arc::clone(&self.socket);
         let keep_alive = match self.connection.client().keep_alive {
             0 => NEVER,
             seconds => Duration::from_millis(u64::from(seconds) * 1500), // [MQTT-3.1.2-22] of 5.0
         };
-        let deadline = sleep_until(self.last_packet + keep_alive);
-        tokio::pin!(deadline);
+        // One timer for both: while the broker rests it does not count the client's silence.
+        let timer = sleep_until(self.last_packet + keep_alive);
+        tokio::pin!(timer);
         let mut blocked = self.connection.is_blocked();
-        let mut asking: Option<Asking> = None;
         // Packets may have come together with CONNECT.
         let mut unread = !self.buffer.is_empty();
         let mut turns = 0u32;
         // Until when nothing is read: a client that sent too much, or a publisher that is held.
         let mut rest: Option<Instant> = None;
-        // What must open before more is read.
-        let mut gates: Vec<Arc<dyn Gate>> = Vec::new();
         loop {
             if let Some((reason, farewell)) = socket.take_farewell() {
                 socket.write_last(&farewell);
                 return End::abnormal(reason, "the broker closed the connection");
             }
-            gates.append(&mut self.gates);
-            let congested = blocked && self.connection.is_congested();
+            if !self.gates.is_empty() {
+                self.opening = Some(Box::pin(opened(std::mem::take(&mut self.gates), self.opening.take())));
+            }
             if rest.is_none() && self.connection.waits_for_store() {
-                rest = Some(Instant::now() + STORE_REST);
+                let until = Instant::now() + STORE_REST;
+                rest = Some(until);
+                timer.as_mut().reset(until);
                 self.last_packet = Instant::now(); // the silence is ours
             }
-            let reads = asking.is_none() && rest.is_none() && !congested && gates.is_empty();
+            let congested = blocked && self.connection.is_congested();
+            let reads = self.asking.is_none() && rest.is_none() && !congested && self.opening.is_none();
             // Reading comes last but for the timer: a client that never pauses would keep the others from
             // their turn.
-            let outcome = tokio::select! {
+            let woken = tokio::select! {
                 biased;
                 () = socket.attention.notified() => {
                     blocked = self.connection.is_blocked();
                     continue;
                 }
-                written = socket.make_way(output), if blocked => {
-                    if written.is_err() {
-                        return End::abnormal(ReasonCode::UnspecifiedError, "the connection was lost");
+                woken = std::future::poll_fn(|cx| self.poll(cx, blocked, reads, unread)) => woken,
+                () = &mut timer => {
+                    let now = Instant::now();
+                    if rest.take_if(|until| *until <= now).is_some() {
+                        unread = true;
+                        timer.as_mut().reset(self.last_packet + keep_alive);
+                        continue;
                     }
-                    let turn = &mut *self.turn.lock();
-                    turn.batch.begin(self.context.clock.now());
-                    self.connection.unblock(&mut turn.batch);
-                    self.context.broker.finish(&mut turn.batch);
-                    blocked = self.connection.is_blocked();
-                    continue;
-                }
-                asked = awaited(&mut asking), if asking.is_some() => {
-                    asking = None;
-                    self.last_packet = Instant::now(); // the silence was ours
-                    self.pending = Some(asked);
-                    unread = true;
-                    continue;
-                }
-                () = until(rest), if rest.is_some() => {
-                    rest = None;
-                    unread = true;
-                    continue;
-                }
-                () = opened(&gates), if !gates.is_empty() => {
-                    gates.clear();
-                    self.last_packet = Instant::now(); // the silence was ours
-                    continue;
-                }
-                outcome = std::future::poll_fn(|cx| self.poll_turn(cx, unread)), if reads => outcome,
-                () = &mut deadline => {
                     // Re-armed here instead of at every packet, which would cost each a timer.
                     // While the broker itself does not read, silence is no sign of anything.
-                    let due = match gates.is_empty() && asking.is_none() {
+                    let due = match self.opening.is_none() && self.asking.is_none() {
                         true => self.last_packet + keep_alive,
-                        false => Instant::now() + keep_alive,
+                        false => now + keep_alive,
                     };
-                    if due <= Instant::now() {
+                    if due <= now {
                         let close = Close::new(
                             ReasonCode::KeepAliveTimeout,
                             "nothing came for 1.5 times the Keep Alive",
@@ -256,11 +274,37 @@ impl ClientTask {
                         self.refuse(&close);
                         return End::abnormal(close.reason, close.what);
                     }
-                    deadline.as_mut().reset(due);
+                    timer.as_mut().reset(due);
+                    continue;
+                }
+            };
+            let outcome = match woken {
+                Woken::Turn(outcome) => outcome,
+                Woken::Way(Err(_)) => {
+                    return End::abnormal(ReasonCode::UnspecifiedError, "the connection was lost");
+                }
+                Woken::Way(Ok(())) => {
+                    let turn = &mut *self.turn.lock();
+                    turn.batch.begin(self.context.clock.now());
+                    self.connection.unblock(&mut turn.batch);
+                    self.context.broker.finish(&mut turn.batch);
+                    blocked = self.connection.is_blocked();
+                    continue;
+                }
+                Woken::Asked(asked) => {
+                    self.last_packet = Instant::now(); // the silence was ours
+                    self.pending = Some(Box::new(asked));
+                    unread = true;
+                    continue;
+                }
+                Woken::Opened => {
+                    self.last_packet = Instant::now(); // the silence was ours
                     continue;
                 }
             };
             unread = false;
+            turns = turns.wrapping_add(1);
+            let mut yields = turns.is_multiple_of(TURNS); // other connections of this thread
             match outcome {
                 Outcome::Done => {}
                 Outcome::Ended(end) => {
@@ -271,12 +315,12 @@ impl ClientTask {
                 }
                 Outcome::Yield => {
                     unread = true;
-                    tokio::task::yield_now().await;
+                    yields = true;
                 }
-                Outcome::Ask(question) => asking = Some(question),
+                Outcome::Ask(question) => self.asking = Some(question),
                 Outcome::Hold(publish) => {
                     let limit = self.context.settings.hold_timeout;
-                    self.held = Some((publish, Instant::now() + limit));
+                    self.held = Some(Box::new((publish, Instant::now() + limit)));
                     rest = Some(Instant::now() + LOOK);
                 }
                 Outcome::Pause(time) => {
@@ -284,11 +328,34 @@ impl ClientTask {
                     self.last_packet = Instant::now() + time; // the silence is ours
                 }
             }
-            turns = turns.wrapping_add(1);
-            if turns.is_multiple_of(TURNS) {
-                tokio::task::yield_now().await; // other connections of this thread
+            if let Some(until) = rest {
+                timer.as_mut().reset(until);
+            }
+            if yields {
+                tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Waits for whatever can be gone on with. One function instead of a future for each: a client that does nothing
+    /// holds no more than it needs for that.
+    fn poll(&mut self, cx: &mut Task<'_>, blocked: bool, reads: bool, unread: bool) -> Poll<Woken> {
+        if blocked && let Poll::Ready(way) = self.socket.poll_way(cx, &mut self.output) {
+            return Poll::Ready(Woken::Way(way));
+        }
+        if let Some(asking) = &mut self.asking
+            && let Poll::Ready(asked) = asking.as_mut().poll(cx)
+        {
+            self.asking = None;
+            return Poll::Ready(Woken::Asked(asked));
+        }
+        if let Some(opening) = &mut self.opening
+            && opening.as_mut().poll(cx).is_ready()
+        {
+            self.opening = None;
+            return Poll::Ready(Woken::Opened);
+        }
+        if reads { self.poll_turn(cx, unread).map(Woken::Turn) } else { Poll::Pending }
     }
 
     /// Reads what is there and handles every whole packet of it. With `unread` it starts with what was read
@@ -355,17 +422,18 @@ impl ClientTask {
 
     fn handle_all(&mut self, batch: &mut Batch) -> Outcome {
         if let Some(awaited) = self.pending.take() {
-            match self.go_on(awaited, batch) {
+            match self.go_on(*awaited, batch) {
                 Ok(None) => {}
                 Ok(Some(outcome)) => return outcome,
                 Err(close) => return self.closed(&close, batch),
             }
         }
-        if let Some((publish, until)) = self.held.take() {
+        if let Some(held) = self.held.take() {
+            let (publish, until) = *held;
             let allowed = match self.connection.has_room(&publish, batch) {
                 true => Ok(()),
                 false if Instant::now() < until => {
-                    self.held = Some((publish, until));
+                    self.held = Some(Box::new((publish, until)));
                     return Outcome::Pause(LOOK);
                 }
                 false => Err(ReasonCode::QuotaExceeded.into()),
@@ -469,23 +537,11 @@ impl ClientTask {
     }
 }
 
-/// What was asked for, when it is there.
-async fn awaited(asking: &mut Option<Asking>) -> Awaited {
-    match asking {
-        Some(asking) => asking.await,
-        None => std::future::pending().await,
+/// Waits until every gate was open, and what was waited for before.
+async fn opened(gates: Vec<Arc<dyn Gate>>, before: Option<Opening>) {
+    if let Some(before) = before {
+        before.await;
     }
-}
-
-async fn until(time: Option<Instant>) {
-    match time {
-        Some(time) => sleep_until(time).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits until every gate was open.
-async fn opened(gates: &[Arc<dyn Gate>]) {
     for gate in gates {
         gate.opened().await;
     }

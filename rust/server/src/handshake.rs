@@ -326,7 +326,7 @@ fn shortened(text: &str) -> &str {
 pub(crate) async fn drain(reader: &mut Reader, socket: &Socket, output: &mut Option<Output>) {
     let ending = async {
         socket.finish(output).await;
-        let mut discarded = [0u8; 4096];
+        let mut discarded = vec![0u8; 4096]; // not in the future, which every connection has
         while reader.read(&mut discarded).await.is_ok_and(|read| read > 0) {}
     };
     let _ = tokio::time::timeout(DRAIN, ending).await;

@@ -294,7 +294,13 @@ async fn mqtt(
         let Ok(upgraded) = handshake.upgrade.await else { return };
         let stream = WebSocketStream::new(TokioIo::new(upgraded), longest);
         let stream = Stream::owned(stream).with_allowance(visit.allowance);
-        connection::serve(stream, visitor, &entry.listener, entry.context, entry.turn).await;
+        let Entry { listener, context, turn, .. } = entry;
+        let client =
+            Box::pin(async move { connection::arrive(stream, visitor, &listener, &context, turn).await });
+        let client = client.await;
+        if let Some(client) = client {
+            client.serve().await;
+        }
     });
     answer
 }

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hookmq_codec::ReasonCode;
@@ -33,8 +33,10 @@ enum State {
 enum Way {
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
+    /// It is over.
+    Gone,
     /// The bytes wait here for the task that owns the connection.
-    Handed(Mutex<Outbox>),
+    Handed(Box<Mutex<Outbox>>),
 }
 
 /// The writing half of a client's connection. Any thread writes to a plain socket without waiting; what does
@@ -43,7 +45,7 @@ pub(crate) struct Socket {
     way: Way,
     /// Tells the owner that there is something to do: bytes left, or an end.
     pub(crate) attention: Notify,
-    farewell: Mutex<Option<(ReasonCode, Bytes)>>,
+    farewell: Mutex<Option<Box<(ReasonCode, Bytes)>>>,
     /// Held while bytes are written.
     state: Mutex<State>,
 }
@@ -54,7 +56,7 @@ impl Socket {
         let (way, output) = match writer {
             Writer::Tcp(writer) => (Way::Tcp(writer), None),
             Writer::Unix(writer) => (Way::Unix(writer), None),
-            Writer::Owned(output) => (Way::Handed(Mutex::default()), Some(output)),
+            Writer::Owned(output) => (Way::Handed(Box::default()), Some(output)),
         };
         let socket = Self {
             way,
@@ -68,33 +70,41 @@ impl Socket {
     /// Waits until more bytes may be written: until the socket takes some again, or until what was handed
     /// over is written to `output`. Nothing is lost if this is dropped before.
     pub(crate) async fn make_way(&self, output: &mut Option<Output>) -> io::Result<()> {
+        poll_fn(|cx| self.poll_way(cx, output)).await
+    }
+
+    /// The same for one who waits for other things as well.
+    pub(crate) fn poll_way(&self, cx: &mut Context<'_>, output: &mut Option<Output>) -> Poll<io::Result<()>> {
         match (&self.way, output) {
-            (Way::Tcp(writer), _) => writer.writable().await,
-            (Way::Unix(writer), _) => writer.writable().await,
-            (Way::Handed(handed), Some(output)) => {
-                poll_fn(|cx| {
-                    let handed = &mut *handed.lock();
-                    while !handed.is_empty() {
-                        let mut slices = [IoSlice::new(&[]); SLICES];
-                        let count = handed.slices(&mut slices);
-                        let output = Pin::new(&mut *output);
-                        match ready!(output.poll_write_vectored(cx, &slices[..count]))? {
-                            0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-                            written => handed.advance(written),
-                        }
-                    }
-                    *handed = Outbox::default();
-                    Pin::new(&mut *output).poll_flush(cx)
-                })
-                .await
+            (Way::Tcp(writer), _) => {
+                let stream: &TcpStream = writer.as_ref();
+                stream.poll_write_ready(cx)
             }
-            (Way::Handed(_), None) => Err(ErrorKind::NotConnected.into()),
+            (Way::Unix(writer), _) => {
+                let stream: &UnixStream = writer.as_ref();
+                stream.poll_write_ready(cx)
+            }
+            (Way::Handed(handed), Some(output)) => {
+                let handed = &mut *handed.lock();
+                while !handed.is_empty() {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let count = handed.slices(&mut slices);
+                    let output = Pin::new(&mut *output);
+                    match ready!(output.poll_write_vectored(cx, &slices[..count]))? {
+                        0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                        written => handed.advance(written),
+                    }
+                }
+                *handed = Outbox::default();
+                Pin::new(&mut *output).poll_flush(cx)
+            }
+            (Way::Handed(_) | Way::Gone, _) => Poll::Ready(Err(ErrorKind::NotConnected.into())),
         }
     }
 
     /// Why and with which last bytes the connection is to be closed, if it is.
     pub(crate) fn take_farewell(&self) -> Option<(ReasonCode, Bytes)> {
-        self.farewell.lock().take()
+        self.farewell.lock().take().map(|farewell| *farewell)
     }
 
     /// Writes bytes before the engine has the connection, when nothing else is written.
@@ -137,6 +147,7 @@ impl Socket {
                 let stream: &UnixStream = writer.as_ref();
                 let _ = socket2::SockRef::from(stream).shutdown(std::net::Shutdown::Write);
             }
+            Way::Gone => {}
             Way::Handed(_) => {
                 if self.make_way(output).await.is_ok()
                     && let Some(output) = output
@@ -152,6 +163,7 @@ impl Socket {
             Way::Tcp(writer) => writer.try_write_vectored(slices),
             Way::Unix(writer) => writer.try_write_vectored(slices),
             Way::Handed(_) => Err(ErrorKind::WouldBlock.into()),
+            Way::Gone => Err(ErrorKind::NotConnected.into()),
         }
     }
 
@@ -178,6 +190,17 @@ impl Socket {
     }
 }
 
+impl Drop for Socket {
+    /// The reading half closes the connection, which says as much as a shutdown before it would.
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.way, Way::Gone) {
+            Way::Tcp(writer) => writer.forget(),
+            Way::Unix(writer) => writer.forget(),
+            Way::Handed(_) | Way::Gone => {}
+        }
+    }
+}
+
 impl Transport for Socket {
     fn write(&self, outbox: &mut Outbox) -> Written {
         let mut state = self.state.lock();
@@ -195,7 +218,7 @@ impl Transport for Socket {
     }
 
     fn close(&self, reason: ReasonCode, farewell: Bytes) {
-        *self.farewell.lock() = Some((reason, farewell));
+        *self.farewell.lock() = Some(Box::new((reason, farewell)));
         self.attention.notify_one();
     }
 }
