@@ -87,7 +87,7 @@ pub use kept::note_time;
 pub use ledger::{Ledger, Takes};
 pub use limits::{Limits, QueuePolicy};
 pub use listener::{AccessRules, Listener};
-pub use message::{Message, Millis, Passing, remaining_expiry};
+pub use message::{LARGE_PAYLOAD, Message, Millis, Passing, remaining_expiry};
 pub use network::Network;
 pub use outbox::Outbox;
 pub use publishing::{Origin, Published, Refused};

@@ -13,6 +13,10 @@ use hookmq_codec::{Properties, PropertyId, Publish, QoS, Will};
 const PROPERTY: usize = 128;
 const USUAL_PROPERTIES: usize = 8;
 
+/// A payload of so many bytes is not copied when it is to stay: whoever reads packets sees to it that the memory it came
+/// in is at most a few times as large.
+pub const LARGE_PAYLOAD: usize = 32 << 10;
+
 /// Milliseconds since the Unix epoch. The engine never asks for the time, it is told.
 pub type Millis = u64;
 
@@ -92,7 +96,18 @@ impl Message {
 
     /// A copy that shares no memory with the read buffer it came from. A decoded packet's slices keep the
     /// whole buffer alive, which is right for a message that passes through and wrong for one that stays.
+    /// A payload of [`LARGE_PAYLOAD`] has the buffer nearly for itself, and is not copied.
     pub fn detached(&self) -> Self {
+        if self.payload.len() >= LARGE_PAYLOAD {
+            return Self {
+                topic: ByteString::from(&*self.topic),
+                payload: self.payload.clone(),
+                properties: self.detached_properties(),
+                publisher: Arc::clone(&self.publisher),
+                blob: Blob::default(),
+                ..*self
+            };
+        }
         let mut memory = BytesMut::with_capacity(self.topic.len() + self.payload.len());
         memory.extend_from_slice(self.topic.as_bytes());
         memory.extend_from_slice(&self.payload);

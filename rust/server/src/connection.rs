@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hookmq_codec::{Decoder, Packet, Publish, ReasonCode, Subscribe};
-use hookmq_engine::{Batch, Close, Connection, End, Event, Gate};
+use hookmq_engine::{Batch, Close, Connection, End, Event, Gate, LARGE_PAYLOAD};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
@@ -28,6 +28,12 @@ use crate::worker::{READ_SIZE, Turn};
 
 /// From this size on, an incomplete packet keeps the buffer it is in; below, it is copied out of it.
 const KEEP_BUFFER: usize = 4096;
+
+/// From this size on, a packet has a buffer of its own if those before it were as large.
+const LARGE_PACKET: usize = LARGE_PAYLOAD;
+
+/// The largest buffer that is made for a packet before anything of it is there.
+const MOST_AHEAD: usize = 256 << 10;
 
 /// After so many turns in a row a connection lets the others of its thread have theirs.
 const TURNS: u32 = 8;
@@ -87,6 +93,7 @@ pub(crate) async fn arrive(
         connection,
         decoder,
         buffer,
+        large: 0,
         asking: None,
         pending: None,
         held: None,
@@ -164,6 +171,9 @@ pub(crate) struct ClientTask {
     decoder: Decoder,
     /// Bytes of a packet that is not complete; empty, and without memory, most of the time.
     buffer: BytesMut,
+    /// The size of the last packet if it was large: the next one is read into a buffer of that size, which is its
+    /// own then, so that nobody has to copy it.
+    large: usize,
     /// What is waited for. As long as it is, nothing is read.
     asking: Option<Asking>,
     /// What was waited for, to go on with.
@@ -398,12 +408,14 @@ impl ClientTask {
     /// that is large has a buffer of its own: ten thousand clients that stop in the middle of a small one
     /// hold no more than they sent.
     fn borrow_buffer(&mut self, turn: &mut Turn) {
-        if self.buffer.len() < KEEP_BUFFER {
+        if self.buffer.is_empty() && self.large > 0 {
+            self.buffer = BytesMut::with_capacity(self.large);
+        } else if self.buffer.len() < KEEP_BUFFER {
             let rest = std::mem::replace(&mut self.buffer, std::mem::take(&mut turn.buffer));
             self.buffer.clear();
             self.buffer.reserve(READ_SIZE);
             self.buffer.extend_from_slice(&rest);
-        } else {
+        } else if self.buffer.len() == self.buffer.capacity() {
             self.buffer.reserve(READ_SIZE);
         }
     }
@@ -417,6 +429,8 @@ impl ClientTask {
             if used.capacity() <= 2 * READ_SIZE {
                 turn.buffer = used;
             }
+        } else if self.buffer.len() < KEEP_BUFFER && self.buffer.capacity() >= KEEP_BUFFER {
+            self.buffer = BytesMut::from(&self.buffer[..]);
         }
     }
 
@@ -483,9 +497,11 @@ impl ClientTask {
                 return Err(Stop::Close(error.into()));
             }
         };
+        let size = before - self.buffer.len();
+        self.large = if size >= LARGE_PACKET { size.min(MOST_AHEAD) } else { 0 };
         batch.counts().packets_received += 1;
         if let Some(pace) = &self.pace {
-            pace.lock().count(&packet, before - self.buffer.len());
+            pace.lock().count(&packet, size);
         }
         Ok(Some(packet))
     }

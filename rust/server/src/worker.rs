@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
 
 /// Bytes read at a time.
-pub(crate) const READ_SIZE: usize = 256 << 10;
+pub(crate) const READ_SIZE: usize = 64 << 10;
 
 /// What the connections of one thread share: the batch and the buffer they read into. Only that thread
 /// locks it, and never across an await, so the lock is free whenever it is wanted.
