@@ -20,6 +20,7 @@ from .source import Source, is_loading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any, Self
 
@@ -29,9 +30,6 @@ __all__ = ["Lifecycle"]
 
 _STARTING = 5.0
 """Seconds that a start on another thread may take when the process ends."""
-
-_LOOK = 0.05
-"""Seconds from one look of ``run()`` to the next, whether it is to end."""
 
 
 class Lifecycle(Registration):
@@ -47,6 +45,7 @@ class Lifecycle(Registration):
         self._stopped = threading.Event()
         self._stopped.set()
         self._stopping = threading.Event()
+        self._ring: Callable[[], None] | None = None
         self._reloading = threading.RLock()
         self._unapplied: list[str] = []
         """Settings that new code has, but that hold from the next start on."""
@@ -117,6 +116,7 @@ class Lifecycle(Registration):
 
         # From the first moment on: nobody knows how soon a supervisor changes its mind.
         with SignalWatch() as signals:
+            self._ring = signals.ring
             try:
                 self._start_or_exit()
                 signals.raises = False
@@ -125,9 +125,9 @@ class Lifecycle(Registration):
                     announce(run, self.hooks, self.jobs, self.routes)
                 supervisor.tell("ready")
                 while not (signals.received or self._stopped.is_set()):
+                    signals.wait()
                     if signals.take_reload():
                         self._reload_on_signal()
-                    time.sleep(_LOOK)
             except KeyboardInterrupt:
                 pass
             finally:
@@ -342,6 +342,8 @@ class Lifecycle(Registration):
             _running.discard(self)
             self._stopping.clear()
             self._stopped.set()
+            if self._ring is not None:
+                self._ring()
 
     def _stop_loop(self, deadline: float) -> None:
         with self._making:

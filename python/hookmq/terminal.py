@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -18,7 +19,7 @@ class SignalWatch:
     The first one sets ``received``, and as long as ``raises`` is true raises ``KeyboardInterrupt`` as well,
     to end what takes long. Nothing may be raised while a program waits on a lock: the exception can come
     between taking the lock and remembering that it was taken, and then nobody releases it. Further signals
-    change nothing. SIGHUP asks for a reload, see :meth:`take_reload`.
+    change nothing. SIGHUP asks for a reload, see :meth:`take_reload`. :meth:`wait` returns when one came.
 
     >>> with SignalWatch() as signals:
     ...     signals.received
@@ -30,9 +31,17 @@ class SignalWatch:
         self.raises = True
         self._reload = False
         self._previous: dict[signal.Signals, object] = {}
+        self._open = threading.Lock()
+        self._bell: tuple[int, int] | None = None
+        self._wakeup = -1
 
     def __enter__(self) -> SignalWatch:
+        self._bell = os.pipe()
+        for end in self._bell:
+            os.set_blocking(end, False)
         if threading.current_thread() is threading.main_thread():
+            # The system gives a signal to any thread, so it interrupts the wait of none: it has to ring.
+            self._wakeup = signal.set_wakeup_fd(self._bell[1], warn_on_full_buffer=False)
             # A shell starts background jobs with SIGINT ignored; a broker is to end by it all the same.
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._previous[number] = signal.signal(number, self._hear)
@@ -49,6 +58,27 @@ class SignalWatch:
     ) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        if self._previous:
+            signal.set_wakeup_fd(self._wakeup)
+        with self._open:
+            ends, self._bell = self._bell, None
+        for end in ends or ():
+            os.close(end)
+
+    def wait(self) -> None:
+        """Return when a signal came, or another thread rang. Nothing wakes up before."""
+        if self._bell is not None:
+            poll = select.poll()
+            poll.register(self._bell[0], select.POLLIN)
+            poll.poll()
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._bell[0], 1024)
+
+    def ring(self) -> None:
+        """Let :meth:`wait` return; for other threads."""
+        with self._open, contextlib.suppress(BlockingIOError):  # a pipe that is full is heard as well
+            if self._bell is not None:
+                os.write(self._bell[1], b"!")
 
     def _hear(self, _number: int, _frame: FrameType | None) -> None:
         is_first, self.received = not self.received, True

@@ -17,10 +17,10 @@
 //! - [`deciders`]: who may connect, publish and subscribe, asked of whoever registered
 //! - `failed_handshakes`: what the log says of TLS that fails
 //! - [`storage`]: what outlives the process, found again at the start; [`keeper`]: the thread that writes it
-//! - `system`: `$SYS` topics; [`clock`]: the time
+//! - `ticker`: what is due at a time, with `system`, the `$SYS` topics; [`clock`]: the time
 //!
 //! # Threads
-//! `hookmq-net-N` run connections, the first of them accepts and ticks as well; `hookmq-http` runs the
+//! `hookmq-net-N` run connections, the first of them accepts as well; `hookmq-tick` does what is due; `hookmq-http` runs the
 //! HTTP port with the WebSocket clients that come by it, so that a page never delays a packet. Passwords are
 //! hashed on threads of the runtimes' pools. Any other thread may publish with a batch it borrows from
 //! [`hookmq_engine::Broker::with_batch`]. `hookmq-store` commits what outlives the process, and then lets those
@@ -56,6 +56,7 @@ mod socket;
 pub mod storage;
 mod stream;
 mod system;
+mod ticker;
 mod tls;
 mod transforming;
 mod users;

@@ -20,12 +20,9 @@ use crate::files::{FileError, Files};
 use crate::http::{self, Pages, Site};
 use crate::listener::{Listener, OpenedFiles};
 use crate::settings::{BoundAddress, HttpSettings, Place, Protocol, Settings};
-use crate::system::SystemTopics;
+use crate::ticker::Ticker;
 use crate::tls::Tls;
 use crate::worker::{Turn, Worker};
-
-/// How often delayed wills, expired sessions and the like are looked after.
-const TICK: Duration = Duration::from_millis(200);
 
 /// How often files are looked at for changes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -57,6 +54,7 @@ pub struct Server {
     context: Arc<Context>,
     /// Whether clients are let in.
     serving: watch::Sender<bool>,
+    ticker: Ticker,
     workers: Arc<[Worker]>,
     http: Option<(Arc<Notify>, JoinHandle<()>)>,
     files: Arc<Mutex<Files>>,
@@ -118,7 +116,9 @@ impl Server {
         let serving = watch::Sender::new(false);
         let http = started
             .and_then(|()| web.map(|web| serve_http(web, &context, pages, serving.subscribe())).transpose());
-        let http = http.inspect_err(|_: &io::Error| workers.iter().for_each(Worker::stop))?;
+        let started = http.and_then(|http| Ok((http, Ticker::start(Arc::clone(&context))?)));
+        let started = started.inspect_err(|_: &io::Error| workers.iter().for_each(Worker::stop));
+        let (http, ticker) = started?;
         let workers: Arc<[Worker]> = workers.into();
         let first = &workers[0];
         let mut addresses = Vec::with_capacity(listeners.len());
@@ -132,20 +132,28 @@ impl Server {
         }
         let (files, tls) = files.into_parts();
         let files = Arc::new(Mutex::new(files));
-        // What is due at once was left behind by the process before: hooks and restored sessions are to get it.
-        let ticking = tick(Arc::clone(&context), Arc::clone(&first.turn));
-        first.handle.spawn(once_serving(serving.subscribe(), ticking));
         if !files.lock().is_empty() {
             let watching =
                 watch_files(Arc::clone(&files), tls, Arc::clone(&context), Arc::clone(&first.turn));
             first.handle.spawn(watching);
         }
-        Ok(Self { context, serving, workers, http, files, addresses, http_address, listeners: engines })
+        Ok(Self {
+            context,
+            serving,
+            ticker,
+            workers,
+            http,
+            files,
+            addresses,
+            http_address,
+            listeners: engines,
+        })
     }
 
     /// Lets clients in: what they may ask for has its place by now.
     pub fn serve(&self) {
         self.serving.send_replace(true);
+        self.ticker.begin();
     }
 
     /// Reads certificates, users and access rules again. Connections that are open stay. What cannot be read
@@ -157,7 +165,7 @@ impl Server {
 
     /// Tells every client that the server goes down, waits for them to be gone, and ends the threads.
     pub fn stop(self) {
-        let Self { context, workers, http, .. } = self;
+        let Self { context, ticker, workers, http, .. } = self;
         let deadline = Instant::now() + context.settings.stop_grace;
         // Repeated, because a connection may be let in while others are told to go.
         while context.broker.statistics.clients_connected.load(std::sync::atomic::Ordering::Relaxed) > 0
@@ -170,6 +178,7 @@ impl Server {
             stop.notify_one();
             let _ = thread.join();
         }
+        ticker.stop();
         workers.iter().for_each(Worker::stop);
     }
 }
@@ -219,20 +228,6 @@ fn serve_http(
 async fn once_serving(mut serving: watch::Receiver<bool>, task: impl Future<Output = ()>) {
     if serving.wait_for(|serving| *serving).await.is_ok() {
         task.await;
-    }
-}
-
-async fn tick(context: Arc<Context>, turn: Arc<Mutex<Turn>>) {
-    let mut interval = tokio::time::interval(TICK);
-    let mut system = SystemTopics::new(context.settings.sys_interval);
-    loop {
-        interval.tick().await;
-        let turn = &mut *turn.lock();
-        let now = context.clock.now();
-        turn.batch.begin(now);
-        context.broker.tick(&mut turn.batch);
-        system.tick(&context.broker, &mut turn.batch, now);
-        context.broker.finish(&mut turn.batch);
     }
 }
 
