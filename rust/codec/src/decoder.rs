@@ -1,6 +1,6 @@
 //! A stream of bytes to a stream of packets.
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 
 use crate::frame::FixedHeader;
 use crate::wire::{Reader, parse_varint};
@@ -70,8 +70,8 @@ impl Decoder {
         if buffer.len() < header.total() {
             return Ok(None);
         }
-        let mut body = buffer.split_to(header.total()).freeze();
-        body = body.split_off(header.length);
+        buffer.advance(header.length);
+        let body = buffer.split_to(header.total() - header.length).freeze();
         if header.packet_type == PacketType::Connect {
             if self.connected {
                 return Err(DecodeError::protocol("a second CONNECT")); // [MQTT-3.1.0-2]

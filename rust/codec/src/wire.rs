@@ -117,7 +117,7 @@ impl Reader {
     pub fn string(&mut self) -> Result<ByteString, DecodeError> {
         let bytes = self.binary()?;
         // [MQTT-1.5.4-2] [MQTT-1.5.3-2]
-        if bytes.contains(&0) {
+        if bytes.iter().fold(false, |found, byte| found | (*byte == 0)) {
             return Err(DecodeError::malformed("string contains the null character"));
         }
         // [MQTT-1.5.4-1] [MQTT-1.5.3-1]; a byte order mark is kept as it is [MQTT-1.5.4-3]

@@ -29,6 +29,10 @@ const LARGE_BYTES: usize = 8 << 20;
 const LARGE_TOUCHED: usize = 1024;
 const LARGE_EVENTS: usize = 4096;
 
+/// After so many turns, or so many bytes appended to outboxes, what turns have left is written out.
+const MOST_LEFT: u32 = 32;
+const MOST_LEFT_BYTES: usize = 64 << 10;
+
 /// A message that a receiver did not get.
 pub(crate) struct Lost {
     pub(crate) message: Arc<Message>,
@@ -65,6 +69,8 @@ pub struct Batch {
     pub(crate) appended: usize,
     /// Retained messages that were queued in this turn.
     pub(crate) replayed: usize,
+    /// Turns that have left what they had to write.
+    left: u32,
 }
 
 impl Batch {
@@ -93,6 +99,7 @@ impl Batch {
             scratch: BytesMut::new(),
             appended: 0,
             replayed: 0,
+            left: 0,
         }
     }
 
@@ -110,6 +117,24 @@ impl Batch {
         if let Some(ledger) = self.ledger.as_ref().filter(|_| self.ticket > 0) {
             ledger.kick();
         }
+    }
+
+    /// Ends a turn of work and leaves what it has to write, if nothing but that is to be done: neither an observer waits
+    /// for it nor the store. `false` if it cannot be left.
+    pub(crate) fn leave(&mut self) -> bool {
+        let only_bytes = self.events.is_empty() && self.lost.is_empty() && self.acks.is_empty();
+        let few = self.left < MOST_LEFT && self.appended < MOST_LEFT_BYTES;
+        if !(few && only_bytes && self.ticket == 0) {
+            return false;
+        }
+        self.left += 1;
+        self.turn.end();
+        true
+    }
+
+    /// Whether a turn has left something to write.
+    pub fn is_left(&self) -> bool {
+        self.left > 0
     }
 
     /// Notes changes for the store, if there is one; in which commit they will be. What they are about is locked.
@@ -190,7 +215,7 @@ impl Batch {
         // The memory, for the next time; sessions that were touched meanwhile wait in the other list.
         touched.append(&mut self.touched);
         self.touched = touched;
-        self.appended = 0;
+        (self.appended, self.left) = (0, 0);
     }
 
     /// Remembers that a session has something to write. Its lock is held by the caller.

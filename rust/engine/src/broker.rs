@@ -116,6 +116,17 @@ impl Broker {
         batch.end();
     }
 
+    /// Ends a turn of work that others may follow at once: if it has only bytes to write, they are left for
+    /// [`Broker::finish`], which has to come when nothing follows. Where many clients publish a little each to one, that is
+    /// a write for all of them instead of one for each. Says whether something was left.
+    pub fn finish_later(&self, batch: &mut Batch) -> bool {
+        let left = batch.leave();
+        if !left {
+            self.finish(batch);
+        }
+        left
+    }
+
     /// Tells the observers what has happened so far.
     pub(crate) fn hand_over(&self, batch: &mut Batch) {
         self.tell_late(batch);

@@ -259,7 +259,8 @@ impl Connection {
 
     /// Whether the client may publish to a topic, or the reason why not.
     pub fn may_publish(&self, topic: &str) -> Result<(), ReasonCode> {
-        if topic.split('/').nth(self.broker.limits.max_topic_levels).is_some() {
+        let slashes = topic.as_bytes().iter().filter(|byte| **byte == b'/').count();
+        if slashes >= self.broker.limits.max_topic_levels {
             return Err(ReasonCode::TopicNameInvalid);
         }
         match topic.starts_with("$SYS/") || !self.may(Right::Publish, topic) {

@@ -190,6 +190,9 @@ impl Broker {
         batch: &mut Batch,
     ) {
         let retain = routed.message.retain;
+        if route.receivers.len() + route.groups.len() == 1 {
+            routed.set_single();
+        }
         for receiver in &route.receivers {
             let Some(grant) = granted(receiver, from) else { continue };
             // [MQTT-3.3.1-12] [MQTT-3.3.1-13]

@@ -37,13 +37,20 @@ pub(crate) struct Routed {
     pub(crate) message: Passing,
     /// By version (3.x, 5.0) and by whether there is a Packet Identifier.
     templates: [Option<Template>; 4],
+    /// There is one receiver, for whom it is encoded where it is written from.
+    single: bool,
 }
 
 impl Routed {
     /// A message that no receiver has seen yet. `scratch` is emptied.
     pub(crate) fn new(message: Passing, scratch: &mut BytesMut) -> Self {
         scratch.clear();
-        Self { message, templates: [None; 4] }
+        Self { message, templates: [None; 4], single: false }
+    }
+
+    /// Says that there is one receiver.
+    pub(crate) fn set_single(&mut self) {
+        self.single = true;
     }
 
     /// The message for those who keep it: one copy, made when the first asks for it.
@@ -62,7 +69,7 @@ impl Routed {
         scratch: &mut BytesMut,
         now: Millis,
     ) -> Result<usize, TooLarge> {
-        if !shape.identifiers.is_empty() || shape.alias.is_some() {
+        if self.single || !shape.identifiers.is_empty() || shape.alias.is_some() {
             return append_one(&self.message, shape, max, outbox, pool, now);
         }
         let slot = usize::from(shape.v5) << 1 | usize::from(shape.qos > QoS::AtMostOnce);

@@ -240,6 +240,7 @@ impl ClientTask {
         let mut rest: Option<Instant> = None;
         loop {
             if let Some((reason, farewell)) = socket.take_farewell() {
+                self.settle();
                 socket.write_last(&farewell);
                 return End::abnormal(reason, "the broker closed the connection");
             }
@@ -318,6 +319,7 @@ impl ClientTask {
             match outcome {
                 Outcome::Done => {}
                 Outcome::Ended(end) => {
+                    self.settle();
                     if let Some((_, farewell)) = socket.take_farewell() {
                         socket.write_last(&farewell);
                     }
@@ -399,7 +401,10 @@ impl ClientTask {
             self.last_packet = Instant::now(); // [MQTT-3.1.2-22] only whole packets count
         }
         self.put_back(turn);
-        self.context.broker.finish(&mut turn.batch);
+        match outcome {
+            Outcome::Done => turn.finish_later(&self.context.broker),
+            _ => self.context.broker.finish(&mut turn.batch),
+        }
         self.gates.append(&mut turn.batch.take_gates());
         Poll::Ready(outcome)
     }
@@ -533,6 +538,11 @@ impl ClientTask {
             other => self.connection.handle(other, batch)?,
         }
         Ok(None)
+    }
+
+    /// Writes out what turns of this thread have left, also for this client: it may read on although it has said all.
+    fn settle(&self) {
+        self.turn.lock().settle(&self.context.broker, self.context.clock);
     }
 
     fn closed(&self, close: &Close, batch: &mut Batch) -> Outcome {

@@ -22,7 +22,7 @@ use crate::listener::{Listener, OpenedFiles};
 use crate::settings::{BoundAddress, HttpSettings, Place, Protocol, Settings};
 use crate::ticker::Ticker;
 use crate::tls::Tls;
-use crate::worker::{Turn, Worker};
+use crate::worker::{Turn, Worker, write_left};
 
 /// How often files are looked at for changes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -110,7 +110,7 @@ impl Server {
         let context = Arc::new(Context { broker, deciders, settings, clock });
         let mut workers = Vec::with_capacity(count);
         let started = (0..count).try_for_each(|index| {
-            workers.push(Worker::start(index, &context.broker)?);
+            workers.push(Worker::start(index, &context.broker, clock)?);
             Ok(())
         });
         let serving = watch::Sender::new(false);
@@ -210,12 +210,14 @@ fn serve_http(
     let stopped = Arc::clone(&stop);
     // Its WebSocket clients live on this thread, with a turn of its own.
     let turn = Arc::new(Mutex::new(Turn::new(&context.broker)));
+    let writing = write_left(Arc::clone(&turn), Arc::clone(&context.broker), context.clock);
     let site = Site::new(Arc::clone(context), Arc::clone(&web.listener), turn, Some(pages));
     let context = Arc::clone(context);
     let thread = std::thread::Builder::new().name("hookmq-http".to_owned()).spawn(move || {
         runtime.block_on(async {
             tokio::select! {
                 () = once_serving(serving, http::serve(web.doors, web.listener, site, context)) => {}
+                () = writing => {}
                 () = stopped.notified() => {}
             }
         });

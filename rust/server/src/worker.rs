@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
 
+use crate::clock::Clock;
+
 /// Bytes read at a time.
 pub(crate) const READ_SIZE: usize = 64 << 10;
 
@@ -19,12 +21,40 @@ pub(crate) struct Turn {
     pub(crate) batch: Batch,
     /// Empty between turns. Idle connections have no read buffer of their own.
     pub(crate) buffer: BytesMut,
+    /// Tells the task that writes out what turns have left.
+    left: Arc<Notify>,
 }
 
 impl Turn {
     /// For the connections of one thread.
     pub(crate) fn new(broker: &Broker) -> Self {
-        Self { batch: broker.batch(), buffer: BytesMut::with_capacity(READ_SIZE) }
+        let buffer = BytesMut::with_capacity(READ_SIZE);
+        Self { batch: broker.batch(), buffer, left: Arc::default() }
+    }
+
+    /// Ends a connection's turn. What it has to write is written when all those had theirs that were ready as well: the
+    /// task that does it is woken behind them.
+    pub(crate) fn finish_later(&mut self, broker: &Broker) {
+        if broker.finish_later(&mut self.batch) {
+            self.left.notify_one();
+        }
+    }
+
+    /// Writes out what was left. To be done before anything ends that something was left for.
+    pub(crate) fn settle(&mut self, broker: &Broker, clock: Clock) {
+        if self.batch.is_left() {
+            self.batch.begin(clock.now());
+            broker.finish(&mut self.batch);
+        }
+    }
+}
+
+/// The task that writes out what turns of a thread have left, as long as the thread lives.
+pub(crate) async fn write_left(turn: Arc<Mutex<Turn>>, broker: Arc<Broker>, clock: Clock) {
+    let left = Arc::clone(&turn.lock().left);
+    loop {
+        left.notified().await;
+        turn.lock().settle(&broker, clock);
     }
 }
 
@@ -39,7 +69,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn start(index: usize, broker: &Broker) -> io::Result<Self> {
+    pub(crate) fn start(index: usize, broker: &Arc<Broker>, clock: Clock) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         let handle = runtime.handle().clone();
         let stop = Arc::new(Notify::new());
@@ -47,8 +77,8 @@ impl Worker {
         let thread = std::thread::Builder::new()
             .name(format!("hookmq-net-{index}"))
             .spawn(move || runtime.block_on(stopped.notified()))?;
-        let turn = Turn::new(broker);
-        let (turn, connections) = (Arc::new(Mutex::new(turn)), Arc::default());
+        let (turn, connections) = (Arc::new(Mutex::new(Turn::new(broker))), Arc::default());
+        handle.spawn(write_left(Arc::clone(&turn), Arc::clone(broker), clock));
         Ok(Self { handle, turn, connections, stop, thread: Mutex::new(Some(thread)) })
     }
 
