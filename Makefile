@@ -38,6 +38,8 @@ check: setup  ## formats, lints, types, the direction of dependencies, generated
 	cargo fmt --manifest-path tests/clients/rumqttc/Cargo.toml --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo fmt --manifest-path bench/load/Cargo.toml --check
+	cargo fmt --manifest-path bench/rmqtt/Cargo.toml --check
+	$(BIN)/python tools/instructions.py
 	$(BIN)/python tools/audit.py
 
 test-rust: setup  ## Rust tests

