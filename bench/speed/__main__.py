@@ -13,7 +13,7 @@ from ..machine import describe
 from ..peers import available, versions
 from . import hooked, table
 from .growth import BESIDE, GROWTH
-from .running import Job, can, measure, take_turns
+from .running import Job, Samples, can, measure, take_turns
 from .scenarios import IDLE, SCENARIOS, VARIANTS, Scenario
 
 PEERS = ("hookmq", "mosquitto", "nats-server", "rumqttd", "rmqtt", "aedes", "amqtt")
@@ -35,9 +35,13 @@ def main() -> int:
     parser.add_argument("--only", action="append", metavar="TEXT", help="scenarios whose name has this in it")
     parser.add_argument("--peer", action="append", choices=PEERS, help="one of the brokers")
     parser.add_argument("--json", action="store_true", help="print JSON, with the samples of each round")
+    parser.add_argument(
+        "--from", type=Path, dest="taken", action="append", metavar="FILE", help="tables of such JSON instead"
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables into a Markdown file")
     options = parser.parse_args()
-    load.build()
+    if options.taken is None:
+        load.build()
     scale = options.scale or (10.0 if options.full else 1.0)
     peers = [name for name in options.peer or (PEERS if options.full else FEW) if name in available()]
     wanted = options.table or (TABLES if options.full else ("costs", "idle", "hook"))
@@ -47,11 +51,15 @@ def main() -> int:
             one for one in scenarios if not options.only or any(text in one.name for text in options.only)
         ]
 
-    jobs = _jobs(wanted, chosen, peers, scale)
-    samples, failures = take_turns(jobs, options.rounds)
+    if options.taken is None:
+        samples, failures = take_turns(_jobs(wanted, chosen, peers, scale), options.rounds)
+        facts = describe(versions(name for name in peers if name != "hookmq"))
+    else:
+        samples, failures, facts = _taken(options.taken)
     tables = []
     if "costs" in wanted:
-        tables.append(table.costs(chosen(SCENARIOS), samples, peers))
+        for make in (table.costs, table.rates, table.memory):
+            tables.append(make(chosen(SCENARIOS), samples, peers))
     if "variants" in wanted:
         tables.append(table.variants(chosen(VARIANTS), samples, peers))
     if "idle" in wanted:
@@ -60,7 +68,6 @@ def main() -> int:
         tables.append(table.hooked(samples))
     if "growth" in wanted:
         tables += table.growth(samples)
-    facts = describe(versions(name for name in peers if name != "hookmq"))
     if options.json:
         print(json.dumps({"facts": facts, "samples": samples, "failures": failures}, indent=2))
     else:
@@ -68,6 +75,21 @@ def main() -> int:
     if options.write is not None:
         table.write(options.write, table.as_markdown(tables, facts))
     return 1 if any(", hookmq" in failure for failure in failures) else 0
+
+
+def _taken(files: Iterable[Path]) -> tuple[Samples, list[str], dict[str, str]]:
+    """Samples that were taken before. Of several runs the first one that has something counts."""
+    samples: Samples = {}
+    failures: list[str] = []
+    facts: dict[str, str] = {}
+    for file in files:
+        found = json.loads(file.read_text())
+        failures += found["failures"]
+        facts = {**found["facts"], **facts}
+        for row, brokers in found["samples"].items():
+            for name, rounds in brokers.items():
+                samples.setdefault(row, {}).setdefault(name, rounds)
+    return samples, failures, facts
 
 
 def _jobs(wanted: Iterable[str], chosen, peers: list[str], scale: float) -> list[Job]:  # type: ignore[no-untyped-def]

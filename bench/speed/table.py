@@ -11,7 +11,19 @@ from .hooked import ROW, TARGET
 from .running import Samples
 from .scenarios import Scenario
 
-__all__ = ["Table", "as_markdown", "as_text", "costs", "growth", "hooked", "idle", "variants", "write"]
+__all__ = [
+    "Table",
+    "as_markdown",
+    "as_text",
+    "costs",
+    "growth",
+    "hooked",
+    "idle",
+    "memory",
+    "rates",
+    "variants",
+    "write",
+]
 
 Row = tuple[str, ...]
 
@@ -48,18 +60,13 @@ def _verdict(value: float | None, target: float | None) -> str:
 
 
 def costs(scenarios: Sequence[Scenario], samples: Samples, peers: Sequence[str]) -> Table:
-    """One row for each scenario and figure; of times the smallest of the rounds, of rates the largest."""
+    """One row for each scenario and figure: the smallest of the rounds."""
     rows = []
     for one in scenarios:
         for figure in ("cpu_us", *one.figures):
             values = [_least(samples, one.name, peer, figure) for peer in peers]
             of = dict(zip(peers, values, strict=True))
             ratio = _ratio(of.get("hookmq"), of.get("mosquitto"))
-            rates = [
-                round_["messages"] / round_["seconds"]
-                for round_ in samples.get(one.name, {}).get("hookmq", [])
-                if round_["seconds"]
-            ]
             rows.append(
                 (
                     one.name + NAMES[figure],
@@ -67,11 +74,42 @@ def costs(scenarios: Sequence[Scenario], samples: Samples, peers: Sequence[str])
                     _number(ratio, ".3f", ""),
                     _verdict(ratio, one.target),
                     *map(_number, values),
-                    f"{max(rates, default=0):,.0f}" if figure == "cpu_us" else "",
                 )
             )
-    head = ("scenario", "at most", "ratio", "", *peers, "messages a second")
+    head = ("scenario", "at most", "ratio", "", *peers)
     return Table("CPU of the broker for a delivered message", head, rows)
+
+
+def rates(scenarios: Sequence[Scenario], samples: Samples, peers: Sequence[str]) -> Table:
+    """How many messages went through a second, none lost; the largest of the rounds."""
+    rows = []
+    for one in scenarios:
+        cells = []
+        for peer in peers:
+            rounds = samples.get(one.name, {}).get(peer, [])
+            fastest = max(
+                (each["messages"] / each["seconds"] for each in rounds if each["seconds"]), default=None
+            )
+            cells.append(_number(fastest, ",.0f", ""))
+        if "rate" not in one.plan:
+            rows.append((one.name, *cells))
+    return Table("Messages a second that go through, none lost", ("scenario", *peers), rows)
+
+
+def memory(scenarios: Sequence[Scenario], samples: Samples, peers: Sequence[str]) -> Table:
+    """What the broker held in memory after the run."""
+    rows = [
+        (
+            one.name,
+            *(_number(_mib(_least(samples, one.name, peer, "memory")), ",.0f", " MiB") for peer in peers),
+        )
+        for one in scenarios
+    ]
+    return Table("Memory of the broker's process behind the run", ("scenario", *peers), rows)
+
+
+def _mib(size: float | None) -> float | None:
+    return None if size is None else size / 2**20
 
 
 def variants(scenarios: Sequence[Scenario], samples: Samples, peers: Sequence[str]) -> Table:

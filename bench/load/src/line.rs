@@ -99,6 +99,9 @@ impl Line {
     pub fn read(&mut self, buffer: &mut Buffer, mut each: impl FnMut(Packet<'_>)) -> Result<(), Failure> {
         loop {
             let held = self.rest.len();
+            if buffer.0.len() < held + READ {
+                buffer.0.resize(2 * held + READ, 0); // for a packet that is larger than what is read at a time
+            }
             buffer.0[..held].copy_from_slice(&self.rest);
             let read = match self.channel.read(&mut buffer.0[held..]) {
                 Ok(0) => return Err("the broker closed a connection".into()),

@@ -9,3 +9,4 @@ mod model;
 mod recovery;
 mod sessions;
 mod support;
+mod turns;
