@@ -54,7 +54,7 @@ bench: setup  ## what a message costs, beside mosquitto and nats-server; some mi
 	@bench/setup.sh
 	$(BIN)/python -m bench.speed
 
-bench-full: setup  ## all of it, with more brokers and ten times as many messages; three hours
+bench-full: setup  ## all tables, beside four more brokers; some forty minutes
 	@bench/setup.sh all
 	$(BIN)/python -m bench.speed --full
 

@@ -22,6 +22,7 @@ TARGET = 0.25
 
 COUNT, WARM_UP = 100_000, 10_000
 PATIENCE = 60.0
+MANY = 1_000  # rounds
 GMQTT = CACHE / "gmqtt/bin/python"
 PYTHONS = {"hook": Path(sys.executable), "paho": Path(sys.executable), "gmqtt": GMQTT}
 
@@ -101,7 +102,7 @@ def _hook(scale: float) -> dict[str, float]:
 
 def jobs(scale: float) -> list[Job]:
     """What there is to measure."""
-    found: list[Job] = [(ROW, "hookmq with a hook", lambda directory: _hook(scale))]
+    found: list[Job] = [(ROW, "hookmq with a hook", lambda directory: _hook(scale), MANY)]
     for name in ("mosquitto", "nats-server", "rumqttd", "hookmq"):
         for client in ("gmqtt", "paho"):
             if name in available() and PYTHONS[client].exists():
@@ -110,6 +111,7 @@ def jobs(scale: float) -> list[Job]:
                         ROW,
                         f"{name} and {client}",
                         lambda directory, name=name, client=client: _pair(name, client, directory, scale),
+                        MANY,
                     )
                 )
     return found

@@ -12,7 +12,7 @@ __all__ = ["IDLE", "SCENARIOS", "VARIANTS", "Scenario"]
 class Scenario:
     """One row of a table.
 
-    ``count`` messages are published in the short form, ten times as many in the full one. ``target`` is the
+    ``count`` messages are published, or connections made. ``target`` is the
     largest ratio of HookMQ's CPU time for a delivered message to mosquitto's, or to its own in the scenario
     that ``beside`` names.
     """
