@@ -35,6 +35,9 @@ const LARGE_PACKET: usize = LARGE_PAYLOAD;
 /// The largest buffer that is made for a packet before anything of it is there.
 const MOST_AHEAD: usize = 256 << 10;
 
+/// A turn that read less leaves what it has to write to those behind it.
+const LITTLE: usize = 16 << 10;
+
 /// After so many turns in a row a connection lets the others of its thread have theirs.
 const TURNS: u32 = 8;
 
@@ -402,7 +405,8 @@ impl ClientTask {
         }
         self.put_back(turn);
         match outcome {
-            Outcome::Done => turn.finish_later(&self.context.broker),
+            // What was much is written at once: the answers to it would pile up.
+            Outcome::Done if received < LITTLE => turn.finish_later(&self.context.broker),
             _ => self.context.broker.finish(&mut turn.batch),
         }
         self.gates.append(&mut turn.batch.take_gates());
