@@ -71,7 +71,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     _flow("shared group, 10 → 10", 0.14, 200_000, publishers=10, subscribers=10, topics="shared"),
     _flow("100,000 filters, 16 B", 0.20, 200_000, subscribers=100, filters=1000, topics="many", size=16),
-    _flow("connects", 0.75, 2_000, kind="connects"),
+    _flow("connects", 0.75, 20_000, kind="connects"),
 )
 """The main table: 256 bytes, QoS 0, MQTT 3.1.1 and TCP unless said otherwise."""
 
