@@ -272,3 +272,21 @@ def test_questions_whose_answers_nobody_reads_are_bounded(server, wires, figures
         grown = broker.memory() - memory
     figures(f"{kind}, answers unread: the broker took {mib(sent)}, memory grew by {mib(grown)}; {bystanders}")
     assert grown < OUTBOX + ROOM
+
+
+# Each is kept as it was read; the room around it was made for what came before it.
+def test_a_message_that_is_kept_does_not_hold_the_room_of_a_larger_one(server, wires, figures):
+    broker = server()
+    away = dial(broker, wires, "away", V311, clean=False)
+    away.subscribe("kept", qos=1)
+    away.close()
+    publisher = dial(broker, wires, "publisher", V311)
+    memory = broker.memory()
+    for _ in range(400):
+        for topic, size in ("passes", 256 << 10), ("kept", 33 << 10):
+            publisher.send(Publish(topic, bytes(size), 1, id=1))
+            assert publisher.read() == Puback(1)
+    queued, grown = broker.statistics()["queued_bytes"], broker.memory() - memory
+    figures(f"{mib(queued)} that are kept between larger messages: memory grew by {mib(grown)}")
+    assert queued > 400 * 33 << 10
+    assert grown < 2 * queued + ROOM

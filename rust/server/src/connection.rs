@@ -4,12 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll};
+use std::task::{Context as Task, Poll, ready};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use hookmq_codec::{Decoder, Packet, Publish, ReasonCode, Subscribe};
-use hookmq_engine::{Batch, Close, Connection, End, Event, Gate, LARGE_PAYLOAD};
+use hookmq_codec::{Packet, Publish, ReasonCode, Subscribe};
+use hookmq_engine::{Batch, Close, Connection, End, Event, Gate};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
@@ -18,22 +17,14 @@ use crate::authorized::Authorized;
 use crate::certificate::Subject;
 use crate::deciders::{Action, Asked, Later, Transformed, Verdict};
 use crate::handshake::{self, Arrival, Welcomed};
+use crate::incoming::Incoming;
 use crate::listener::{Listener, SharedPace};
 use crate::reauthentication::{Answered, Reauthentication};
 use crate::server::Context;
 use crate::socket::Socket;
-use crate::stream::{Output, Reader, Stream};
+use crate::stream::{Output, Stream};
 use crate::transforming::Transforming;
-use crate::worker::{READ_SIZE, Turn};
-
-/// From this size on, an incomplete packet keeps the buffer it is in; below, it is copied out of it.
-const KEEP_BUFFER: usize = 4096;
-
-/// From this size on, a packet has a buffer of its own if those before it were as large.
-const LARGE_PACKET: usize = LARGE_PAYLOAD;
-
-/// The largest buffer that is made for a packet before anything of it is there.
-const MOST_AHEAD: usize = 256 << 10;
+use crate::worker::Turn;
 
 /// A turn that read less leaves what it has to write to those behind it.
 const LITTLE: usize = 16 << 10;
@@ -88,15 +79,12 @@ pub(crate) async fn arrive(
     }
     let pace = listener.pace_of(&connection.client().id);
     Some(Box::new(ClientTask {
-        reader,
+        incoming: Incoming::new(reader, decoder, buffer),
         socket,
         output,
         context: Arc::clone(context),
         turn,
         connection,
-        decoder,
-        buffer,
-        large: 0,
         asking: None,
         pending: None,
         held: None,
@@ -164,19 +152,13 @@ enum Stop {
 
 /// One client's task. What is asked before its packets are handled is in `deciding`.
 pub(crate) struct ClientTask {
-    reader: Reader,
+    incoming: Incoming,
     socket: Arc<Socket>,
     /// What is written to where not every thread may write.
     output: Option<Output>,
     pub(crate) context: Arc<Context>,
     turn: Arc<Mutex<Turn>>,
     pub(crate) connection: Connection,
-    decoder: Decoder,
-    /// Bytes of a packet that is not complete; empty, and without memory, most of the time.
-    buffer: BytesMut,
-    /// The size of the last packet if it was large: the next one is read into a buffer of that size, which is its
-    /// own then, so that nobody has to copy it.
-    large: usize,
     /// What is waited for. As long as it is, nothing is read.
     asking: Option<Asking>,
     /// What was waited for, to go on with.
@@ -218,11 +200,12 @@ impl ClientTask {
 
     /// What is left to do when the connection is over. Boxed, for most connections never come to it.
     fn end(self, end: &End) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> {
-        let Self { connection, mut reader, socket, mut output, context, turn, .. } = self;
+        let Self { connection, incoming, socket, mut output, context, turn, .. } = self;
         end_connection(connection, end, &context, &turn);
         if !end.reason.is_error() && output.is_none() {
             return None;
         }
+        let mut reader = incoming.into_reader();
         Some(Box::pin(async move { handshake::drain(&mut reader, &socket, &mut output).await }))
     }
 
@@ -237,7 +220,7 @@ impl ClientTask {
         tokio::pin!(timer);
         let mut blocked = self.connection.is_blocked();
         // Packets may have come together with CONNECT.
-        let mut unread = !self.buffer.is_empty();
+        let mut unread = self.incoming.len() > 0;
         let mut turns = 0u32;
         // Until when nothing is read: a client that sent too much, or a publisher that is held.
         let mut rest: Option<Instant> = None;
@@ -380,30 +363,21 @@ impl ClientTask {
         let turn = &mut *shared.lock();
         let mut received = 0;
         if !unread {
-            self.borrow_buffer(turn);
-            let read = tokio_util::io::poll_read_buf(Pin::new(&mut self.reader), cx, &mut self.buffer);
-            let read = match read {
-                Poll::Pending => {
-                    self.put_back(turn);
-                    return Poll::Pending;
-                }
-                Poll::Ready(read) => read,
-            };
-            received = read.unwrap_or(0);
+            received = ready!(self.incoming.poll_read(cx, &mut turn.buffer));
             if received == 0 {
-                self.put_back(turn);
+                self.incoming.put_back(&mut turn.buffer);
                 let end = End::abnormal(ReasonCode::UnspecifiedError, "the connection was lost");
                 return Poll::Ready(Outcome::Ended(end));
             }
         }
         turn.batch.begin(self.context.clock.now());
         turn.batch.counts().network_bytes_received += received as u64;
-        let before = self.buffer.len();
+        let before = self.incoming.len();
         let outcome = self.handle_all(&mut turn.batch);
-        if self.buffer.len() < before {
+        if self.incoming.len() < before {
             self.last_packet = Instant::now(); // [MQTT-3.1.2-22] only whole packets count
         }
-        self.put_back(turn);
+        self.incoming.put_back(&mut turn.buffer);
         match outcome {
             // What was much is written at once: the answers to it would pile up.
             Outcome::Done if received < LITTLE => turn.finish_later(&self.context.broker),
@@ -411,36 +385,6 @@ impl ClientTask {
         }
         self.gates.append(&mut turn.batch.take_gates());
         Poll::Ready(outcome)
-    }
-
-    /// Takes the thread's read buffer, with what is not a whole packet yet in front. Only an incomplete packet
-    /// that is large has a buffer of its own: ten thousand clients that stop in the middle of a small one
-    /// hold no more than they sent.
-    fn borrow_buffer(&mut self, turn: &mut Turn) {
-        if self.buffer.is_empty() && self.large > 0 {
-            self.buffer = BytesMut::with_capacity(self.large);
-        } else if self.buffer.len() < KEEP_BUFFER {
-            let rest = std::mem::replace(&mut self.buffer, std::mem::take(&mut turn.buffer));
-            self.buffer.clear();
-            self.buffer.reserve(READ_SIZE);
-            self.buffer.extend_from_slice(&rest);
-        } else if self.buffer.len() == self.buffer.capacity() {
-            self.buffer.reserve(READ_SIZE);
-        }
-    }
-
-    /// Gives the thread its read buffer back, keeping what is not a whole packet yet.
-    fn put_back(&mut self, turn: &mut Turn) {
-        if turn.buffer.capacity() == 0 && self.buffer.len() < KEEP_BUFFER {
-            let rest = BytesMut::from(&self.buffer[..]);
-            let used = std::mem::replace(&mut self.buffer, rest);
-            // One that grew with a large packet would make every read as large.
-            if used.capacity() <= 2 * READ_SIZE {
-                turn.buffer = used;
-            }
-        } else if self.buffer.len() < KEEP_BUFFER && self.buffer.capacity() >= KEEP_BUFFER {
-            self.buffer = BytesMut::from(&self.buffer[..]);
-        }
     }
 
     fn handle_all(&mut self, batch: &mut Batch) -> Outcome {
@@ -496,9 +440,8 @@ impl ClientTask {
         if let Some(time) = self.pace.as_ref().and_then(|pace| pace.lock().rest(batch)) {
             return Err(Stop::Pause(time));
         }
-        let before = self.buffer.len();
-        let packet = match self.decoder.next(&mut self.buffer) {
-            Ok(Some(packet)) => packet,
+        let (packet, size) = match self.incoming.next() {
+            Ok(Some(next)) => next,
             Ok(None) => return Ok(None),
             Err(error) => {
                 batch.counts().limit_max_user_property_bytes +=
@@ -506,8 +449,6 @@ impl ClientTask {
                 return Err(Stop::Close(error.into()));
             }
         };
-        let size = before - self.buffer.len();
-        self.large = if size >= LARGE_PACKET { size.min(MOST_AHEAD) } else { 0 };
         batch.counts().packets_received += 1;
         if let Some(pace) = &self.pace {
             pace.lock().count(&packet, size);

@@ -12,7 +12,7 @@
 //!   messages
 //! - `handshake`: from the first byte to CONNACK; `authentication`: who the client is, with `users` and
 //!   `enhanced`; `will`
-//! - `connection`: one client's task after that; `pace`, `bucket`: how fast it may send; `reauthentication`;
+//! - `connection`: one client's task after that; `incoming`: its bytes that become packets; `pace`, `bucket`: how fast it may send; `reauthentication`;
 //!   `deciding`: what is asked about its packets; `authorized`: what it was allowed for a while; `transforming`: what is decided before it is published
 //! - [`deciders`]: who may connect, publish and subscribe, asked of whoever registered
 //! - `failed_handshakes`: what the log says of TLS that fails
@@ -45,6 +45,7 @@ pub mod files;
 mod handshake;
 pub mod http;
 pub mod hub;
+mod incoming;
 pub mod keeper;
 mod listener;
 mod pace;
