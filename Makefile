@@ -54,7 +54,7 @@ bench: setup  ## what a message costs, beside mosquitto and nats-server; some mi
 	@bench/setup.sh
 	$(BIN)/python -m bench.speed
 
-bench-full: setup  ## all tables, beside four more brokers; some forty minutes
+bench-full: setup  ## all tables, beside four more brokers; an hour
 	@bench/setup.sh all
 	$(BIN)/python -m bench.speed --full
 

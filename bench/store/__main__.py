@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..brokers import Broker
 from ..machine import describe
+from ..pages import markdown, put
 from ..peers import available, versions
 from .load import connect, offline_sessions, publish_qos1, stream_qos0
 
@@ -20,7 +21,6 @@ SECONDS = 3.0
 FAN_OUT = 1_000
 FAN_OUT_SIZE = 4_096
 STREAM = 400_000
-BEGIN, END = "<!-- bench-store -->", "<!-- /bench-store -->"
 
 Sample = dict[str, float]
 
@@ -77,7 +77,7 @@ def main() -> int:
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         print("\n".join([*head, "", *lines, *failures]))
     if options.write is not None:
-        write(options.write, rows, facts)
+        put(options.write, "bench-store", markdown(rows, facts))
     return 1 if failures else 0
 
 
@@ -162,15 +162,6 @@ class Table:
     def _row(self, what: str, target: str, figure: str, met: bool | None, beside: str) -> None:
         verdict = {None: "", True: "met", False: "missed"}[met]
         self.rows.append((what, target, figure, verdict, beside))
-
-
-def write(file: Path, rows: list[tuple[str, ...]], facts: dict[str, str]) -> None:
-    """Put the table between the marks of a Markdown file."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "|" + "---|" * len(rows[0]))
-    lines += ["", "; ".join(f"{name}: {fact}" for name, fact in facts.items())]
-    before, _, rest = file.read_text().partition(BEGIN)
-    file.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n" + END + rest.partition(END)[2])
 
 
 if __name__ == "__main__":
