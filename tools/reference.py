@@ -59,6 +59,12 @@ SECTIONS = {
     ),
     "store": ("store", "Sessions, retained messages and bans on disk. See [What is kept](../durability.md)."),
     "history": ("history", "The stored messages. See [History](../history.md)."),
+    "storage": (
+        "storage",
+        "What happens, in a database of your own. See [Storage](../storage.md). `[[connectors]]` and "
+        "`[[authentication]]` are lists of tables, each with a `kind` and the options of its class: see "
+        "[Connectors](../connectors.md) and [Authentication services](../authentication-services.md).",
+    ),
     "log": ("log", "What is printed to stderr while the broker runs."),
 }
 
@@ -70,6 +76,7 @@ GROUPS = {
     "E5": "Use of the Python API",
     "E6": "Storage",
     "E7": "Files and streams of the command line",
+    "E8": "Homes of CrystalMQ and MQTTRoute",
 }
 
 # What registers functions beside the hooks of the registry, and what is not written as a decorator.

@@ -1,20 +1,30 @@
 #!/bin/sh
 # Installs what some tests use from Debian's packages, where that is possible: as root on a system with apt.
-# Elsewhere the tests that need them are left out, and say so.
+# Elsewhere the tests that need them are left out, and say so. Tests start the servers themselves, on loopback.
 have() {
     case $1 in
     mosquitto-clients) command -v mosquitto_pub >/dev/null && command -v mosquitto_rr >/dev/null ;;
     faketime) [ -n "$(find /usr/lib -name libfaketimeMT.so.1 2>/dev/null)" ] ;;
+    postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
+    mariadb-server) command -v mariadbd >/dev/null ;;
+    redis-server) command -v redis-server >/dev/null ;;
+    slapd) [ -x /usr/sbin/slapd ] ;;
     esac
 }
 
-for package in mosquitto-clients faketime; do
-    have "$package" && continue
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "  installing $package" >&2
-        (apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$package") >/dev/null 2>&1 ||
-            echo "  $package could not be installed: its tests are left out" >&2
-    else
-        echo "  $package is not installed: its tests are left out" >&2
-    fi
+missing=
+for package in mosquitto-clients faketime postgresql mariadb-server redis-server slapd; do
+    have "$package" || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "  installing$missing" >&2
+    # In run level 1 packages do not start their services.
+    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+    # shellcheck disable=SC2086
+    (apt-get update -q && apt-get install -y -q --no-install-recommends $missing) >/dev/null 2>&1
+fi
+for package in $missing; do
+    have "$package" || echo "  $package is not installed: its tests are left out" >&2
 done

@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from .bans import Ban, who
 from .errors import HookMQError
@@ -18,8 +18,10 @@ from .subscription import Subscription
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal, Self
 
+    from .authentication import AuthenticationService
+    from .connectors import Connector
     from .replaying.replayed import Replay
     from .storage import History
 
@@ -272,6 +274,84 @@ class Broker(Lifecycle):
             event_loop=self._event_loop,
             stopped=self._stopping,
         )
+
+    # Services -------------------------------------------------------------------------------------------
+
+    def send_to(
+        self,
+        connector: Connector,
+        filter: str = "#",
+        /,
+        *,
+        events: Sequence[str] = ("received",),
+        ack: Literal["received", "stored"] = "received",
+        **limits: Any,
+    ) -> None:
+        """Send messages, and what else happens, to a database or another service.
+
+        Args:
+            connector: where to, such as :class:`hookmq.connectors.SQL`.
+            filter: a topic filter: which messages.
+            events: what is sent: ``"received"`` (what clients publish), ``"sent"`` (once for each receiver),
+                ``"connected"``, ``"disconnected"``, ``"subscribed"``, ``"unsubscribed"``, ``"error"``.
+            ack: ``"stored"`` holds PUBACK and PUBREC back until the service has the message or, while it is away,
+                the spool in ``data_dir``.
+            limits: ``queue_rows``, ``queue_bytes`` (waiting in memory), ``spool_bytes`` (on disk), ``patience``
+                (seconds until the spool is used).
+
+        ```python
+        from hookmq.connectors import SQL
+
+        broker.send_to(SQL("sqlite:///plant.db"), "plant/#", ack="stored")
+        ```
+
+        Raises:
+            HookMQError: E502 if the filter is none, E603 for a connector that cannot be used.
+            ValueError: for an event that there is not, and for a second connector of the same name.
+        """
+        from .connectors.feed import Feed
+
+        feed = Feed(connector, filter, events=events, ack=ack, **limits)
+        self._add_part(feed, lambda: feed.register(self))
+
+    def authenticate_with(self, service: AuthenticationService) -> None:
+        """Ask a service who clients are: one of :mod:`hookmq.authentication`.
+
+        Services and ``authenticate`` hooks are asked in the order in which they were registered.
+
+        ```python
+        from hookmq.authentication import JWT
+
+        broker.authenticate_with(JWT(secret_env="TOKEN_SECRET"))
+        ```
+
+        Raises:
+            HookMQError: E3xx for options that cannot be.
+            ValueError: for a second service of the same name.
+        """
+        self._add_part(service, lambda: service.register(self))
+
+    @classmethod
+    def from_crystalmq(cls, home: str | os.PathLike[str], **settings: Any) -> Self:
+        """Return a broker that does what a CrystalMQ or an MQTTRoute with this home does.
+
+        Its configuration files of both generations are read, and its extensions loaded unmodified.
+
+        Args:
+            home: the folder that has ``bin``, ``conf`` and ``extensions``.
+            settings: as those of ``Broker(...)``; they win over the home's.
+
+        ```python
+        Broker.from_crystalmq("/opt/CrystalMQ").run()
+        ```
+
+        Raises:
+            HookMQError: E801 if it is no home, E802 for a file that cannot be read, E803 for an extension that
+                cannot be loaded, E804 for what is refused.
+        """
+        from .crystalmq import open_home
+
+        return open_home(home, cls, **settings)
 
     # Counting -------------------------------------------------------------------------------------------
 

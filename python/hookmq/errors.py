@@ -13,6 +13,7 @@ E4xx  refused by a broker, or a broker out of reach   6 (E402: 1)
 E5xx  use of the Python API                           1 (E511: 4)
 E6xx  storage                                         1
 E7xx  files and streams of the command line           1
+E8xx  homes of CrystalMQ and MQTTRoute                3 (E803: 4)
 ====  ==============================================  =========
 
 >>> error = HookMQError("E101", port=1883, what="mqtt")
@@ -176,6 +177,7 @@ _CATALOGUE = (
         1,
     ),
     ErrorSpec("E602", "the store {path} cannot be used: {reason}", None, 1),
+    ErrorSpec("E603", "the connector `{name}` cannot be used: {reason}", None, 1),
     # E7xx: files and streams of the command line
     ErrorSpec("E701", "cannot read `{path}`: {reason}", None, 1),
     ErrorSpec(
@@ -203,6 +205,16 @@ _CATALOGUE = (
         "E708", "`{path}` is there already", "choose another file, or replace this one with --replace", 1
     ),
     ErrorSpec("E709", "that cannot be asked: {reason}", None, 1),
+    # E8xx: homes of CrystalMQ and MQTTRoute
+    ErrorSpec(
+        "E801",
+        "{path} is not the home of a CrystalMQ or an MQTTRoute: {reason}",
+        "name the folder that has bin, conf and extensions:   hookmq run --crystalmq HOME",
+        3,
+    ),
+    ErrorSpec("E802", "{where}  {reason}", None, 3),
+    ErrorSpec("E803", "{where}  the extension cannot be loaded: {exception}", None, 4),
+    ErrorSpec("E804", "{where}  {reason}", None, 3),
 )
 
 ERRORS: Mapping[str, ErrorSpec] = MappingProxyType({spec.code: spec for spec in _CATALOGUE})

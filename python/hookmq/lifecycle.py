@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from .errors import HookMQError
 from .hooks.own_hooks import OwnHooks
 from .log import logger
-from .registration import Registration
+from .registration import Registration, data_dir_of
 from .run import Run, left
 from .settings import config
 from .source import Source, is_loading
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .settings.listeners import ListenerInfo
 
 __all__ = ["Lifecycle"]
+
+LAST_WRITE = 1.0
+"""Seconds that connectors have at the end in any case: a hook that has used all the grace up takes none of it."""
 
 _STARTING = 5.0
 """Seconds that a start on another thread may take when the process ends."""
@@ -66,15 +69,26 @@ class Lifecycle(Registration):
                 self._check_process()
                 return self
             settings = self._resolve()
-            config.require_authentication(settings, authenticated=self._callbacks.asks_who_it_is)
-            run = Run(settings, self._callbacks, self._event_loop)
+            try:
+                self._configure(settings)
+                config.require_authentication(settings, authenticated=self._callbacks.asks_who_it_is)
+                run = Run(settings, self._callbacks, self._event_loop)
+            except BaseException:
+                self._forget_configured()
+                raise
             # From here on there are threads, which must end before the process does.
             _running.add(self)
             try:
-                run.open(self._hooks)
+                self._parts.start(self, data_dir_of(run))
+                try:
+                    run.open(self._hooks)
+                except BaseException:
+                    self._parts.stop(lambda: 0.0)
+                    raise
             except BaseException:
                 _running.discard(self)
                 self._stop_loop(time.monotonic() + run.grace)
+                self._forget_configured()
                 raise
             self._run = run
             self._stopped.clear()
@@ -292,6 +306,11 @@ class Lifecycle(Registration):
         configured = self.settings["http_port"]
         return None if configured is None else int(str(configured))
 
+    @property
+    def http_ports(self) -> list[int]:
+        """The HTTP port and the further ones, while it runs."""
+        return list(self._active().native.http_ports)
+
     # Inside ---------------------------------------------------------------------------------------------
 
     def _active(self) -> Run:
@@ -308,6 +327,20 @@ class Lifecycle(Registration):
         return config.resolve(
             arguments=self._arguments, flags=config.process_flags, defaults=config.process_defaults
         )
+
+    def _configure(self, settings: config.Settings) -> None:
+        """Make the parts that the settings name, and register their hooks."""
+        if settings["storage.url"] is None and not settings["connectors"] and not settings["authentication"]:
+            return
+        from .configured import parts_of
+
+        before = list(self._hooks)
+        try:
+            for part in parts_of(settings):
+                self._parts.add(part, configured=True)
+                part.register(self)
+        finally:
+            self._configured_hooks = [hook for hook in self._hooks if hook not in before]
 
     def _in_hook(self, run: Run) -> bool:
         current = threading.current_thread()
@@ -331,6 +364,7 @@ class Lifecycle(Registration):
                 self._scheduler.stop(left(deadline))
             # What happened before the stop is still told; what hooks publish meanwhile is still stored.
             run.settle(deadline, self._hooks)
+            self._parts.stop(lambda: max(left(deadline), LAST_WRITE))
             if self._pages is not None and (late := self._pages.close(lambda: left(deadline))):
                 logger().warning("a page did not end: %s", ", ".join(late))
             self._stop_loop(deadline)
@@ -338,6 +372,7 @@ class Lifecycle(Registration):
             self._stop_loop(deadline)  # a thread that went on may have asked for another
             for hook in self._hooks:
                 hook.handle = hook.executor = None
+            self._forget_configured()
             self._run = None
             _running.discard(self)
             self._stopping.clear()

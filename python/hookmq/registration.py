@@ -9,23 +9,27 @@ from .decorators import Decorators
 from .errors import HookMQError
 from .hooks.callbacks import Callbacks
 from .hooks.failures import FailureLog
+from .parts import Parts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
     import schedule
 
+    from .connectors import ConnectorInfo
     from .execution.aio import EventLoop
     from .hooks.hook import Hook, HookInfo
     from .message import Message
     from .pages import Pages
+    from .parts import Part
     from .run import Run
     from .scheduler import JobInfo, Scheduler
     from .web.routes import RouteInfo
     from .web.sockets import PageSockets
 
-__all__ = ["Registration"]
+__all__ = ["Registration", "data_dir_of"]
 
 
 class Registration(Decorators):
@@ -45,6 +49,9 @@ class Registration(Decorators):
         self._loop: EventLoop | None = None
         self._making = threading.Lock()
         self._callbacks = Callbacks(self._answer, self._event_loop, self._failures)
+        self._parts = Parts()
+        self._configured_hooks: list[Hook] = []
+        """Those of what the settings name: they are there for one run."""
 
     # What is registered ---------------------------------------------------------------------------------
 
@@ -62,6 +69,11 @@ class Registration(Decorators):
     def routes(self) -> list[RouteInfo]:
         """Every page."""
         return [] if self._pages is None else self._pages.infos
+
+    @property
+    def connectors(self) -> list[ConnectorInfo]:
+        """Every connector: how it is, what it has written, and what waits."""
+        return [part.info() for part in self._parts if hasattr(part, "courier")]
 
     def pause(self, name: str) -> None:
         """Keep what happens from a hook or a job: it passes them by, counted in their ``skipped``.
@@ -181,6 +193,7 @@ class Registration(Decorators):
                 api = Api(
                     hooks=lambda: self.hooks,
                     jobs=lambda: self.jobs,
+                    connectors=lambda: self.connectors,
                     pause=self._pause,
                     reload=self.reload,
                 )
@@ -191,6 +204,31 @@ class Registration(Decorators):
 
     def _answer(self, *request: Any) -> None:
         self._the_pages().answer(*request)
+
+    # Parts ----------------------------------------------------------------------------------------------
+
+    def _add_part(self, part: Part, register: Callable[[], None]) -> None:
+        """Take a part; ``register()`` adds its hooks, which are called from then on."""
+        with self._lifecycle:
+            self._parts.add(part)
+            try:
+                if self._run is not None:
+                    part.start(self, data_dir_of(self._run))
+                register()
+            except BaseException:
+                self._parts.remove(part)
+                part.stop(0)
+                raise
+
+    def _forget_configured(self) -> None:
+        """Forget the parts that the settings of a run have named, and their hooks."""
+        for hook in self._configured_hooks:
+            self._hooks.remove(hook)
+            deciders = self._callbacks.hooks_of(hook.spec.name)
+            if deciders is not None:
+                deciders.remove(hook)
+        self._configured_hooks = []
+        self._parts.forget_configured()
 
     # Coroutines -----------------------------------------------------------------------------------------
 
@@ -213,27 +251,43 @@ class Registration(Decorators):
         with self._lifecycle:
             if self._run is not run:
                 raise HookMQError("E503")  # it was stopped while the code was loaded
-            old, new, callbacks = list(self._hooks), list(fresh._hooks), fresh._callbacks
+            kept = self._configured_hooks
+            old = [hook for hook in self._hooks if hook not in kept]
+            new, callbacks, parts = list(fresh._hooks), fresh._callbacks, fresh._parts
             pages, scheduler = fresh._pages, fresh._scheduler
             for hook in new:
                 same = [other for other in old if other.name == hook.name and other.spec is hook.spec]
                 hook.paused = bool(same) and same[0].paused
                 self._wire(hook)
                 run.prepare(hook)
+            for hook in kept:
+                if (deciders := callbacks.hooks_of(hook.spec.name)) is not None:
+                    _rank(deciders, hook, [])
             # The new code knows its own broker by the name it gave it: both are this one from now on, before
             # anything of it is called.
             fresh.__dict__ = self.__dict__
             # The new ones decide before the old ones are let go: there is no moment in which nobody does.
             self._callbacks.deciders = callbacks.deciders
             self._callbacks.exchanges.hooks[:] = callbacks.exchanges.hooks
-            self._hooks[:] = new
+            self._hooks[:] = [*new, *kept]
             run.swap(new, old, drain=True)
+            self._parts.replace(parts, self, data_dir_of(run), lambda: run.grace)
             if pages is not None or self._pages is not None:
                 self._the_pages().replace(pages)
             if scheduler is not None or self._scheduler is not None:
                 jobs = self._the_scheduler()
                 jobs.replace(scheduler)
                 jobs.start()
+
+
+def data_dir_of(run: Run) -> Path | None:
+    """Return where a run keeps what outlives it."""
+    directory = run.settings["data_dir"]
+    if directory is None:
+        return None
+    from pathlib import Path
+
+    return Path(str(directory))
 
 
 def _insert(hooks: list[Hook], hook: Hook, replaced: list[Hook]) -> None:

@@ -274,6 +274,7 @@ def test_only_this_machine_is_answered(site, address, status):
     api = Api(
         hooks=lambda: site.hooks,
         jobs=lambda: site.jobs,
+        connectors=list,
         pause=lambda name, paused, kinds: None,
         reload=site.reload,
     )

@@ -185,13 +185,15 @@ def test_every_key_has_its_variable(setting: Setting, tmp_path: Path) -> None:
         "path": "some/where",
         "file": "some/file",
         "texts": "a, b",
+        "ports": "8081, 8082",
+        "tables": '[{"kind": "sql"}]',
         "listeners": "mqtt://127.0.0.1:1884",
         "bool": "yes",
     }.get(setting.type, "100")
     files = {} if setting.key.startswith("tls.c") else {"tls": {"cert": "c", "key": "k"}}
     settings = load(tmp_path, environ={setting.variable: text}, arguments=files)
     assert settings.origin(setting.key) == f"environment {setting.variable}"
-    shown = {"('a', 'b')", "({'url': 'mqtt://127.0.0.1:1884'},)", text, "True", "100.0"}
+    shown = {"('a', 'b')", "(8081, 8082)", "({'kind': 'sql'},)", "({'url': 'mqtt://127.0.0.1:1884'},)", text, "True", "100.0"}
     assert str(settings[setting.key]) in shown
 
 
@@ -405,6 +407,12 @@ BAD = [
     ("port", [1883], PORT + ', or "off"'),
     ("websocket.origins", 5, 'a list of texts, such as ["a", "b"] or "a, b"'),
     ("websocket.origins", [5], 'a list of texts, such as ["a", "b"] or "a, b"'),
+    ("http_ports", [70_000], "a list of port numbers from 0 to 65535, such as [8081, 8082]"),
+    ("http_ports", "8081, x", "a list of port numbers from 0 to 65535, such as [8081, 8082]"),
+    ("connectors", "redis", 'a list of tables, such as [{ kind = "…" }]'),
+    ("connectors", [5], 'a list of tables, such as [{ kind = "…" }]'),
+    ("authentication", '{"kind": "jwt"}', 'a list of tables, such as [{ kind = "…" }]'),
+    ("storage.ack", "later", "one of received, stored"),
     ("listeners", 5, "a list of URLs or of tables with a `url`"),
     ("listeners", [5], "a list of URLs or of tables with a `url`"),
     ("http_port", "on", PORT + ', or "off"'),

@@ -164,6 +164,28 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
         "error[E601]: the history database postgresql://db/x cannot be used: connection refused\n"
         "  help: correct `history.url`, or run without a history:   HOOKMQ__HISTORY__ENABLED=false",
     ),
+    "E603": (
+        {"name": "storage", "reason": "the module `psycopg` is not installed"},
+        "error[E603]: the connector `storage` cannot be used: the module `psycopg` is not installed",
+    ),
+    "E801": (
+        {"path": "/opt/CrystalMQ", "reason": "it has no conf"},
+        "error[E801]: /opt/CrystalMQ is not the home of a CrystalMQ or an MQTTRoute: it has no conf\n"
+        "  help: name the folder that has bin, conf and extensions:   hookmq run --crystalmq HOME",
+    ),
+    "E802": (
+        {"where": "conf/mqtt.conf:3", "reason": "`PORT_NO` is 'x'; expected a port"},
+        "error[E802]: conf/mqtt.conf:3  `PORT_NO` is 'x'; expected a port",
+    ),
+    "E803": (
+        {"where": "extensions/custom_store.py:3", "exception": "ModuleNotFoundError: No module named 'pymongo'"},
+        "error[E803]: extensions/custom_store.py:3  the extension cannot be loaded: ModuleNotFoundError: "
+        "No module named 'pymongo'",
+    ),
+    "E804": (
+        {"where": "conf/broker.conf:9", "reason": "the web login has its default password"},
+        "error[E804]: conf/broker.conf:9  the web login has its default password",
+    ),
     "E602": (
         {"path": "data/store", "reason": "another process uses it"},
         "error[E602]: the store data/store cannot be used: another process uses it",

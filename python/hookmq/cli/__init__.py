@@ -21,6 +21,7 @@ from . import (
     backup,
     bench,
     check,
+    connectors,
     dev,
     hooks,
     jobs,
@@ -99,6 +100,7 @@ def _dispatch(arguments: list[str]) -> int:
             replay,
             hooks,
             jobs,
+            connectors,
             users,
             acl,
             store,
@@ -125,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
-    for command in (hooks, jobs, users, acl, store, backup, restore, bench, version):
+    for command in (hooks, jobs, connectors, users, acl, store, backup, restore, bench, version):
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     return parser
 

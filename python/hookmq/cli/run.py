@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hookmq.broker import Broker
 
+from .usage import UsageError
+
 __all__ = ["NAME", "SUMMARY", "add_broker_flags", "configure", "flags_as_arguments", "load_broker", "main"]
 
 NAME = "run"
@@ -34,6 +36,9 @@ APP_HELP = "app.py, app:broker, app.py:broker or pkg.module:name"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("app", metavar="APP", nargs="?", help=f"{APP_HELP}; a plain broker if it is left out")
+    parser.add_argument(
+        "--crystalmq", metavar="HOME", help="run a CrystalMQ or an MQTTRoute: its configuration and extensions"
+    )
     add_broker_flags(parser)
     # A pipe of `hookmq dev`, which wants to be told how the broker does.
     parser.add_argument("--supervisor", type=int, help=argparse.SUPPRESS)
@@ -67,6 +72,13 @@ def load_broker(options: argparse.Namespace, *, command: str = "hookmq run") -> 
         {key: getattr(options, key) for _, _, key, _ in _FLAGS if getattr(options, key) is not None}
     )
     config.process_defaults["data_dir"] = DATA_DIR
+    home = getattr(options, "crystalmq", None)
+    if home is not None:
+        from hookmq.broker import Broker
+
+        if options.app is not None:
+            raise UsageError("name an app or --crystalmq HOME, not both")
+        return Broker.from_crystalmq(home)
     if options.app is None:
         from hookmq.broker import Broker
 

@@ -59,6 +59,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "http_port", "port-or-off", 8080, 'HTTP port; 0 picks a free one, `"off"` serves no HTTP.', flag=True
     ),
+    Setting("http_ports", "ports", (), "Further ports that serve what the HTTP port serves."),
     Setting(
         "data_dir", "path", None, "Directory of everything that is kept; none keeps it in memory.", flag=True
     ),
@@ -246,6 +247,34 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("history.max_rows", "int", 10_000_000, "Messages kept; the oldest go first.", minimum=1),
     Setting("history.queue_rows", "int", 200_000, "Messages waiting to be written.", minimum=1),
     Setting("history.queue_bytes", "size", 128 * MIB, "Bytes waiting to be written.", minimum=1),
+    # storage
+    Setting(
+        "storage.url",
+        "str",
+        None,
+        "SQLAlchemy URL of a database for messages, connections, subscriptions and errors; none stores nothing.",
+    ),
+    Setting("storage.filter", "str", "#", "Messages that are stored."),
+    Setting(
+        "storage.events",
+        "texts",
+        ("received", "sent", "connected", "disconnected", "subscribed", "unsubscribed", "error"),
+        "What is stored.",
+    ),
+    Setting(
+        "storage.ack",
+        "str",
+        "received",
+        "When a publisher of QoS 1 or 2 has its acknowledgement: when its message was `received`, or when it is `stored`.",
+        choices=("received", "stored"),
+    ),
+    Setting("storage.prefix", "str", "mqtt_", "What the names of its tables begin with."),
+    Setting("storage.max_age", "duration", None, "Age at which what happened is forgotten; none keeps it.", minimum=1),
+    Setting("storage.max_rows", "int", None, "Rows of each table; the oldest go first. None keeps them.", minimum=1),
+    Setting("storage.spool_bytes", "size", GIB, "Bytes that wait on disk while the database is away.", minimum=1),
+    # connectors and authentication services
+    Setting("connectors", "tables", (), "Services that messages are sent to; see `[[connectors]]`."),
+    Setting("authentication", "tables", (), "Services that are asked who a client is; see `[[authentication]]`."),
     # log
     Setting(
         "log.level",

@@ -32,7 +32,7 @@ Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
 
 Kind: TypeAlias = (
     "Literal['str', 'int', 'float', 'bool', 'port', 'port-or-off', 'path', 'file', 'size', 'duration', "
-    "'texts', 'table', 'listeners']"
+    "'texts', 'ports', 'table', 'tables', 'listeners']"
 )
 """The types a key can have."""
 
@@ -110,8 +110,12 @@ class Setting(Record):
                 return "the path of a file"
             case "texts":
                 return 'a list of texts, such as ["a", "b"] or "a, b"'
+            case "ports":
+                return f"a list of port numbers from 0 to {_MAX_PORT}, such as [8081, 8082]"
             case "table":
                 return "a table of tables, such as { name = { … } }"
+            case "tables":
+                return 'a list of tables, such as [{ kind = "…" }]'
             case "listeners":
                 return "a list of URLs or of tables with a `url`"
             case "str":
@@ -135,8 +139,8 @@ class Setting(Record):
         match self.default:
             case None:
                 return "none"
-            case tuple():
-                return "[]"
+            case tuple() as several:
+                return "[" + ", ".join(f'"{one}"' for one in several) + "]"
             case bool():
                 return str(self.default).lower()
             case str():
@@ -197,8 +201,12 @@ class Setting(Record):
                 return _parse_text(given)
             case "texts":
                 return _parse_texts(given)
+            case "ports":
+                return _parse_ports(given)
             case "table":
                 return _parse_table(given)
+            case "tables":
+                return _parse_tables(given)
             case "listeners":
                 return _parse_listeners(given)
 
@@ -268,6 +276,27 @@ def _parse_texts(given: object) -> tuple[str, ...]:
     if not isinstance(given, list | tuple) or not all(isinstance(one, str) and one for one in given):
         raise TypeError
     return tuple(given)
+
+
+def _parse_ports(given: object) -> tuple[int, ...]:
+    if isinstance(given, str):
+        given = [part for part in given.split(",") if part.strip()]
+    if not isinstance(given, list | tuple):
+        raise TypeError
+    ports = tuple(_parse_int(one) for one in given)
+    if not all(0 <= port <= _MAX_PORT for port in ports):
+        raise ValueError
+    return ports
+
+
+def _parse_tables(given: object) -> tuple[dict[str, object], ...]:
+    if isinstance(given, str):
+        import json
+
+        given = json.loads(given)
+    if not isinstance(given, list | tuple) or not all(isinstance(entry, Mapping) for entry in given):
+        raise TypeError
+    return tuple(dict(entry) for entry in given)
 
 
 def _parse_table(given: object) -> tuple[tuple[str, dict[str, object]], ...]:

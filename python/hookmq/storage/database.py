@@ -100,8 +100,10 @@ class Database:
         return _remedy(reason, self.location)
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, timeout: float | None = None) -> Database:
     """Makes the engines; SQLAlchemy connects them when they are first used.
+
+    With `timeout` a server that is silent for so many seconds is given up, as far as its driver can do that.
 
     Raises:
         HookMQError: E601, when the URL is none, its driver is missing or the directory cannot be made.
@@ -112,8 +114,9 @@ def open_database(url: str) -> Database:
     options: dict[str, Any] = {"hide_parameters": True}  # payloads do not belong in a log
     try:
         if backend != "sqlite":
-            writer = create_engine(parsed, pool_size=1, max_overflow=0, pool_pre_ping=True, **options)
-            reader = create_engine(parsed, pool_size=4, max_overflow=12, pool_pre_ping=True, **options)
+            options |= {"pool_pre_ping": True, "connect_args": _timeouts(parsed, timeout)}
+            writer = create_engine(parsed, pool_size=1, max_overflow=0, **options)
+            reader = create_engine(parsed, pool_size=4, max_overflow=12, **options)
             return Database(shown, _NAMES.get(backend, backend), shown, writer, reader, None, secrets)
         path = _sqlite_path(parsed)
         if path is None:
@@ -218,6 +221,27 @@ def _remedy(reason: str, location: str) -> str:
         if words in lowered:
             return remedy.format(path=location)
     return "check the database and the setting history.url"
+
+
+def _timeouts(url: URL, timeout: float | None) -> dict[str, Any]:
+    """What the driver is told; the URL has the last word."""
+    if timeout is None:
+        return {}
+    seconds = max(1, round(timeout))
+    match url.drivername:
+        case "postgresql+psycopg":
+            # The server ends a statement, the kernel a connection whose other end does not answer; who waits for a
+            # server that is frozen is woken by closing the socket.
+            told: dict[str, Any] = {
+                "connect_timeout": seconds,
+                "options": f"-c statement_timeout={seconds * 1000}",
+                "tcp_user_timeout": seconds * 1000,
+            }
+        case "mysql+pymysql" | "mariadb+pymysql":
+            told = {"connect_timeout": seconds, "read_timeout": seconds, "write_timeout": seconds}
+        case _:
+            told = {}
+    return {name: value for name, value in told.items() if name not in url.query}
 
 
 def _no_driver(shown: str, backend: str, error: Exception) -> HookMQError:

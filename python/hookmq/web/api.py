@@ -1,6 +1,6 @@
-"""The API below ``/api/v1/`` of the HTTP port: what the broker tells of hooks and jobs, and does on request.
+"""The API below ``/api/v1/`` of the HTTP port: what the broker tells of hooks, jobs and connectors, and does on request.
 
-What it answers is derived from the registry and from the fields of ``HookInfo`` and ``JobInfo``, so that a
+What it answers is derived from the registry and from the fields of ``HookInfo``, ``JobInfo`` and ``ConnectorInfo``, so that a
 field that is new there is new here.
 """
 
@@ -41,6 +41,7 @@ class Api:
     Args:
         hooks: returns a dataclass for each hook, with its ``name``.
         jobs: returns a dataclass for each job.
+        connectors: returns a dataclass for each connector.
         pause: is called with a name, whether it is to be paused, and ``["hook"]`` or ``["job"]``. It raises
             E508 if there is none.
         reload: loads the app's code again. Raises E511 and others when that fails.
@@ -49,7 +50,7 @@ class Api:
     client's address and the name by which it calls the broker must be of the loopback interface, an
     ``Origin`` must be the broker's own, and what changes something must carry the header ``X-HookMQ: 1``.
 
-    >>> api = Api(hooks=list, jobs=list, pause=print, reload=print)
+    >>> api = Api(hooks=list, jobs=list, connectors=list, pause=print, reload=print)
     >>> api.answer(Request("GET", "/api/v1/hooks", "", {"host": "localhost"}, b"", "127.0.0.1")).body
     b'{"hooks": []}'
     """
@@ -59,11 +60,13 @@ class Api:
         *,
         hooks: Callable[[], Sequence[Any]],
         jobs: Callable[[], Sequence[Any]],
+        connectors: Callable[[], Sequence[Any]],
         pause: Callable[[str, bool, Sequence[str]], None],
         reload: Callable[[], None],
     ) -> None:
         self._hooks = hooks
         self._jobs = jobs
+        self._connectors = connectors
         self._pause = pause
         self._reload = reload
 
@@ -104,6 +107,9 @@ class Api:
 
     def _list_jobs(self) -> dict[str, Any]:
         return {"jobs": _listed(self._jobs())}
+
+    def _list_connectors(self) -> dict[str, Any]:
+        return {"connectors": _listed(self._connectors())}
 
     # What can be done -----------------------------------------------------------------------------------
 
@@ -150,6 +156,7 @@ _OPERATIONS = tuple(
         ("GET", "hooks/kinds", Api._list_kinds),
         ("POST", "hooks/(.+)/(pause|resume)", Api._pause_hook),
         ("GET", "jobs", Api._list_jobs),
+        ("GET", "connectors", Api._list_connectors),
         ("POST", "jobs/(.+)/(pause|resume)", Api._pause_job),
         ("POST", "reload", Api._reload_code),
     )

@@ -1,6 +1,6 @@
 //! The native broker, which the package's `Broker` holds while it runs.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -210,7 +210,14 @@ impl NativeBroker {
     /// The HTTP port; `None` without HTTP.
     #[getter]
     fn http_port(&self) -> Option<u16> {
-        self.server.read().as_ref().and_then(|server| server.http_address).map(|address| address.port())
+        self.http_ports().first().copied()
+    }
+
+    /// The HTTP port and the further ones.
+    #[getter]
+    fn http_ports(&self) -> Vec<u16> {
+        let server = self.server.read();
+        server.iter().flat_map(|server| &server.http_addresses).map(SocketAddr::port).collect()
     }
 
     /// Publishes a message of the process itself. Says whether a subscription matched. Raises `ValueError`

@@ -56,7 +56,7 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Settings> {
     let http: Option<Bound<'_, PyDict>> = value(dict, "http")?;
     Ok(Settings {
         listeners: listeners.iter().map(listener).collect::<PyResult<_>>()?,
-        http: http.as_ref().map(http_settings).transpose()?,
+        http: http.as_ref().map(|http| http_settings(http, dict)).transpose()?,
         workers: value(dict, "workers")?,
         max_connect_size: value(dict, "limits.max_connect_size")?,
         max_half_open: value(dict, "limits.max_half_open")?,
@@ -133,8 +133,8 @@ fn listener(dict: &Bound<'_, PyDict>) -> PyResult<ListenerSettings> {
     })
 }
 
-fn http_settings(dict: &Bound<'_, PyDict>) -> PyResult<HttpSettings> {
-    Ok(HttpSettings { listener: listener(dict)? })
+fn http_settings(http: &Bound<'_, PyDict>, dict: &Bound<'_, PyDict>) -> PyResult<HttpSettings> {
+    Ok(HttpSettings { listener: listener(http)?, further_ports: value(dict, "http_ports")? })
 }
 
 fn tls(dict: &Bound<'_, PyDict>) -> PyResult<TlsSettings> {

@@ -60,8 +60,8 @@ pub struct Server {
     files: Arc<Mutex<Files>>,
     /// Where MQTT is served, in the order of [`Settings::listeners`].
     pub addresses: Vec<BoundAddress>,
-    /// Where HTTP is served.
-    pub http_address: Option<SocketAddr>,
+    /// Where HTTP is served: the port, and then the further ones.
+    pub http_addresses: Vec<SocketAddr>,
     /// What the engine knows of everything by which clients come in.
     pub listeners: Vec<Arc<hookmq_engine::Listener>>,
 }
@@ -90,18 +90,26 @@ impl Server {
             Ok(Opened { listener, doors, address })
         });
         let listeners = listeners.collect::<Result<Vec<_>, StartError>>()?;
+        let mut http_addresses = Vec::new();
         let web = match &settings.http {
-            Some(HttpSettings { listener }) => {
+            Some(HttpSettings { listener, further_ports }) => {
                 let listener = Listener::open(listener.clone(), &mut files)?;
                 let purpose = if listener.tls.is_some() { "https" } else { "http" };
-                let (doors, address) = open(&listener, purpose)?;
+                let (mut doors, address) = open(&listener, purpose)?;
+                http_addresses.extend(address.address);
+                for port in further_ports {
+                    let further = bind::bind(purpose, &listener.settings.place.at(*port))?;
+                    if let Some(Bound::Tcp(door)) = further.first() {
+                        http_addresses.push(door.local_addr()?);
+                    }
+                    doors.extend(further);
+                }
                 Some(Opened { listener, doors, address })
             }
             None => None,
         };
         let engine = |opened: &Opened| Arc::clone(&opened.listener.engine);
         let engines = listeners.iter().chain(&web).map(engine).collect();
-        let http_address = web.as_ref().and_then(|web| web.address.address);
 
         let count = match settings.workers {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
@@ -145,7 +153,7 @@ impl Server {
             http,
             files,
             addresses,
-            http_address,
+            http_addresses,
             listeners: engines,
         })
     }

@@ -61,6 +61,16 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// Another port of the same host; a Unix socket has no other.
+    pub fn at(&self, port: u16) -> Self {
+        match self {
+            Self::Tcp { host, .. } => Self::Tcp { host: host.clone(), port },
+            Self::Unix { .. } => self.clone(),
+        }
+    }
+}
+
 /// One MQTT listener.
 #[derive(Debug, Clone)]
 pub struct ListenerSettings {
@@ -99,6 +109,8 @@ pub struct ListenerSettings {
 pub struct HttpSettings {
     /// The listener its WebSocket clients come by; its place and its TLS are those of the pages.
     pub listener: ListenerSettings,
+    /// Further ports of the same host that serve the same.
+    pub further_ports: Vec<u16>,
 }
 
 /// MQTT over WebSocket.
