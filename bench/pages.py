@@ -16,7 +16,10 @@ def markdown(rows: Sequence[Sequence[str]], facts: Mapping[str, str]) -> str:
 
 
 def put(file: Path, name: str, text: str) -> None:
-    """Put a text between ``<!-- name -->`` and ``<!-- /name -->``. Raises ``ValueError`` if the file has no such place."""
+    """Put a text between ``<!-- name -->`` and ``<!-- /name -->``.
+
+    Raises ``ValueError`` if the file has no such place.
+    """
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, begun, rest = file.read_text().partition(begin)
     _, ended, after = rest.partition(end)

@@ -1,7 +1,7 @@
 """Peer: a consumer with paho-mqtt that stores what it gets: ``consumer.py KIND URL BATCH PORT``.
 
-``KIND`` is a database, ``BATCH`` the messages in one transaction: 1 is what such programs usually do. It says that it is ready, and
-for each line on its standard input how many it has stored.
+``KIND`` is a database, ``BATCH`` the messages in one transaction: 1 is what such programs usually do. It says
+that it is ready, and for each line on its standard input how many it has stored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 Row = tuple[float, str, bytes, int, bool]
 
-TABLE = "CREATE TABLE stored (at DOUBLE PRECISION, topic VARCHAR(200), payload {bytes}, qos SMALLINT, retain BOOLEAN)"
+TABLE = (
+    "CREATE TABLE stored "
+    "(at DOUBLE PRECISION, topic VARCHAR(200), payload {bytes}, qos SMALLINT, retain BOOLEAN)"
+)
 INSERT = "INSERT INTO stored VALUES ({marks})"
 
 

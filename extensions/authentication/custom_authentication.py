@@ -1,7 +1,7 @@
 """Ask an HTTP service who may connect: HOME/extensions/custom_authentication.py.
 
-It is asked with username, password, clientid and ipaddress, form-encoded. Status 200 admits; any other, and no answer
-in time, refuses.
+It is asked with username, password, clientid and ipaddress, form-encoded. Status 200 admits; any other, and
+no answer in time, refuses.
 """
 
 from __future__ import annotations

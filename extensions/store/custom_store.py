@@ -1,7 +1,7 @@
 """See every message: a template for HOME/extensions/custom_store.py.
 
-A hook takes the message and returns; the work is done by a thread behind a bounded queue, so a slow one costs messages of
-this file, which are counted and told, and never the broker's pace.
+A hook takes the message and returns; the work is done by a thread behind a bounded queue, so a slow one costs
+messages of this file, which are counted and told, and never the broker's pace.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def work():
 
 def handle(data):
     """Write your code here: store it, look at it, publish with `client("", "store", topic, text, 0)`."""
-    log.info("%(event)s %(topic)s from %(sender)s at %(datetime)s: %(message)s", data)
+    what = [data[key] for key in ("event", "topic", "sender", "datetime", "message")]
+    log.info("%s %s from %s at %s: %s", *what)
 
 
 threading.Thread(target=work, name="custom_store", daemon=True).start()

@@ -294,10 +294,10 @@ class Broker(Lifecycle):
             filter: a topic filter: which messages.
             events: what is sent: ``"received"`` (what clients publish), ``"sent"`` (once for each receiver),
                 ``"connected"``, ``"disconnected"``, ``"subscribed"``, ``"unsubscribed"``, ``"error"``.
-            ack: ``"stored"`` holds PUBACK and PUBREC back until the service has the message or, while it is away,
-                the spool in ``data_dir``.
-            limits: ``queue_rows``, ``queue_bytes`` (waiting in memory), ``spool_bytes`` (on disk), ``patience``
-                (seconds until the spool is used).
+            ack: ``"stored"`` holds PUBACK and PUBREC back until the service has the message or, while it is
+                away, the spool in ``data_dir``.
+            limits: ``queue_rows``, ``queue_bytes`` (waiting in memory), ``spool_bytes`` (on disk),
+                ``patience`` (seconds until the spool is used).
 
         ```python
         from hookmq.connectors import SQL
@@ -329,7 +329,10 @@ class Broker(Lifecycle):
             HookMQError: E3xx for options that cannot be.
             ValueError: for a second service of the same name.
         """
-        self._add_part(service, lambda: service.register(self))
+        from .authentication.part import ServicePart
+
+        part = ServicePart(service)
+        self._add_part(part, lambda: part.register(self))
 
     @classmethod
     def from_crystalmq(cls, home: str | os.PathLike[str], **settings: Any) -> Self:
@@ -346,8 +349,8 @@ class Broker(Lifecycle):
         ```
 
         Raises:
-            HookMQError: E801 if it is no home, E802 for a file that cannot be read, E803 for an extension that
-                cannot be loaded, E804 for what is refused.
+            HookMQError: E801 if it is no home, E802 for a file that cannot be read, E803 for an extension
+                that cannot be loaded, E804 for what is refused.
         """
         from .crystalmq import open_home
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from .authentication.options import services_from
+from .authentication.part import ServicePart
 from .connectors.feed import Feed
 from .connectors.options import feeds_from
 from .settings.config import Settings
@@ -13,28 +14,14 @@ from .settings.config import Settings
 __all__ = ["parts_of"]
 
 
-class ConfiguredPart(Protocol):
-    """A part that knows its own hooks."""
-
-    name: str
-
-    def start(self, broker: Any, data_dir: Any) -> None:
-        """See :class:`hookmq.parts.Part`."""
-
-    def stop(self, grace: float) -> None:
-        """See :class:`hookmq.parts.Part`."""
-
-    def register(self, broker: Any) -> None:
-        """Add its hooks."""
-
-
-def parts_of(settings: Settings) -> Iterator[Any]:
+def parts_of(settings: Settings) -> Iterator[ServicePart | Feed]:
     """Return what the settings name, in the order in which clients should be asked and messages be sent.
 
     Raises:
         HookMQError: E3xx for options that cannot be, E603 for a connector that cannot be used.
     """
-    yield from services_from(_tables(settings, "authentication"), where=settings.origin("authentication"))
+    services = services_from(_tables(settings, "authentication"), where=settings.origin("authentication"))
+    yield from map(ServicePart, services)
     if settings["storage.url"] is not None:
         yield _storage(settings)
     yield from feeds_from(_tables(settings, "connectors"), where=settings.origin("connectors"))

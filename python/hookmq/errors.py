@@ -212,9 +212,9 @@ _CATALOGUE = (
         "name the folder that has bin, conf and extensions:   hookmq run --crystalmq HOME",
         3,
     ),
-    ErrorSpec("E802", "{where}  {reason}", None, 3),
+    ErrorSpec("E802", "{where}  the configuration cannot be used: {reason}", None, 3),
     ErrorSpec("E803", "{where}  the extension cannot be loaded: {exception}", None, 4),
-    ErrorSpec("E804", "{where}  {reason}", None, 3),
+    ErrorSpec("E804", "{where}  it does not start like this: {reason}", None, 3),
 )
 
 ERRORS: Mapping[str, ErrorSpec] = MappingProxyType({spec.code: spec for spec in _CATALOGUE})

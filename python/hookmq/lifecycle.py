@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Lifecycle"]
 
 LAST_WRITE = 1.0
-"""Seconds that connectors have at the end in any case: a hook that has used all the grace up takes none of it."""
+"""Seconds that connectors have at the end in any case, also if a hook has used all the grace up."""
 
 _STARTING = 5.0
 """Seconds that a start on another thread may take when the process ends."""

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any, Protocol
 
+    from .connectors import ConnectorInfo
+
     class Part(Protocol):
         """One of them."""
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
         def stop(self, grace: float) -> None:
             """End, in so many seconds. Without effect if it has not begun."""
+
+        def info(self) -> ConnectorInfo | None:
+            """How it is, if it is a connector."""
 
         def take_over(self, before: Any, broker: Any, data_dir: Path | None, grace: float) -> None:
             """Begin in the place of another of this name, which ends."""

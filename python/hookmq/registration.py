@@ -73,7 +73,8 @@ class Registration(Decorators):
     @property
     def connectors(self) -> list[ConnectorInfo]:
         """Every connector: how it is, what it has written, and what waits."""
-        return [part.info() for part in self._parts if hasattr(part, "courier")]
+        infos = [part.info() for part in self._parts]
+        return [info for info in infos if info is not None]
 
     def pause(self, name: str) -> None:
         """Keep what happens from a hook or a job: it passes them by, counted in their ``skipped``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,8 +122,10 @@ def slapd(running_slapd: Slapd) -> Iterator[Slapd]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    """PostgreSQL, started once."""
-    made = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
-    yield made
-    made.close()
+def postgresql() -> Iterator[PostgreSQL]:
+    """PostgreSQL, started once; it does not run as root, so its directory is one that everybody may enter."""
+    with tempfile.TemporaryDirectory(prefix="hookmq-tests-") as place:
+        Path(place).chmod(0o755)
+        made = PostgreSQL(Path(place) / "postgresql")
+        yield made
+        made.close()

@@ -17,7 +17,7 @@ ESCAPED = "s3cret%2F%40word"
 
 
 class Server:
-    """One process; with its data in an append only file, so that a crash loses nothing that was acknowledged."""
+    """One process; its data is in an append only file, so a crash loses nothing that was acknowledged."""
 
     def __init__(self, directory: Path, *options: str, program: str = "redis-server", port: int = 0) -> None:
         directory.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A peer that speaks as much of Elasticsearch and OpenSearch as the connector uses, and checks what it is asked."""
+"""A peer that speaks what the connector uses of Elasticsearch and OpenSearch, and checks what it is asked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SearchServer(Peer):
     def _checked(self, request: Request) -> Answer:
         if fault := self._fault(request):
             self.faults.append(f"{request.method} {request.path}: {fault}")
-            return self._json(400, {"error": {"type": "test_fault", "reason": fault}, "status": 400})
+            return self._json(406, {"error": {"type": "not_acceptable", "reason": fault}, "status": 406})
         return self.interfere(request) or self._route(request)
 
     def _fault(self, request: Request) -> str | None:

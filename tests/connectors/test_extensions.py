@@ -52,7 +52,9 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
         path = home / "extensions/plugin.conf"
         for key, value in (conf or {}).items():
             lines = path.read_text().splitlines()
-            path.write_text("\n".join(f"{key} = {value}" if l.partition(" ")[0] == key else l for l in lines))
+            path.write_text(
+                "\n".join(f"{key} = {value}" if each.partition(" ")[0] == key else each for each in lines)
+            )
         (file,) = (home / "extensions").glob("custom_*.py")
         found = runpy.run_path(str(file), {"logger_p": logging.getLogger("extension"), **variables}, "custom")
         loaded.append(found)

@@ -227,7 +227,7 @@ def test_what_comes_again(peer: Peer, courier: MakeCourier, status: int) -> None
     ],
 )
 def test_options_that_cannot_be(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="database|version"):
+    with pytest.raises(ValueError, match=r"database|version"):
         InfluxDB(**options)
 
 

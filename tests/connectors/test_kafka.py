@@ -1,4 +1,4 @@
-"""The real client against librdkafka's own cluster of three brokers, which go down and come up; no Apache Kafka was run."""
+"""The real client against librdkafka's own cluster of three brokers, which fail; no Apache Kafka was run."""
 
 from __future__ import annotations
 

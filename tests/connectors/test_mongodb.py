@@ -292,5 +292,5 @@ def test_no_address(url: str) -> None:
     ],
 )
 def test_options_that_cannot_be(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=".+"):
+    with pytest.raises(ValueError, match=r".+"):
         MongoDB(**options)

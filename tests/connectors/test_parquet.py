@@ -89,8 +89,11 @@ def test_readers_find_them(tmp_path: Path, courier: MakeCourier) -> None:
     assert one.wait(10)
     one.stop(5)
     assert pyarrow.dataset.dataset(out, partitioning="hive").count_rows() == 30
-    query = f"SELECT place, count(*) FROM read_parquet('{out}/**/*.parquet', hive_partitioning=true) GROUP BY 1 ORDER BY 1"
-    assert duckdb.sql(query).fetchall() == [("north", 20), ("south", 10)]
+    files = f"read_parquet('{out}/**/*.parquet', hive_partitioning=true)"
+    assert duckdb.sql(f"SELECT place, count(*) FROM {files} GROUP BY 1 ORDER BY 1").fetchall() == [
+        ("north", 20),
+        ("south", 10),
+    ]
 
 
 def test_small_batches_become_large_files(tmp_path: Path, courier: MakeCourier) -> None:
@@ -258,7 +261,7 @@ def test_a_file_in_the_place_of_the_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"rows": 0}, {"seconds": -1}, {"compression": "rar"}, {"path": "{x}"}])
 def test_options_that_cannot_be(tmp_path: Path, options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=".+"):
+    with pytest.raises(ValueError, match=r".+"):
         Parquet(tmp_path, **options)
 
 

@@ -186,9 +186,8 @@ def test_a_server_that_is_away(
         assert found == sorted(found)
     # Patience (0.2 s) is the most that a promise waits for the service; then it is on disk.
     assert longest < 2.0
-    figures(
-        f"Redis, {mode}, {way}: {published} records, none lost, none twice; a put took {longest:.2f} s at most"
-    )
+    counts = f"{published} records, none lost, none twice"
+    figures(f"Redis, {mode}, {way}: {counts}; a put took {longest:.2f} s at most")
 
 
 def test_no_memory_is_an_absence(server: Server, courier: MakeCourier) -> None:
@@ -241,7 +240,7 @@ def test_nobody_is_there(courier: MakeCourier, caplog: pytest.LogCaptureFixture)
     ],
 )
 def test_options_that_cannot_be(options: dict[str, Any], says: str) -> None:
-    with pytest.raises(ValueError, match=".*") as caught:
+    with pytest.raises(ValueError, match=r".*") as caught:
         Redis(**options)
     assert says in str(caught.value)
 

@@ -47,7 +47,7 @@ def test_the_user_of_a_connection() -> None:
     ],
 )
 def test_refused(text: str, says: str) -> None:
-    with pytest.raises(ValueError, match=".*") as caught:
+    with pytest.raises(ValueError, match=r".*") as caught:
         Template.parse(text)
     assert says in str(caught.value)
 

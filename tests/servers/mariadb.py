@@ -35,7 +35,11 @@ class MariaDB:
             [
                 *("mariadbd", "--no-defaults", f"--datadir={data}", f"--user={user}"),
                 *(f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={directory}/mariadb.sock"),
-                *("--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--skip-name-resolve"),
+                *(
+                    "--innodb-flush-log-at-trx-commit=2",
+                    "--innodb-buffer-pool-size=64M",
+                    "--skip-name-resolve",
+                ),
             ],
             directory / "mariadb.log",
             environment=environment,
@@ -52,7 +56,12 @@ class MariaDB:
     def execute(self, statement: str, database: str | None = None) -> list[tuple[object, ...]]:
         """Run a statement as root; return its rows."""
         connection = pymysql.connect(
-            host="127.0.0.1", port=self.port, user="root", database=database, autocommit=True, connect_timeout=5
+            host="127.0.0.1",
+            port=self.port,
+            user="root",
+            database=database,
+            autocommit=True,
+            connect_timeout=5,
         )
         with connection, connection.cursor() as cursor:
             cursor.execute(statement)
@@ -82,10 +91,8 @@ class MariaDB:
     def reset_connections(self) -> None:
         """End every session of the database in the middle of what it does."""
         for (number,) in self.execute("SELECT id FROM information_schema.processlist WHERE user = 'mqtt'"):
-            try:
+            with contextlib.suppress(pymysql.err.OperationalError):  # it has gone by itself
                 self.execute(f"KILL {number}")
-            except pymysql.err.OperationalError:
-                pass  # it has gone by itself
 
     @contextlib.contextmanager
     def locked(self, table: str) -> Iterator[None]:

@@ -54,7 +54,9 @@ class PostgreSQL:
         settings |= {"fsync": "off", "max_connections": 100}
         flags = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         arguments = [_program("postgres"), "-D", str(self.data), *flags]
-        self.process = Process(arguments, directory / "postgresql.log", user=self.user, environment=environment)
+        self.process = Process(
+            arguments, directory / "postgresql.log", user=self.user, environment=environment
+        )
         self.start()
         self.execute("CREATE ROLE mqtt LOGIN PASSWORD 'secret'")
         self.execute("CREATE DATABASE plant OWNER mqtt")

@@ -17,7 +17,10 @@ from ..servers.mariadb import MariaDB
 from ..servers.postgresql import PostgreSQL
 
 SERVERS = {
-    "postgresql": ("PostgreSQL (apt install postgresql)", any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))),
+    "postgresql": (
+        "PostgreSQL (apt install postgresql)",
+        any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+    ),
     "mariadb": ("MariaDB (apt install mariadb-server)", shutil.which("mariadbd") is not None),
 }
 INSTALLED = tuple(kind for kind, (_, there) in SERVERS.items() if there)

@@ -20,7 +20,7 @@ from hookmq.connectors.sql.retention import Retention
 from hookmq.errors import HookMQError
 
 from ..protocol.packets import V5, Connect, Disconnect, Puback, Publish
-from ..protocol.wire import Wire, subscription
+from ..protocol.wire import Wire
 from .conftest import KINDS, Database
 
 EVERYTHING = ("received", "sent", "connected", "disconnected", "subscribed", "unsubscribed", "error")
@@ -51,7 +51,9 @@ def eventually(check: Callable[[], bool], seconds: float = 15) -> None:
 
 
 def records(*numbers: int, run: int = 1, **fields: object) -> list[Record]:
-    made = [Record(run, number, "received", 1_650_000_000.0 + number, "pump", "plant/flow") for number in numbers]
+    made = [
+        Record(run, number, "received", 1_650_000_000.0 + number, "pump", "plant/flow") for number in numbers
+    ]
     return [record._replace(**fields) for record in made]  # type: ignore[arg-type]
 
 
@@ -96,7 +98,9 @@ def test_everything_that_happens_is_there(
     clients = {name: bool(there) for name, there in database.rows("mqtt_clients", "client_id", "connected")}
     assert clients == {"reader": True, "writer": False}
     assert database.count("mqtt_subscriptions") == 0
-    assert database.rows("mqtt_retained", "topic", "payload", "qos") == [("plant/flow", b"\0\xff\xfe binary", 1)]
+    assert database.rows("mqtt_retained", "topic", "payload", "qos") == [
+        ("plant/flow", b"\0\xff\xfe binary", 1)
+    ]
     assert database.rows("mqtt_errors", "level", "text") == [("warning", "the pump in «Röhre» 7 leaks 💧")]
 
 
@@ -107,7 +111,10 @@ def test_how_things_are_at_present(database: Database) -> None:
     subscribed = Record(1, 1, "subscribed", 10.0, "pump", "plant/#", qos=1)
     retained = Record(1, 2, "received", 10.0, "pump", "plant/flow", b"1", retain=True)
     connector.write([subscribed, retained], again=False)
-    newer = [subscribed._replace(number=3, time=11.0, qos=2), retained._replace(number=4, time=11.0, payload=b"2")]
+    newer = [
+        subscribed._replace(number=3, time=11.0, qos=2),
+        retained._replace(number=4, time=11.0, payload=b"2"),
+    ]
     connector.write(newer, again=False)
     # What is written again, because nobody knows whether it was written, puts nothing back.
     connector.write([subscribed, retained], again=True)
@@ -193,9 +200,7 @@ def test_tables_of_others_and_of_newer_versions_are_left_alone(database: Databas
 
 
 @everywhere
-def test_older_tables_are_brought_up_to_date(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_older_tables_are_brought_up_to_date(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     first = SQL(database.url)
     first.open()
     first.write(records(1), again=False)

@@ -37,7 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("app", metavar="APP", nargs="?", help=f"{APP_HELP}; a plain broker if it is left out")
     parser.add_argument(
-        "--crystalmq", metavar="HOME", help="run a CrystalMQ or an MQTTRoute: its configuration and extensions"
+        "--crystalmq",
+        metavar="HOME",
+        help="run a CrystalMQ or an MQTTRoute: its configuration and extensions",
     )
     add_broker_flags(parser)
     # A pipe of `hookmq dev`, which wants to be told how the broker does.

@@ -19,9 +19,9 @@ Importing this package imports none of the services' libraries.
 
 # Threads
 
-Hooks call `Courier.put` on their own threads; `hookmq-connector-NAME` calls the connector, nobody else does. A
-`put` that was promised something waits for it, at most as long as the service may be away (`patience`), then for the
-disk. Lock order: `Courier._changed`, then `Spool._lock`.
+Hooks call `Courier.put` on their own threads; `hookmq-connector-NAME` calls the connector, nobody else does.
+A `put` that was promised something waits for it, at most as long as the service may be away (`patience`),
+then for the disk. Lock order: `Courier._changed`, then `Spool._lock`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ _SECRET = re.compile(r"pass|pwd|secret|token|key|auth|sig", re.IGNORECASE)
 def without_secrets(url: str) -> str:
     """Return a URL without user, password and query.
 
-    It is cut at the last ``@``, wherever that is: a password in which somebody forgot to escape a ``/`` is still
-    not shown.
+    It is cut at the last ``@``, wherever that is: a password in which somebody forgot to escape a ``/`` is
+    still not shown.
 
     >>> without_secrets("mongodb://plant:pa/ss@a:27017,b:27017/db?authSource=admin")
     'mongodb://a:27017,b:27017/db'

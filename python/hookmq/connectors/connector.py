@@ -55,9 +55,7 @@ class Connector(abc.ABC):
         made.made_with = arguments, options
         return made
 
-    def __init__(
-        self, *, name: str | None = None, batch_rows: int = 1000, batch_delay: float = 0.05
-    ) -> None:
+    def __init__(self, *, name: str | None = None, batch_rows: int = 1000, batch_delay: float = 0.05) -> None:
         if batch_rows < 1:
             raise ValueError(f"batch_rows is at least 1, not {batch_rows}")
         if batch_delay < 0:
@@ -82,15 +80,15 @@ class Connector(abc.ABC):
 
         Args:
             records: at least one, at most ``batch_rows``.
-            again: whether some of them may have been written before: they must not be there twice then. Records
-                have names for that (:attr:`Record.id`).
+            again: whether some of them may have been written before: they must not be there twice then.
+                Records have names for that (:attr:`Record.id`).
 
         Returns:
             Those that the service will never take, if it says which.
 
         Raises:
-            Exception: what :meth:`is_rejection` is true of if it is about the records; anything else means that
-                the service is away, and that all of them are to be written again.
+            Exception: what :meth:`is_rejection` is true of if it is about the records; anything else means
+                that the service is away, and that all of them are to be written again.
         """
 
     def idle(self) -> None:  # noqa: B027

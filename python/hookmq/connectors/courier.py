@@ -59,13 +59,14 @@ class Courier:
     """One connector with its queue, its spool and the thread that writes.
 
     Records wait in memory, within bounds, until the thread has written them. When the service is away for
-    longer than ``patience``, or hangs, they go to the spool, all of them, so that their order stays; when it is
-    back the spool is emptied first. What is promised is in the service or in the spool when :meth:`put` returns.
+    longer than ``patience``, or hangs, they go to the spool, all of them, so that their order stays; when it
+    is back the spool is emptied first. What is promised is in the service or in the spool when :meth:`put`
+    returns.
 
     Args:
         connector: where to.
-        directory: for the spool and the dead letters; without one there is no spool, and what does not fit into
-            memory is dropped or, if it was promised, refused.
+        directory: for the spool and the dead letters; without one there is no spool, and what does not fit
+            into memory is dropped or, if it was promised, refused.
         queue_rows, queue_bytes: bounds of what waits in memory.
         spool_bytes: bound of what waits on disk.
         patience: seconds, see above.
@@ -126,7 +127,7 @@ class Courier:
         self._thread.start()
 
     def stop(self, grace: float) -> None:
-        """Write what waits, for at most so many seconds; what is left goes to the spool, or is lost and told."""
+        """Write what waits, for at most so many seconds; what is left goes to the spool, or is lost."""
         thread = self._thread
         if thread is None:
             return
@@ -142,7 +143,9 @@ class Courier:
             self._health.set("stopped")
         lost = self._keep(left)
         if lost:
-            logger("hookmq.connectors").error("%s: %d records were not stored in time", self.connector.name, lost)
+            logger("hookmq.connectors").error(
+                "%s: %d records were not stored in time", self.connector.name, lost
+            )
         if self._spool is not None:
             self._spool.close()
             self._spool = None
@@ -223,8 +226,8 @@ class Courier:
     def _is_behind(self) -> bool:
         """Whether records go to the spool, because earlier ones are there.
 
-        What is little and under way is waited for in memory, where the order is kept as well: otherwise a busy
-        publisher would never leave the spool again.
+        What is little and under way is waited for in memory, where the order is kept as well: otherwise a
+        busy publisher would never leave the spool again.
         """
         if self._spool is None:
             return False
@@ -242,7 +245,7 @@ class Courier:
         return not (self._queue or self._under_way or self._spools())
 
     def _take_all(self) -> list[_Parcel]:
-        """Take what waits and what the thread writes: should that be written all the same, it is there once."""
+        """Take what waits and what the thread writes; should that be written all the same, it is once."""
         taken = [*self._under_way, *self._queue]
         self._under_way = []
         self._queue.clear()
@@ -331,7 +334,9 @@ class Courier:
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing is not None, 1.0)
             deadline = time.monotonic() + self.connector.batch_delay
-            while self._queue and self._queued_rows < rows and self._closing is None and not self._has_promise():
+            while (
+                self._queue and self._queued_rows < rows and self._closing is None and not self._has_promise()
+            ):
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     break
             taken: list[_Parcel] = []
@@ -399,7 +404,9 @@ class Courier:
         with self._changed:
             self._health.done()
             self._changed.notify_all()
-        logger("hookmq.connectors").info("%s has what waited for it (%d records)", self.connector.name, before)
+        logger("hookmq.connectors").info(
+            "%s has what waited for it (%d records)", self.connector.name, before
+        )
 
     def _write(self, records: Sequence[Record], *, again: bool) -> None:
         """Write records, those that cannot be written to the dead letters. Raises `_Away`."""

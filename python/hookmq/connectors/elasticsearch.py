@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 from ..errors import HookMQError
 from .address import secrets_of, without_secrets
 from .connector import Connector, Rejection, redacted, unusable
-from .http import Unavailable
+from .http import Unavailable, cause
 from .library import library
 from .record import Record
 from .shape import Shape, checked_shape, is_binary, json_of, shaped
@@ -21,8 +21,8 @@ __all__ = ["Elasticsearch"]
 Product: TypeAlias = Literal["elasticsearch", "opensearch"]
 
 _EXISTS = 409
-_REJECTIONS = frozenset({400, 413, 422})
-"""Answers to a whole request that speak of what was in it."""
+_TOO_LARGE = 413
+"""The only answer to a whole request that speaks of what was in it; the others are given for each record."""
 _NOT_NOW = frozenset({401, 403, 404, 408, 429})
 """Answers about a single record that say nothing against it; those from 500 on do not either."""
 
@@ -35,15 +35,16 @@ class Elasticsearch(Connector):
     """Records as documents of Elasticsearch 8 and 9, or of OpenSearch, with the bulk API.
 
     ``_id`` is the record's name and the operation is ``create``, so what is written again is there once. The
-    time is in ``@timestamp``. A payload that is a JSON object is the object ``payload``, a number ``value``, anything else
-    ``text``: a field has one type in an index, whatever clients publish. What the index does not take, for
-    instance because a field of the payload has another type there, is a dead letter.
+    time is in ``@timestamp``. A payload that is a JSON object is the object ``payload``, a number ``value``,
+    anything else ``text``: a field has one type in an index, whatever clients publish. What the index does
+    not take, for instance because a field of the payload has another type there, is a dead letter.
 
     Args:
         urls: one, or several nodes: ``https://user:password@host:9200``.
         index: a :class:`~hookmq.connectors.Template`. What cannot be in a name becomes ``_``.
         template: whether an index template is made for these indices, unless there is one of its name.
-        product: ``"elasticsearch"`` (the client of version 8 or 9, that of the server or older) or ``"opensearch"``.
+        product: ``"elasticsearch"`` (the client of version 8 or 9, that of the server or older) or
+            ``"opensearch"``.
         shape: ``"document"``, or ``"crystalmq"`` for the keys of CrystalMQ (and ``@timestamp``).
         username, password: for Basic authentication.
         api_key: of Elasticsearch, in the place of a user.
@@ -87,9 +88,8 @@ class Elasticsearch(Connector):
         self._index = Template.parse(index)
         self._pattern = _pattern(self._index) if template else None
         if self._pattern == "*":
-            raise ValueError(
-                f"{index!r} would need a template for every index: begin it with a word, or set template=False"
-            )
+            help = "begin it with a word, or set template=False"
+            raise ValueError(f"{index!r} would need a template for every index: {help}")
         self._product: Product = product
         self._shape = checked_shape(shape)
         self._login = None if username is None else (username, password or "")
@@ -128,8 +128,8 @@ class Elasticsearch(Connector):
             client.close()
 
     def is_rejection(self, error: Exception) -> bool:
-        """Whether the server says that the request is at fault."""
-        return _status(error) in _REJECTIONS
+        """Whether the server says that the request is too large: its halves may not be."""
+        return _status(error) == _TOO_LARGE
 
     def describe(self) -> str:
         """The addresses without secrets, and the index."""
@@ -137,8 +137,9 @@ class Elasticsearch(Connector):
 
     def reason(self, error: BaseException) -> str:
         """What the server said, without secrets."""
-        text = error.message if isinstance(error, HookMQError) else super().reason(error)
-        return redacted(text[:500], *self._secrets)
+        if isinstance(error, HookMQError):
+            return error.message
+        return redacted(cause(error) or super().reason(error)[:500], *self._secrets)
 
     # Connecting -----------------------------------------------------------------------------------------
 
@@ -156,12 +157,11 @@ class Elasticsearch(Connector):
             elif isinstance(self._verify, str):
                 options["ca_certs"] = self._verify
         if self._product == "opensearch":
-            auth = {} if self._login is None else {"http_auth": self._login}
-            return _OpenSearch(module.OpenSearch(self._urls, timeout=self._timeout, **auth, **options))
-        auth = {} if self._login is None else {"basic_auth": self._login}
-        if self._api_key is not None:
-            auth = {"api_key": self._api_key}
-        return _Elastic(module.Elasticsearch(self._urls, request_timeout=self._timeout, **auth, **options))
+            options |= {} if self._login is None else {"http_auth": self._login}
+            return _OpenSearch(module.OpenSearch(self._urls, timeout=self._timeout, **options))
+        options |= {} if self._login is None else {"basic_auth": self._login}
+        options |= {} if self._api_key is None else {"api_key": self._api_key}
+        return _Elastic(module.Elasticsearch(self._urls, request_timeout=self._timeout, **options))
 
     def _template(self, pattern: str) -> dict[str, Any]:
         keyword = {"type": "keyword", "ignore_above": 8191}
@@ -169,7 +169,8 @@ class Elasticsearch(Connector):
         properties: dict[str, Any] = {name: keyword for name in names}
         properties |= {"@timestamp": {"type": "date"}, "value": {"type": "double"}, "text": {"type": "text"}}
         properties |= {"message": {"type": "text"}, "qos": {"type": "byte"}, "retain": {"type": "boolean"}}
-        # Of 1 and 1.5 the first must not make a field whole numbers; and a text is no date because it looks like one.
+        # Of 1 and 1.5 the first must not make a field whole numbers; and a text is no date because it looks
+        # like one.
         numbers = {"numbers": {"match_mapping_type": "long", "mapping": {"type": "double"}}}
         texts = {"texts": {"match_mapping_type": "string", "mapping": keyword}}
         mappings = {"date_detection": False, "dynamic_templates": [numbers, texts], "properties": properties}

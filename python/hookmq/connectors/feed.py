@@ -32,8 +32,8 @@ class Feed:
         connector: where to.
         filter: which messages.
         events: what is recorded, of :data:`~hookmq.connectors.record.KINDS`.
-        ack: ``"stored"`` holds the publisher's PUBACK or PUBREC back until the message is in the service or, while
-            that is away, in the spool on disk; ``"received"`` does not.
+        ack: ``"stored"`` holds the publisher's PUBACK or PUBREC back until the message is in the service or,
+            while that is away, in the spool on disk; ``"received"`` does not.
         limits: ``queue_rows``, ``queue_bytes``, ``spool_bytes`` and ``patience`` of
             :class:`~hookmq.connectors.Courier`.
 
@@ -80,7 +80,8 @@ class Feed:
                 self.filter,
                 name=name,
                 max_rows=self.connector.batch_rows,
-                # Who waits for the acknowledgement waits for nobody else: what comes meanwhile makes the next batch.
+                # Who waits for the acknowledgement waits for nobody else: what comes meanwhile makes the next
+                # batch.
                 max_delay=0.0 if self._promised else self.connector.batch_delay,
                 ack="after_hook" if self._promised else None,
             )(self._take_batch)
@@ -105,7 +106,7 @@ class Feed:
             logger().addHandler(self._log)
 
     def take_over(self, before: Feed, broker: Any, data_dir: Path | None, grace: float) -> None:
-        """Go on in the place of another: with its courier if the connector is the same, else with a new one."""
+        """Go on in the place of another, with its courier if the connector is the same."""
         if self._is_like(before):
             self.courier, self._log = before.courier, before._log
             before._log = None
@@ -122,7 +123,13 @@ class Feed:
     def _made_of(self) -> tuple[object, ...]:
         # A class that was loaded anew is another object.
         kind = type(self.connector)
-        return kind.__module__, kind.__qualname__, self.connector.made_with, self._limits, "error" in self.events
+        return (
+            kind.__module__,
+            kind.__qualname__,
+            self.connector.made_with,
+            self._limits,
+            "error" in self.events,
+        )
 
     def stop(self, grace: float) -> None:
         """Write what waits, for at most so many seconds."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from .library import library
 
-__all__ = ["HTTPService", "Refused", "Unavailable"]
+__all__ = ["HTTPService", "Refused", "Unavailable", "cause"]
 
 MAX_ANSWER = 1 << 20
 """Bytes of an answer that are read."""
@@ -51,8 +51,8 @@ class Unavailable(Exception):
 class HTTPService:
     """A session with one service, for one thread.
 
-    Redirects are not followed, because who answers at the other place was not chosen by the operator, and neither
-    proxies nor passwords are taken from the environment or from ``~/.netrc``, for the same reason.
+    Redirects are not followed, because who answers at the other place was not chosen by the operator, and
+    neither proxies nor passwords are taken from the environment or from ``~/.netrc``, for the same reason.
 
     Args:
         kind, extra: of the connector, for the error when ``requests`` is not installed.
@@ -125,7 +125,7 @@ class HTTPService:
                 f"no connection within {connect:g} s, or no answer within {answer:g} s"
             ) from None
         except requests.RequestException as error:
-            raise Unavailable(_cause(error)) from None
+            raise Unavailable(cause(error) or type(error).__name__) from None
         status = int(response.status_code)
         if 200 <= status < 300:
             return text
@@ -175,14 +175,17 @@ def _answer_in_words(status: int, text: str) -> str:
     return f"it answered {status}" + (f": {shown}" if shown else "")
 
 
-def _cause(error: BaseException) -> str:
-    """Say what went wrong below the library, whose own words contain the whole address and so perhaps a token."""
+def cause(error: BaseException) -> str:
+    """Say what went wrong below a library; nothing if that is not known.
+
+    The library's own words contain the whole address, and so perhaps a token.
+    """
     words = [
         str(link.strerror)
         for link in _chain(error)
         if isinstance(link, OSError) and link.strerror is not None
     ]
-    return " ".join(words[-1].split()) if words else type(error).__name__
+    return " ".join(words[-1].split()) if words else ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -25,9 +25,10 @@ TAGS: Mapping[str, str] = {"topic": "{topic}", "client_id": "{client_id}"}
 class InfluxDB(Connector):
     """Records as points, in line protocol.
 
-    What is JSON becomes fields, a number alone ``value``, anything else ``text``; numbers are floats. The time of a
-    point is that of the record, with its number in the place of the nanoseconds, so a record that is written again
-    replaces itself and no other. A point whose field has another type in the database is a dead letter.
+    What is JSON becomes fields, a number alone ``value``, anything else ``text``; numbers are floats. The
+    time of a point is that of the record, with its number in the place of the nanoseconds, so a record that
+    is written again replaces itself and no other. A point whose field has another type in the database is a
+    dead letter.
 
     Args:
         url: ``http://host:8086``, or what else comes before ``/write`` or ``/api``.

@@ -34,14 +34,14 @@ _ABOUT_THE_TOPIC = ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "TOPIC_AUTHORIZAT
 class Kafka(Connector):
     """Records as messages: the value is the payload as it came, the rest is in headers.
 
-    The producer is idempotent and waits for all in-sync replicas: within a run of the producer nothing comes twice,
-    and messages with the same key keep their order. After an error there is a new producer, and what nobody knows
-    whether it was written comes again; the header ``id`` names each record.
+    The producer is idempotent and waits for all in-sync replicas: within a run of the producer nothing comes
+    twice, and messages with the same key keep their order. After an error there is a new producer, and what
+    nobody knows whether it was written comes again; the header ``id`` names each record.
 
     Args:
         servers: ``host:9092,host:9092``.
-        topic: a :class:`~hookmq.connectors.Template` of the topic. ``/`` becomes ``.``, what else cannot be in a
-            name ``_``.
+        topic: a :class:`~hookmq.connectors.Template` of the topic. ``/`` becomes ``.``, what else cannot be
+            in a name ``_``.
         key: a template of the key; empty ones are left out.
         username, password: for SASL, with TLS unless ``options`` say otherwise.
         options: of librdkafka, for instance ``{"security.protocol": "SSL", "compression.type": "zstd"}``.
@@ -160,7 +160,7 @@ class Kafka(Connector):
         if isinstance(error, HookMQError):
             return error.message
         found = error.args[0] if error.args else None
-        text = found.str() if hasattr(found, "str") else super().reason(error)
+        text = found.str() if isinstance(found, self._library().KafkaError) else super().reason(error)
         return redacted(text, *self._secrets)
 
     def _library(self) -> Any:

@@ -37,9 +37,9 @@ def line(measurement: str, tags: Mapping[str, str], fields: Mapping[str, Value],
 def fields_of(record: Record) -> dict[str, Value]:
     """Return what a record says as fields.
 
-    A JSON object becomes a field for each value in it, with dots in the names; a number alone is ``value``, anything
-    else ``text``. All numbers are floats, because a field has one type for ever and clients publish 20 as well as
-    20.5; ``null`` is left out.
+    A JSON object becomes a field for each value in it, with dots in the names; a number alone is ``value``,
+    anything else ``text``. All numbers are floats, because a field has one type for ever and clients publish
+    20 as well as 20.5; ``null`` is left out.
 
     >>> fields_of(Record(1, 7, "received", 0.0, payload=b'{"a": {"b": 1, "c": [true, "x"]}, "n": null}'))
     {'a.b': 1.0, 'a.c.0': True, 'a.c.1': 'x'}

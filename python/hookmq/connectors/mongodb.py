@@ -20,10 +20,10 @@ _DUPLICATE_KEY = 11000
 _NAMESPACE_EXISTS = 48
 
 _REJECTIONS = frozenset({15, 73, 10334})
-"""Codes of a whole command that speak of a record: it is too deep, too large, or its collection has an impossible name."""
+"""Codes of a whole command that speak of a record: too deep, too large, no name of a collection."""
 
 _NOT_NOW = frozenset({6, 7, 13, 18, 50, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031})
-"""Codes of a single document that speak of the server: it stops, is no primary, has no room, has not let us in."""
+"""Codes of a single document that speak of the server: it stops, is no primary, is full, lets nobody in."""
 
 _NOT_IN_A_NAME = re.compile(r"[$\x00]")
 
@@ -31,13 +31,14 @@ _NOT_IN_A_NAME = re.compile(r"[$\x00]")
 class MongoDB(Connector):
     """Records as documents.
 
-    ``_id`` is the record's name, so a batch that is written again leaves each document there once. A payload that
-    is JSON is stored as its value, what is no text as binary data; ``time`` is a date, ``number`` the
+    ``_id`` is the record's name, so a batch that is written again leaves each document there once. A payload
+    that is JSON is stored as its value, what is no text as binary data; ``time`` is a date, ``number`` the
     order. A JSON value that BSON cannot hold, such as an integer of 65 bits, is stored as text.
 
-    With ``time_series=True`` collections are made as time series (``time`` is their time, ``source`` with topic and
-    client their meta field). ``_id`` is not unique there: before something is written again, the connector asks
-    which of it is there. That is exact as long as an earlier attempt is not still at work in the server.
+    With ``time_series=True`` collections are made as time series (``time`` is their time, ``source`` with
+    topic and client their meta field). ``_id`` is not unique there: before something is written again, the
+    connector asks which of it is there. That is exact as long as an earlier attempt is not still at work in
+    the server.
 
     Args:
         url: ``mongodb://user:password@host:27017`` or ``mongodb+srv://…``, with the options of MongoDB.
@@ -113,8 +114,7 @@ class MongoDB(Connector):
         """Connect, and see whether it answers."""
         self._client = self._library("pymongo").MongoClient(self._url, **self._login, **self._options())
         self._prepared.clear()
-        self._client.admin.command("ping")
-        self._max_size = self._client.max_bson_size
+        self._max_size = self._client.admin.command("hello").get("maxBsonObjectSize", self._max_size)
 
     def write(self, records: Sequence[Record], *, again: bool) -> Sequence[Rejection] | None:
         """Write the records, those of each collection with one ``insert_many``."""
@@ -137,9 +137,8 @@ class MongoDB(Connector):
         errors = self._library("pymongo").errors
         if isinstance(error, errors.OperationFailure):
             return error.code in _REJECTIONS
-        return isinstance(error, errors.InvalidName | self._library("bson.errors").BSONError) or (
-            isinstance(error, errors.DocumentTooLarge)
-        )
+        kinds = errors.InvalidName, errors.DocumentTooLarge, self._library("bson.errors").BSONError
+        return isinstance(error, kinds)
 
     def describe(self) -> str:
         """The address without secrets, the database and the collection."""
@@ -149,8 +148,10 @@ class MongoDB(Connector):
         """What MongoDB said, without secrets."""
         if isinstance(error, HookMQError):
             return error.message
-        # The driver appends what it knows of all servers.
-        text = super().reason(error).partition(", full error:")[0].partition(", Timeout: ")[0]
+        # The driver appends its settings, and what it knows of all servers.
+        text = super().reason(error)
+        for appendix in (" (configured timeouts:", ", full error:", ", Timeout: "):
+            text = text.partition(appendix)[0]
         return redacted(text, *self._secrets)
 
     # Connecting -----------------------------------------------------------------------------------------

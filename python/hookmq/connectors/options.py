@@ -34,11 +34,12 @@ _OF_FEED = ("filter", "events", "ack", "queue_rows", "queue_bytes", "spool_bytes
 def feeds_from(tables: Sequence[Mapping[str, Any]], *, where: str) -> Iterator[Feed]:
     """Return a feed for each table: ``kind``, what is sent, and the options of the connector's class.
 
-    An option that ends in ``_file`` or ``_env`` names a file or an environment variable with the value, so that
-    passwords need not stand in the configuration: ``url_env = "PLANT_DATABASE"``.
+    An option that ends in ``_file`` or ``_env`` names a file or an environment variable with the value, so
+    that passwords need not stand in the configuration: ``url_env = "PLANT_DATABASE"``.
 
     Raises:
-        HookMQError: E301 for an option that there is not, E303 for one that cannot be, E306 without a ``kind``.
+        HookMQError: E301 for an option that there is not, E303 for one that cannot be, E306 without a
+            ``kind``.
     """
     for number, table in enumerate(tables, start=1):
         yield _feed(dict(table), f"{where}, connector {number}")
@@ -67,7 +68,7 @@ def _class(kind: str) -> type[Connector]:
 
 
 def resolved(table: Mapping[str, Any], known: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Return options with what files and environment variables hold. Raises E301 for one that there is not."""
+    """Return options with what files and variables hold. Raises E301 for one that there is not."""
     options: dict[str, Any] = {}
     for name, value in table.items():
         plain, source = name, None
@@ -85,7 +86,9 @@ def _secret(name: str, place: str, source: str, where: str) -> str:
     if source == "_env":
         text = os.environ.get(place)
         if text is None:
-            raise HookMQError("E304", where=where, reason=f"`{name}`: there is no environment variable {place}")
+            raise HookMQError(
+                "E304", where=where, reason=f"`{name}`: there is no environment variable {place}"
+            )
         return text
     try:
         return Path(place).read_text(encoding="utf-8").rstrip("\r\n")

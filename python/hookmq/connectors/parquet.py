@@ -29,18 +29,20 @@ _HIDDEN = re.compile(r"^[._]+")
 class Parquet(Connector):
     """Records in Parquet files below a directory.
 
-    A batch is first a small file in ``.incoming``, synced to the disk: from then on it outlives the process and a power
-    failure. When there are ``rows`` records, or after ``seconds``, they become one large file for each directory of
-    ``path``, written under another name, synced and renamed: readers see whole files only, and at most ``seconds`` late.
-    Files are called ``run-first-last.parquet``, by the names of their first and last record. A record
-    whose name is in a file already is left out, so nothing is there twice, also after a crash.
+    A batch is first a small file in ``.incoming``, synced to the disk: from then on it outlives the process
+    and a power failure. When there are ``rows`` records, or after ``seconds``, they become one large file for
+    each directory of ``path``, written under another name, synced and renamed: readers see whole files only,
+    and at most ``seconds`` late. Files are called ``run-first-last.parquet``, by the names of their first and
+    last record. A record whose name is in a file already is left out, so nothing is there twice, also after a
+    crash.
 
-    The columns are ``time`` (microseconds, UTC), ``topic``, ``client_id``, ``qos``, ``retain``, ``payload`` (bytes),
-    ``id``, ``kind``, and ``properties`` and ``detail`` as JSON or null.
+    The columns are ``time`` (microseconds, UTC), ``topic``, ``client_id``, ``qos``, ``retain``, ``payload``
+    (bytes), ``id``, ``kind``, and ``properties`` and ``detail`` as JSON or null.
 
     Args:
         directory: where to; one connector writes there at a time.
-        path: a :class:`~hookmq.connectors.Template` of directories below it, such as ``topic={topic[0]}/date=%Y-%m-%d``.
+        path: a :class:`~hookmq.connectors.Template` of directories below it, such as
+            ``topic={topic[0]}/date=%Y-%m-%d``.
         rows: records of a large file, about.
         seconds: how long records wait in ``.incoming``, at most.
         compression: ``"zstd"``, ``"snappy"``, ``"gzip"``, ``"lz4"`` or ``"none"``.
@@ -98,9 +100,10 @@ class Parquet(Connector):
     def idle(self) -> None:
         """Make a large file of what has come, when it is time."""
         incoming = self._incoming
-        if incoming is not None and incoming.rows:
-            if incoming.rows >= self._rows or time.monotonic() - incoming.since >= self._seconds:
-                self._store(incoming)
+        if incoming is None or not incoming.rows:
+            return
+        if incoming.rows >= self._rows or time.monotonic() - incoming.since >= self._seconds:
+            self._store(incoming)
 
     def close(self) -> None:
         """Make a file of what has come, and let go of the directory."""

@@ -13,7 +13,8 @@ from typing import Any
 
 from ..log import logger
 from .connector import Connector
-from .courier import ConnectorInfo, Courier
+from .courier import Courier
+from .health import ConnectorInfo
 from .plugin_conf import PluginConf
 from .record import Kind, Numbers, Record
 
@@ -23,8 +24,8 @@ __all__ = ["Plugin", "PluginConf", "record_of"]
 class Plugin:
     """Hands the dicts of ``on_message_received_hook`` to a connector, and returns at once.
 
-    A thread of its own writes them, in batches. While the service is away they wait on disk, in ``directory``; what
-    it refuses is kept there with the reason, in ``dead-letters.jsonl``.
+    A thread of its own writes them, in batches. While the service is away they wait on disk, in
+    ``directory``; what it refuses is kept there with the reason, in ``dead-letters.jsonl``.
 
     Args:
         connector: where to.
@@ -102,7 +103,8 @@ def _log_into(path: Path) -> logging.Handler | None:
 def record_of(kind: Kind, data: Mapping[str, Any]) -> Record:
     r"""Return the record that a dict of CrystalMQ tells of, without a name.
 
-    >>> record = record_of("received", {"sender": "pump", "topic": "a/b", "message": "b'\\xff'", "unixtime": 7})
+    >>> record = record_of("received", {"sender": "pump", "topic": "a/b", "message": "b'\\xff'", "unixtime":
+    7})
     >>> record.client_id, record.topic, record.payload, record.time
     ('pump', 'a/b', b'\xff', 7.0)
     """

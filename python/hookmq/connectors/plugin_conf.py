@@ -14,7 +14,8 @@ _YES = ("true", "yes", "enabled", "1")
 
 
 class PluginConf:
-    """The sections of CrystalMQ's connectors: ``[MONGO]``, ``[REDIS]``, ``[ELASTIC]``, ``[AUTHENTICATION]``, ``[LOG]``.
+    """The sections of CrystalMQ's connectors: ``[MONGO]``, ``[REDIS]``, ``[ELASTIC]``, ``[AUTHENTICATION]``,
+    ``[LOG]``.
 
     Raises:
         HookMQError: E603 if the file cannot be read.

@@ -98,8 +98,8 @@ class Record(NamedTuple):
     def document(self) -> dict[str, Any]:
         """The record as values that JSON knows, for those who store documents.
 
-        ``payload`` is the JSON value if the payload is JSON, else its text, else ``{"$base64": "…"}``; what is
-        empty is left out, but for the payload of a message.
+        ``payload`` is the JSON value if the payload is JSON, else its text, else ``{"$base64": "…"}``; what
+        is empty is left out, but for the payload of a message.
 
         >>> record = Record(1, 7, "received", 0.0, "pump", "plant/flow", b'{"flow": 100.59}', qos=1)
         >>> record.document()["payload"]["flow"]
@@ -123,7 +123,12 @@ class Record(NamedTuple):
             text, key = self.payload.decode(), "text"
         except UnicodeDecodeError:
             text, key = base64.b64encode(self.payload).decode("ascii"), "base64"
-        fields: dict[str, Any] = {"run": self.run, "number": self.number, "kind": self.kind, "time": self.time}
+        fields: dict[str, Any] = {
+            "run": self.run,
+            "number": self.number,
+            "kind": self.kind,
+            "time": self.time,
+        }
         fields |= {"client_id": self.client_id, "topic": self.topic, key: text, "qos": self.qos}
         if self.retain:
             fields["retain"] = True

@@ -19,7 +19,7 @@ __all__ = ["CRYSTALMQ_KEY", "Redis"]
 Mode: TypeAlias = Literal["keys", "stream", "list"]
 
 CRYSTALMQ_KEY = "{client_id}_{unixtime}"
-"""The key of CrystalMQ's plugin. It keeps one message for each client and second; the others are overwritten."""
+"""The key of CrystalMQ's plugin: one message for each client and second; the others are overwritten."""
 
 _KEYS: Mapping[str, str] = {"keys": "hookmq:{id}", "stream": "hookmq:{topic[0]}", "list": "hookmq:{topic[0]}"}
 
@@ -32,25 +32,27 @@ _PAGE = 1000
 class Redis(Connector):
     """Records in Redis: a key for each, streams, or lists. One round trip for a batch.
 
-    - ``mode="keys"``: ``SET key json``. The key has the record's name, so what is written again is there once.
+    - ``mode="keys"``: ``SET key json``. The key has the record's name, so what is written again is there
+      once.
     - ``mode="stream"``: ``XADD`` with identifiers made of the record's time and number, so that the same
-      record cannot be added twice. Where another program has added later ones, the server chooses the identifier,
-      and a repeat looks for the record first.
-    - ``mode="list"``: ``RPUSH key json``. A repeat looks for the value first; if a consumer took it meanwhile, it
-      comes twice.
+      record cannot be added twice. Where another program has added later ones, the server chooses the
+      identifier, and a repeat looks for the record first.
+    - ``mode="list"``: ``RPUSH key json``. A repeat looks for the value first; if a consumer took it
+      meanwhile, it comes twice.
 
     A command is acknowledged by Redis before it is on its disk, unless ``appendfsync always`` is set there.
 
     Args:
         url: ``redis://user:password@host:6379/0``, ``rediss://…`` for TLS, ``unix:///path``.
         mode: see above.
-        key: a :class:`~hookmq.connectors.Template` of the key, the stream or the list; as a rule ``hookmq:{id}`` or
-            ``hookmq:{topic[0]}``. :data:`CRYSTALMQ_KEY` is the original's.
+        key: a :class:`~hookmq.connectors.Template` of the key, the stream or the list; as a rule
+            ``hookmq:{id}`` or ``hookmq:{topic[0]}``. :data:`CRYSTALMQ_KEY` is the original's.
         maxlen: entries of a stream (roughly) or a list, beyond which the oldest go; ``None`` keeps them.
         expire: seconds after which a key of ``mode="keys"`` goes.
         shape: ``"document"``, or ``"crystalmq"`` for the keys of CrystalMQ.
         cluster: whether ``url`` is a node of a cluster.
-        sentinel: addresses of sentinels, ``["host:26379", …]``; the host of ``url`` is then the master's name.
+        sentinel: addresses of sentinels, ``["host:26379", …]``; the host of ``url`` is then the master's
+            name.
         username, password: in the place of those in ``url``.
         sentinel_username, sentinel_password: those of the sentinels.
         ca, certificate, private_key: paths for TLS: the authorities' certificates, ours, and its key.
@@ -261,17 +263,18 @@ class Redis(Connector):
     def _identifier(self, record: Record, again: bool) -> str:
         """Return milliseconds and number; behind the last one of the stream if the clock was set back.
 
-        Of what may be there it is always the record's own, which the stream refuses if it has it, or later ones.
+        Of what may be there it is always the record's own, which the stream refuses if it has it, or later
+        ones.
         """
         own = int(record.time * 1000), record.number
         if again:
-            return "%d-%d" % own
+            return f"{own[0]}-{own[1]}"
         key = self._key.render(record)
         before, last = self._last.get(key, (0, 0))
         if len(self._last) > 100_000:
             self._last.clear()  # it only spares round trips
-        self._last[key] = max(own, (before, last + 1))
-        return "%d-%d" % self._last[key]
+        self._last[key] = milliseconds, number = max(own, (before, last + 1))
+        return f"{milliseconds}-{number}"
 
     def _present(self, records: Sequence[Record]) -> set[str]:
         """Return the names of those that are in their streams: none is before the time of its record."""
@@ -290,7 +293,7 @@ class Redis(Connector):
         return found
 
     def _settle(self, records: Sequence[Record], results: Sequence[Any]) -> list[Rejection]:
-        """Return what was rejected; an error of the server itself is raised, and the whole batch comes again."""
+        """Return what was rejected. Raises an error of the server itself: the whole batch comes again."""
         rejected = []
         for record, result in zip(records, results, strict=True):
             if not isinstance(result, Exception):
@@ -307,12 +310,8 @@ class Redis(Connector):
         """Return the fields of an entry: flat, and the payload as it came."""
         if self._shape == "crystalmq":
             return {"id": record.id, **record.crystalmq()}
-        fields: dict[str, str | bytes | int | float] = {
-            "id": record.id,
-            "kind": record.kind,
-            "time": record.time,
-        }
-        fields |= {"client_id": record.client_id, "topic": record.topic}
+        fields: dict[str, str | bytes | int | float] = {"id": record.id, "kind": record.kind}
+        fields |= {"time": record.time, "client_id": record.client_id, "topic": record.topic}
         if record.kind in ("received", "sent"):
             fields |= {"payload": record.payload, "qos": record.qos, "retain": int(record.retain)}
         if record.properties:

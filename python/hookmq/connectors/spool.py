@@ -26,9 +26,9 @@ class SpoolFull(Exception):
 class Spool:
     """Records in files of a directory, in the order in which they came, one JSON value a line.
 
-    A record is read until :meth:`release` says that it is somewhere else: after a crash it comes again. A last
-    line that was cut off by a crash was promised to nobody and is skipped; any other line that cannot be read is
-    reported and kept in ``damaged.jsonl``.
+    A record is read until :meth:`release` says that it is somewhere else: after a crash it comes again. A
+    last line that was cut off by a crash was promised to nobody and is skipped; any other line that cannot be
+    read is reported and kept in ``damaged.jsonl``.
 
     It can be used from several threads: who appends does not wait for who reads.
 
@@ -77,8 +77,8 @@ class Spool:
     def chunks(self, rows: int) -> Iterator[list[Record]]:
         """Return what waits, so many records at a time, until nothing does.
 
-        When the next chunk is asked for, the one before is taken for written, and forgotten when its segment is
-        through.
+        When the next chunk is asked for, the one before is taken for written, and forgotten when its segment
+        is through.
         """
         while True:
             with self._lock:

@@ -18,9 +18,9 @@ class Template:
     """A text in which names in braces stand for what a record says.
 
     ``{topic}``, ``{topic[0]}`` (its first level; ``-1`` is the last), ``{client_id}``, ``{kind}``, ``{qos}``,
-    ``{unixtime}`` (whole seconds), ``{id}`` (unique), ``{run}`` and ``{number}`` (together unique). ``%Y``, ``%m``,
-    ``%d``, ``%H`` and the other codes of ``strftime`` stand for when it happened, in UTC. A level that a topic
-    does not have is empty.
+    ``{unixtime}`` (whole seconds), ``{id}`` (unique), ``{run}`` and ``{number}`` (together unique). ``%Y``,
+    ``%m``, ``%d``, ``%H`` and the other codes of ``strftime`` stand for when it happened, in UTC. A level
+    that a topic does not have is empty.
 
     >>> template = Template.parse("plant-{topic[1]}-%Y.%m.%d")
     >>> template.render(Record(1, 7, "received", 1_650_000_000.0, topic="plant/north/flow"))

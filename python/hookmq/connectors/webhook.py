@@ -23,12 +23,13 @@ METHODS = ("POST", "PUT", "PATCH")
 class Webhook(Connector):
     """Records as JSON to a URL.
 
-    The body is an array of records. 2xx means that all of them are taken, 400, 409, 413, 422 and the like that one of
-    them never will be (it is looked for and goes to the dead letters); anything else, and no answer, that they
-    are to be sent again. ``Retry-After`` is respected. Each request has the headers of
-    `Standard Webhooks <https://www.standardwebhooks.com>`_: ``webhook-id`` (the same when it is sent again; also as
-    ``Idempotency-Key``), ``webhook-timestamp`` and, with a secret, ``webhook-signature``. A batch that waited on
-    disk may come again in another composition, so the receiver that wants each record once looks at their ``id``.
+    The body is an array of records. 2xx means that all of them are taken, 400, 409, 413, 422 and the like
+    that one of them never will be (it is looked for and goes to the dead letters); anything else, and no
+    answer, that they are to be sent again. ``Retry-After`` is respected. Each request has the headers of
+    `Standard Webhooks <https://www.standardwebhooks.com>`_: ``webhook-id`` (the same when it is sent again;
+    also as ``Idempotency-Key``), ``webhook-timestamp`` and, with a secret, ``webhook-signature``. A batch
+    that waited on disk may come again in another composition, so the receiver that wants each record once
+    looks at their ``id``.
 
     Private addresses are allowed, because the operator writes the URL and no record can change it.
 
@@ -142,8 +143,8 @@ class Webhook(Connector):
 def signature(key: bytes, identifier: str, timestamp: int, body: bytes) -> str:
     """Return the header ``webhook-signature``, as Standard Webhooks 1.0 defines it.
 
-    A receiver makes the same from what it got, compares with :func:`hmac.compare_digest`, and refuses timestamps that
-    are minutes away; the package ``standardwebhooks`` does all of it.
+    A receiver makes the same from what it got, compares with :func:`hmac.compare_digest`, and refuses
+    timestamps that are minutes away; the package ``standardwebhooks`` does all of it.
 
     >>> signature(b"key", "id", 1_650_000_000, b"[]")
     'v1,1Qz46M0yjCLnqVp0Q5iS9vDmJjBZTtkD/uvjnqM7OA4='

@@ -252,7 +252,7 @@ SETTINGS: tuple[Setting, ...] = (
         "storage.url",
         "str",
         None,
-        "SQLAlchemy URL of a database for messages, connections, subscriptions and errors; none stores nothing.",
+        "SQLAlchemy URL of a database for messages, connections and errors; none stores nothing.",
     ),
     Setting("storage.filter", "str", "#", "Messages that are stored."),
     Setting(
@@ -265,16 +265,32 @@ SETTINGS: tuple[Setting, ...] = (
         "storage.ack",
         "str",
         "received",
-        "When a publisher of QoS 1 or 2 has its acknowledgement: when its message was `received`, or when it is `stored`.",
+        "When a publisher has its acknowledgement: when its message was `received` or is `stored`.",
         choices=("received", "stored"),
     ),
     Setting("storage.prefix", "str", "mqtt_", "What the names of its tables begin with."),
-    Setting("storage.max_age", "duration", None, "Age at which what happened is forgotten; none keeps it.", minimum=1),
-    Setting("storage.max_rows", "int", None, "Rows of each table; the oldest go first. None keeps them.", minimum=1),
-    Setting("storage.spool_bytes", "size", GIB, "Bytes that wait on disk while the database is away.", minimum=1),
+    Setting(
+        "storage.max_age",
+        "duration",
+        None,
+        "Age at which what happened is forgotten; none keeps it.",
+        minimum=1,
+    ),
+    Setting(
+        "storage.max_rows",
+        "int",
+        None,
+        "Rows of each table; the oldest go first. None keeps them.",
+        minimum=1,
+    ),
+    Setting(
+        "storage.spool_bytes", "size", GIB, "Bytes that wait on disk while the database is away.", minimum=1
+    ),
     # connectors and authentication services
     Setting("connectors", "tables", (), "Services that messages are sent to; see `[[connectors]]`."),
-    Setting("authentication", "tables", (), "Services that are asked who a client is; see `[[authentication]]`."),
+    Setting(
+        "authentication", "tables", (), "Services that are asked who a client is; see `[[authentication]]`."
+    ),
     # log
     Setting(
         "log.level",

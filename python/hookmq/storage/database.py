@@ -230,8 +230,8 @@ def _timeouts(url: URL, timeout: float | None) -> dict[str, Any]:
     seconds = max(1, round(timeout))
     match url.drivername:
         case "postgresql+psycopg":
-            # The server ends a statement, the kernel a connection whose other end does not answer; who waits for a
-            # server that is frozen is woken by closing the socket.
+            # The server ends a statement, the kernel a connection whose other end does not answer; who waits
+            # for a server that is frozen is woken by closing the socket.
             told: dict[str, Any] = {
                 "connect_timeout": seconds,
                 "options": f"-c statement_timeout={seconds * 1000}",

@@ -1,7 +1,8 @@
-"""The API below ``/api/v1/`` of the HTTP port: what the broker tells of hooks, jobs and connectors, and does on request.
+"""The API below ``/api/v1/`` of the HTTP port: what the broker tells of hooks, jobs and connectors, and does
+on request.
 
-What it answers is derived from the registry and from the fields of ``HookInfo``, ``JobInfo`` and ``ConnectorInfo``, so that a
-field that is new there is new here.
+What it answers is derived from the registry and from the fields of ``HookInfo``, ``JobInfo`` and
+``ConnectorInfo``, so that a field that is new there is new here.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ class Dialect:
     def put(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """Put rows of states in the place of older ones."""
         for statement in self.upserts(table):
-            connection.execute(statement, [{f"_{name}": value for name, value in row.items()} for row in rows])
+            connection.execute(
+                statement, [{f"_{name}": value for name, value in row.items()} for row in rows]
+            )
 
     def remove(self, connection: Connection, table: Table, keys: Mapping[tuple[str, ...], int]) -> None:
         """Remove rows of states that are not newer."""
@@ -57,7 +59,7 @@ class Dialect:
 
 
 class SQLite(Dialect):
-    """SQLite: plain tuples are half as dear as rows through SQLAlchemy's types, which do nothing for it here."""
+    """SQLite: plain tuples are half as dear as rows through SQLAlchemy's types."""
 
     def add(self, connection: Connection, table: Table, rows: Sequence[Row], *, again: bool) -> None:
         names = [column.name for column in table.columns]

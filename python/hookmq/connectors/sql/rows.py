@@ -41,11 +41,18 @@ class Rows:
                         rows._retain(tables.retained, record, at)
                 case "sent":
                     detail = record.detail or {}
-                    rows._add(tables.sent, record, at, _message(record) | {"packet_id": detail.get("packet_id")})
+                    rows._add(
+                        tables.sent, record, at, _message(record) | {"packet_id": detail.get("packet_id")}
+                    )
                 case "connected" | "disconnected":
                     rows._connection(tables, record, at)
                 case "subscribed":
-                    row = {"client_id": record.client_id, "filter": record.topic, "time_us": at, "qos": record.qos}
+                    row = {
+                        "client_id": record.client_id,
+                        "filter": record.topic,
+                        "time_us": at,
+                        "qos": record.qos,
+                    }
                     rows._set(tables.subscriptions, (record.client_id, record.topic), row)
                 case "unsubscribed":
                     rows._remove(tables.subscriptions, (record.client_id, record.topic), at)

@@ -126,7 +126,11 @@ class SQL(Connector):
         if state := str(getattr(cause, "sqlstate", None) or ""):
             return state[:2] in _STATES
         kinds = {kind.__name__ for kind in type(cause).__mro__}
-        if not isinstance(cause, sqlite3.ProgrammingError) and kinds & {"DataError", "IntegrityError", "InterfaceError"}:
+        if not isinstance(cause, sqlite3.ProgrammingError) and kinds & {
+            "DataError",
+            "IntegrityError",
+            "InterfaceError",
+        }:
             return True
         if "binding parameter" in str(cause):
             return True

@@ -33,7 +33,7 @@ SCHEMA_VERSION = 1
 """Version of the tables below."""
 
 MIGRATIONS: Mapping[int, Callable[[Connection, Tables], None]] = MappingProxyType({})
-"""From each older version to the one behind it. They run in one transaction where the database can do that."""
+"""From each older version to the one behind it, in one transaction where the database can do that."""
 
 _PART = "storage"
 
@@ -44,7 +44,7 @@ _name = (
     .with_variant(mysql.VARCHAR(700, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
     .with_variant(mssql.NVARCHAR(700, collation="Latin1_General_100_BIN2"), "mssql")
 )
-# A filter and a client identifier together are a key, which is bounded in MySQL (3072 bytes) and SQL Server (1700).
+# A filter and a client identifier together are a key: of 3072 bytes in MySQL and 1700 in SQL Server.
 _short = (
     Text()
     .with_variant(postgresql.TEXT(collation="C"), "postgresql")
@@ -52,9 +52,8 @@ _short = (
     .with_variant(mssql.NVARCHAR(400, collation="Latin1_General_100_BIN2"), "mssql")
 )
 _text = Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
-_payload = LargeBinary().with_variant(mysql.LONGBLOB, "mysql", "mariadb").with_variant(
-    mssql.VARBINARY("max"), "mssql"
-)
+_bytes: Any = mssql.VARBINARY("max")  # type: ignore[no-untyped-call]
+_payload = LargeBinary().with_variant(mysql.LONGBLOB, "mysql", "mariadb").with_variant(_bytes, "mssql")
 
 
 class SchemaMismatch(Exception):
@@ -69,9 +68,9 @@ class SchemaMismatch(Exception):
 class Tables:
     """The tables, each with a prefix to its name.
 
-    Events have the name of their record, ``run`` and ``number``, as their key: what is written a second time is
-    there once. ``time_us`` is always microseconds since 1970 in UTC. The others hold how things are at present: which
-    clients there are, what they are subscribed to, what is retained.
+    Events have the name of their record, ``run`` and ``number``, as their key: what is written a second time
+    is there once. ``time_us`` is always microseconds since 1970 in UTC. The others hold how things are at
+    present: which clients there are, what they are subscribed to, what is retained.
 
     >>> [table.name for table in Tables.named("mqtt_").events]
     ['mqtt_received', 'mqtt_sent', 'mqtt_connections', 'mqtt_errors']

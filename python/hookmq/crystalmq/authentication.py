@@ -1,0 +1,186 @@
+"""``custom_authentication.py`` and ``custom_auth.py``: files that decide who may connect."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from ..authentication.workers import Workers
+from ..hooks.functions import function_name, where_defined
+from ..log import logger
+from ..message import Client
+from .extensions import function_of, refusal
+from .host import Host
+from .log_file import EXTENSIONS
+from .working_directory import Inside, WorkingDirectory
+
+__all__ = ["Question", "admits", "bound", "register_authentication"]
+
+NAMES = ("custom_authenticate", "handle_Device_Auth")
+
+_ARGUMENTS = ("username", "password", "clientid", "ipaddress")
+_KNOWN = {
+    "username": "username",
+    "user": "username",
+    "uname": "username",
+    "password": "password",
+    "passwd": "password",
+    "pwd": "password",
+    "clientid": "clientid",
+    "client": "clientid",
+    "ipaddress": "ipaddress",
+    "ipaddr": "ipaddress",
+    "ip": "ipaddress",
+    "address": "ipaddress",
+}
+"""Names of arguments, without underscores, and what each is given."""
+
+Question = Callable[[dict[str, str]], Any]
+"""Asks an extension's function, with the arguments by their names."""
+
+
+def register_authentication(
+    broker: Host, module: ModuleType, directory: WorkingDirectory, workers: Workers
+) -> None:
+    """Ask a file's function about each client, on threads of its own.
+
+    What is true admits; an error, ``None``, a text and anything that is false refuse. A file that has the
+    settings of an HTTP service, and no function, is asked by the broker itself.
+
+    Raises:
+        HookMQError: E803 for a file that decides nothing.
+    """
+    function = function_of(module, *NAMES)
+    if function is None:
+        if isinstance(getattr(module, "url", None), str):
+            return _ask_service(broker, module)
+        help = f"write   def {NAMES[0]}(username, password, clientid, ipaddress):   which returns True or False"
+        raise refusal(module.__file__, f"it defines neither {NAMES[0]} nor {NAMES[1]}", help)
+    ask = bound(function)
+    inside = Inside(ask, directory)
+    name = function_name(function)
+
+    def authenticate(client: Client) -> bool:
+        if client.password_bytes is not None and client.password is None:
+            return False  # a password that is no text is none that the function could know
+        given = {
+            # Not None: `known.get(user) == password` would admit whoever gives neither.
+            "username": client.username or "",
+            "password": client.password or "",
+            "clientid": client.client_id,
+            "ipaddress": client.address or "",
+        }
+        try:
+            answer = workers.submit(lambda: inside(given)).result()
+        except Exception as error:
+            # Not the error's text, nor its trace: either may have the password in it.
+            frame = _last_frame(error)
+            logger(EXTENSIONS).error("%s raised %s%s: %s is refused", name, type(error).__name__, frame, given["clientid"])
+            return False
+        return admits(name, answer)
+
+    broker.authenticate(name=name)(_Decider(authenticate, function))
+
+
+class _Decider:
+    """The hook, which lists show where the extension's function stands."""
+
+    def __init__(self, call: Callable[[Client], bool], function: Callable[..., Any]) -> None:
+        self._call = call
+        self.__code__ = Inside(function, WorkingDirectory(_NOWHERE)).__code__
+
+    def __call__(self, client: Client) -> bool:
+        return self._call(client)
+
+
+def bound(function: Callable[..., Any]) -> Question:
+    """Return how a function is asked: by the names of its arguments, by their places, or with one dict.
+
+    >>> ask = bound(lambda pwd, user_name: (user_name, pwd))
+    >>> ask({"username": "tank", "password": "secret", "clientid": "7", "ipaddress": ""})
+    ('tank', 'secret')
+
+    Raises:
+        HookMQError: E803 for a function that cannot be asked so.
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # some built-ins tell nothing
+        return lambda given: function(*(given[name] for name in _ARGUMENTS))
+    named = {one.name: _meaning(one.name) for one in parameters if _is_plain(one)}
+    required = [one for one in parameters if one.default is one.empty and _is_plain(one)]
+    unknown = [one for one in required if named[one.name] is None]
+    if not unknown and named:
+        wanted = [(one, named[one.name]) for one in parameters if _is_plain(one) and named[one.name]]
+        by_place = [meaning for one, meaning in wanted if one.kind is one.POSITIONAL_ONLY]
+        by_name = [(one.name, meaning) for one, meaning in wanted if one.kind is not one.POSITIONAL_ONLY]
+        return lambda given: function(
+            *(given[str(one)] for one in by_place), **{name: given[str(meaning)] for name, meaning in by_name}
+        )
+    if not required:  # *args and **kwargs
+        if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+            return lambda given: function(*(given[name] for name in _ARGUMENTS))
+        if any(one.kind is one.VAR_KEYWORD for one in parameters):
+            return lambda given: function(**given)
+    if len(required) == 1:
+        return lambda given: function({**given, "user_name": given["username"], "client_id": given["clientid"]})
+    places = required[: len(_ARGUMENTS)]
+    moved = [one for one, name in zip(places, _ARGUMENTS, strict=False) if named[one.name] not in (None, name)]
+    keyword = any(one.kind is one.KEYWORD_ONLY for one in required)
+    if not required or len(required) > len(_ARGUMENTS) or moved or keyword:
+        text = f"{function_name(function)} takes {', '.join(one.name for one in parameters) or 'nothing'}"
+        help = f"write   def {NAMES[0]}({', '.join(_ARGUMENTS)}):"
+        raise refusal(where_defined(function), f"{text}, but is given {', '.join(_ARGUMENTS)}", help)
+    count = len(required)
+    return lambda given: function(*(given[name] for name in _ARGUMENTS[:count]))
+
+
+def admits(name: str, answer: Any) -> bool:
+    """Say whether an answer admits: what is true does, but for texts and what has to be awaited.
+
+    >>> admits("f", True), admits("f", 1), admits("f", None), admits("f", "False")
+    (True, True, False, False)
+    """
+    if isinstance(answer, str | bytes | bytearray) or inspect.isawaitable(answer):
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+        kind = type(answer).__name__
+        logger(EXTENSIONS).error("%s returned %s, which is neither True nor False: refused", name, kind)
+        return False
+    try:
+        return bool(answer)
+    except Exception as error:
+        logger(EXTENSIONS).error("%s returned %s that is neither: %s", name, type(answer).__name__, type(error).__name__)
+        return False
+
+
+def _ask_service(broker: Host, module: ModuleType) -> None:
+    from ..authentication.http_service import HTTPService
+
+    adapters = getattr(getattr(module, "requests", None), "adapters", None)
+    retries = int(getattr(adapters, "DEFAULT_RETRIES", 0) or 0)
+    method = str(getattr(module, "request_auth_method", "POST")).upper()
+    timeout = float(getattr(module, "request_timeout", 1.0))
+    try:
+        service = HTTPService(module.url, method=method, timeout=timeout, retries=retries, name="custom_authentication")
+    except ValueError as error:
+        raise refusal(module.__file__, str(error), "correct the four settings of the file") from None
+    broker._add_part(service, lambda: service.register(broker))  # type: ignore[attr-defined,arg-type]
+
+
+def _meaning(name: str) -> str | None:
+    return _KNOWN.get(name.replace("_", "").casefold())
+
+
+def _is_plain(parameter: inspect.Parameter) -> bool:
+    return parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+
+
+def _last_frame(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" in {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
