@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-store crash fuzz format docs clean
+.PHONY: help setup demo dev check test test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-store crash fuzz format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -65,6 +65,11 @@ bench-hooks: setup  ## what hooks cost, beside paho clients and an engine withou
 bench-hooks-full: setup  ## the same with more rounds and more messages; half an hour
 	@bench/setup.sh
 	$(BIN)/python -m bench.hooks --full
+
+bench-storage: setup  ## messages into databases, beside a paho consumer on mosquitto; four minutes
+	@tools/system.sh
+	@bench/setup.sh
+	$(BIN)/python -m bench.storage
 
 bench-store: setup  ## what it costs to lose nothing, beside mosquitto and nats-server; three minutes
 	@bench/setup.sh

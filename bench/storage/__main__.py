@@ -13,9 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.servers.mariadb import MariaDB
-from tests.servers.postgresql import PostgreSQL
-from tests.servers.redis import RedisServer
+from hookmq.connectors import SQL
 
 from .. import load
 from ..brokers import Broker
@@ -23,6 +21,7 @@ from ..machine import describe
 from ..pages import markdown, put
 from ..peers import free_port, versions
 from ..store.load import publish_qos1
+from .servers import MariaDB, PostgreSQL, RedisServer
 
 ROUNDS = 3
 SECONDS = 3.0
@@ -95,6 +94,14 @@ class Services:
         return str(server.url)
 
 
+def make_tables(kind: str, url: str) -> None:
+    """Make the tables that HookMQ makes."""
+    if kind != "redis":
+        connector = SQL(f"sqlite:///{url}" if kind == "sqlite" else url)
+        connector.open()
+        connector.close()
+
+
 def stored_rate(kind: str, name: str, services: Services, place: Path) -> float:
     """Messages a second that are in the database, while publishers send as fast as they are acknowledged."""
     url = services.url(kind)
@@ -104,6 +111,7 @@ def stored_rate(kind: str, name: str, services: Services, place: Path) -> float:
             full = f"sqlite:///{url}" if kind == "sqlite" else url
             child = stack.enter_context(Child("serve.py", kind, full, str(port), str(place / "data")))
         else:
+            make_tables(kind, url)
             broker = stack.enter_context(Broker("mosquitto", place / "mosquitto"))
             port = broker.port
             child = stack.enter_context(Child("consumer.py", kind, url, str(PEERS[name]), str(port)))

@@ -6,6 +6,7 @@ that it is ready, and for each line on its standard input how many it has stored
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 import threading
@@ -17,28 +18,21 @@ from urllib.parse import urlsplit
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-Row = tuple[float, str, bytes, int, bool]
-
-TABLE = (
-    "CREATE TABLE stored "
-    "(at DOUBLE PRECISION, topic VARCHAR(200), payload {bytes}, qos SMALLINT, retain BOOLEAN)"
-)
-INSERT = "INSERT INTO stored VALUES ({marks})"
+Row = tuple[Any, ...]
 
 
 def sql(kind: str, url: str) -> Callable[[list[Row]], None]:
-    """Return what stores rows and commits."""
+    """Return what stores rows and commits: the same rows in the same table as HookMQ's."""
     connection: Any
+    marks = "%s"
     if kind == "sqlite":
-        connection = sqlite3.connect(url, check_same_thread=False)
+        connection, marks = sqlite3.connect(url, check_same_thread=False), "?"
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        table, insert = TABLE.format(bytes="BLOB"), INSERT.format(marks="?, ?, ?, ?, ?")
     elif kind == "postgresql":
         import psycopg
 
         connection = psycopg.connect(url)
-        table, insert = TABLE.format(bytes="BYTEA"), INSERT.format(marks="%s, %s, %s, %s, %s")
     else:
         import pymysql
 
@@ -50,10 +44,8 @@ def sql(kind: str, url: str) -> Callable[[list[Row]], None]:
             password=parts.password or "",
             database=parts.path[1:],
         )
-        table, insert = TABLE.format(bytes="LONGBLOB"), INSERT.format(marks="%s, %s, %s, %s, %s")
     cursor = connection.cursor()
-    cursor.execute(table)
-    connection.commit()
+    insert = f"INSERT INTO mqtt_received VALUES ({', '.join([marks] * 9)})"
 
     def store(rows: list[Row]) -> None:
         if len(rows) == 1:
@@ -70,14 +62,13 @@ def redis(url: str) -> Callable[[list[Row]], None]:
     from redis import Redis
 
     connection = Redis.from_url(url)
-    number = 0
 
     def store(rows: list[Row]) -> None:
-        nonlocal number
         pipeline = connection.pipeline(transaction=False)
         for row in rows:
-            number += 1
-            pipeline.set(f"stored:{number}", row[2])
+            names = ("id", "time", "client_id", "topic", "payload", "qos", "retain")
+            values = (row[1], row[2], row[3], row[4], row[5].decode(), row[6], row[7])
+            pipeline.set(f"stored:{row[1]}", json.dumps(dict(zip(names, values, strict=True))))
         pipeline.execute()
 
     return store
@@ -95,7 +86,11 @@ def main() -> None:
 
     def received(client: Client, data: object, message: MQTTMessage) -> None:
         nonlocal stored
-        waiting.append((time.time(), message.topic, message.payload, message.qos, message.retain))
+        at = round(time.time() * 1_000_000)
+        number = stored + len(waiting)
+        waiting.append(
+            (1, number, at, "?", message.topic, message.payload, message.qos, message.retain, None)
+        )
         if len(waiting) >= batch:
             store(waiting)
             stored += len(waiting)

@@ -24,7 +24,7 @@ def signer(tmp_path_factory):
 
 @pytest.fixture
 def present(guarded, signer):
-    """`present(service, CN="tank")` connects with such a certificate: the code, and the name it is known by."""
+    """`present(service, CN="tank")` connects with such a certificate: the code, and whom it is taken for."""
 
     def present(service, username=None, **parts):
         server = signer.server()

@@ -165,8 +165,9 @@ def test_an_answer_may_say_how_long_it_holds(guarded, peer):
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"[]", b'"yes"', b'{"username": 7}', b'{"username": ""}', b'{"username": "a\\u0000"}', b'{"ttl": "long"}',
-     b'{"ttl": -1}', b'{"ttl": NaN}', b"\xff", b"[" * 100_000, b'{"username": "' + b"x" * (1 << 20) + b'"}'],
+    [b"{", b"[]", b'"yes"', b'{"username": 7}', b'{"username": ""}', b'{"username": "a\\u0000"}',
+     b'{"ttl": "long"}', b'{"ttl": -1}', b'{"ttl": NaN}', b"\xff", b"[" * 100_000,
+     b'{"username": "' + b"x" * (1 << 20) + b'"}'],
 )  # fmt: skip
 def test_an_answer_that_cannot_be_read_refuses(guarded, peer, body):
     peer.answer = lambda request: Reply(200, body, "application/json")

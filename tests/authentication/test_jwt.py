@@ -95,10 +95,10 @@ def test_claims_that_refuse(guard, what):
     assert knock(guard, "x", token(**BAD_CLAIMS[what])).code == BAD_LOGIN
 
 
-def signed(header, claims, secret_=SECRET.encode()):
+def signed(header, claims, material=SECRET):
     """A token whose signature is right, with a header that PyJWT would not make."""
     head = forged(header, claims).rpartition(".")[0]
-    signature = hmac.digest(secret_, head.encode(), "sha256")
+    signature = hmac.digest(material.encode(), head.encode(), "sha256")
     return f"{head}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
@@ -151,7 +151,7 @@ def test_a_public_key_is_no_secret(guarded, tmp_path, kind):
     for service in (JWT(key=pem), JWT(jwks=str(path)), JWT(key=pem, algorithms=[algorithm])):
         broker = guarded(service)
         for material in (pem, pem.strip(), path.read_text()):
-            assert knock(broker, "x", signed({"alg": "HS256"}, CLAIMS, material.encode())).code == BAD_LOGIN
+            assert knock(broker, "x", signed({"alg": "HS256"}, CLAIMS, material)).code == BAD_LOGIN
         assert knock(broker, "x", token(key(kind), algorithm)).code == 0
 
 

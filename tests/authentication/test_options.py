@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tomllib
 
@@ -176,11 +177,10 @@ def test_a_library_that_is_not_installed(monkeypatch, table, module, extra):
 
 
 def test_importing_the_package_imports_no_library():
-    import subprocess
-
     program = (
         "import sys, hookmq.authentication as a; a.services_from([], where='x'); a.register;"
-        "print([m for m in ('requests', 'jwt', 'ldap', 'sqlalchemy', 'bcrypt', 'cryptography') if m in sys.modules])"
+        "names = ('requests', 'jwt', 'ldap', 'sqlalchemy', 'bcrypt', 'cryptography');"
+        "print([name for name in names if name in sys.modules])"
     )
     out = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30

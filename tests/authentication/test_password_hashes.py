@@ -14,13 +14,18 @@ from hookmq.authentication.trouble import Failure
 from ..access.hashes import argon2id, mosquitto_6, mosquitto_7
 
 
-def b64(data: bytes, *, plus: str = "+", padded: bool = False) -> str:
+def b64(data: bytes, *, padded: bool = False) -> str:
     text = base64.b64encode(data).decode()
-    return (text if padded else text.rstrip("=")).replace("+", plus)
+    return text if padded else text.rstrip("=")
 
 
-def pbkdf2(digest: str, password: bytes, salt: bytes, iterations: int) -> bytes:
-    return hashlib.pbkdf2_hmac(digest, password, salt, iterations)
+def ab64(data: bytes) -> str:
+    """As passlib writes it."""
+    return b64(data).replace("+", ".")
+
+
+def pbkdf2(digest: str, salt: bytes) -> bytes:
+    return hashlib.pbkdf2_hmac(digest, PASSWORD, salt, 1000)
 
 
 def scrypt(password: bytes, salt: bytes, n: int, r: int, p: int) -> bytes:
@@ -39,10 +44,10 @@ MADE = {
     "bcrypt of Django": "bcrypt$" + bcrypt.hashpw(PASSWORD, CHEAP).decode(),
     "bcrypt with SHA-256 of Django": "bcrypt_sha256$"
     + bcrypt.hashpw(hashlib.sha256(PASSWORD).hexdigest().encode(), CHEAP).decode(),
-    "pbkdf2 of passlib": f"$pbkdf2-sha256$1000${b64(SALT, plus='.')}${b64(pbkdf2('sha256', PASSWORD, SALT, 1000), plus='.')}",
-    "pbkdf2 with SHA-1 of passlib": f"$pbkdf2$1000${b64(SALT, plus='.')}${b64(pbkdf2('sha1', PASSWORD, SALT, 1000), plus='.')}",
-    "pbkdf2 as PHC": f"$pbkdf2-sha512$i=1000,l=64${b64(SALT)}${b64(pbkdf2('sha512', PASSWORD, SALT, 1000))}",
-    "pbkdf2 of Django": f"pbkdf2_sha256$1000$saltsalt${b64(pbkdf2('sha256', PASSWORD, b'saltsalt', 1000), padded=True)}",
+    "pbkdf2 of passlib": "$".join(["", "pbkdf2-sha256", "1000", ab64(SALT), ab64(pbkdf2("sha256", SALT))]),
+    "pbkdf2 with SHA-1 of passlib": "$".join(["", "pbkdf2", "1000", ab64(SALT), ab64(pbkdf2("sha1", SALT))]),
+    "pbkdf2 as PHC": f"$pbkdf2-sha512$i=1000,l=64${b64(SALT)}${b64(pbkdf2('sha512', SALT))}",
+    "pbkdf2 of Django": f"pbkdf2_sha256$1000$saltsalt${b64(pbkdf2('sha256', b'saltsalt'), padded=True)}",
     "scrypt of passlib": f"$scrypt$ln=4,r=8,p=1${b64(SALT)}${b64(scrypt(PASSWORD, SALT, 16, 8, 1))}",
     "scrypt of Django": f"scrypt$16$saltsalt$8$1${b64(scrypt(PASSWORD, b'saltsalt', 16, 8, 1), padded=True)}",
     "mosquitto 2": mosquitto_7(PASSWORD),

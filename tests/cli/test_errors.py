@@ -228,7 +228,8 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
     ),
     "E804": (
         {"where": "conf/broker.conf:9", "reason": "the web login has its default password"},
-        "error[E804]: conf/broker.conf:9  it does not start like this: the web login has its default password",
+        "error[E804]: conf/broker.conf:9  it does not start like this: the web login has its default "
+        "password",
     ),
 }
 

@@ -203,7 +203,7 @@ def test_the_others_are_asked_by_halves(
     assert (one.info().written, one.info().rejected) == (7, 1) and len(database.points) == 7
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [401, 404, 429, 503])
 def test_what_comes_again(peer: Peer, courier: MakeCourier, status: int) -> None:
     database = Database(peer)
     peer.answer = lambda request: Answer(status, {"error": "no t0k for you"})

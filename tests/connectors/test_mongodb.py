@@ -192,6 +192,21 @@ def test_a_server_that_is_away(server: MongoServer, courier: MakeCourier, way: s
     assert server.numbers() == list(range(1, 201))
 
 
+@pytest.mark.parametrize("way", ["stop", "hang"])
+def test_the_end_does_not_wait_for_a_server(server: MongoServer, courier: MakeCourier, way: str) -> None:
+    one = courier(MongoDB(server.url))
+    one.put(records(3), promised=True)
+    server.hangs = way == "hang"
+    if way == "stop":
+        server.stop()
+    one.put(records(3, start=4))
+    until(lambda: one.info().queued == 0)
+    begun = time.monotonic()
+    one.stop(0.2)
+    assert time.monotonic() - begun < 2.0  # of 5 for a connection, 10 for an answer
+    assert one.info().dropped == 0
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [

@@ -184,8 +184,8 @@ def test_a_server_that_is_away(
     assert sorted(found) == list(range(1, published + 1))
     if mode != "keys" and way != "freeze":
         assert found == sorted(found)
-    # Patience (0.2 s) is the most that a promise waits for the service; then it is on disk.
-    assert longest < 2.0
+    # A promise waits for the service for 0.2 s (patience), then it is on disk; a busy machine takes longer.
+    assert longest < 5.0
     counts = f"{published} records, none lost, none twice"
     figures(f"Redis, {mode}, {way}: {counts}; a put took {longest:.2f} s at most")
 

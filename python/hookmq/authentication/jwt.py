@@ -131,8 +131,9 @@ class JWT(AuthenticationService):
 
     def waits_for(self, client: Client) -> bool:
         """Whether keys have to be fetched for it."""
-        header = _header(token_of(client, self._place) or "")
-        return self._keys.is_stale(_key_id(header))
+        if not isinstance(self._keys, PublishedKeys):
+            return False
+        return self._keys.is_stale(_key_id(_header(token_of(client, self._place) or "")))
 
     def check(self, client: Client) -> Answer:
         """Check the token."""

@@ -183,7 +183,7 @@ class AuthenticationService(abc.ABC):
 
     def __call__(self, client: Client) -> Answer | Coroutine[Any, Any, Answer]:
         """Decide about a client, as an ``authenticate`` hook: at once, or by a coroutine that waits."""
-        key = self._answers.key(self.shown(client))
+        key = self._key(client)
         if (known := self._at_once(client, key)) is not _ASK:
             return known  # type: ignore[return-value]
         if not self.waits_for(client):
@@ -192,9 +192,14 @@ class AuthenticationService(abc.ABC):
 
     def decide(self, client: Client) -> Answer:
         """Decide about a client, and wait for that."""
-        key = self._answers.key(self.shown(client))
+        key = self._key(client)
         known = self._at_once(client, key)
         return self._ask(client, key) if known is _ASK else known  # type: ignore[return-value]
+
+    def _key(self, client: Client) -> bytes:
+        """Return what its answers are kept under; nothing if none is ever kept."""
+        keeps = self.negative_ttl > 0 or (self.leases and self.ttl > 0)
+        return self._answers.key(self.shown(client)) if keeps else b""
 
     def _at_once(self, client: Client, key: bytes) -> object:
         """Return the answer if the service need not be asked for it, else ``_ASK``."""
@@ -204,7 +209,7 @@ class AuthenticationService(abc.ABC):
             return self._refuse(concerned)
         if not concerned:
             return None
-        known = self._answers.recall(key)
+        known = self._answers.recall(key) if key else None
         if isinstance(known, Deny):
             return self._refuse(known)
         if known is not None:

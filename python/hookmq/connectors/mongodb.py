@@ -126,6 +126,11 @@ class MongoDB(Connector):
             rejected += self._insert(name, group, again)
         return rejected
 
+    def abort(self) -> None:
+        """Close the client, which whoever waits for a server or an answer notices."""
+        if (client := self._client) is not None:
+            client.close()
+
     def close(self) -> None:
         """Close the connections."""
         client, self._client = self._client, None

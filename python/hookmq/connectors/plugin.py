@@ -60,8 +60,12 @@ class Plugin:
         place = None if directory is None else Path(directory).absolute()
         self.courier = Courier(connector, place, **limits)
         self._numbers = Numbers()
-        self.courier.start()
         self._log = None if log is None else _log_into(Path(log))
+        try:
+            self.courier.start()
+        except BaseException:
+            self._close_log()
+            raise
         atexit.register(self.stop)
 
     def received(self, data: Mapping[str, Any]) -> None:
@@ -80,6 +84,9 @@ class Plugin:
         """Write what waits, for at most so many seconds; called at the end of the process."""
         atexit.unregister(self.stop)
         self.courier.stop(grace)
+        self._close_log()
+
+    def _close_log(self) -> None:
         handler, self._log = self._log, None
         if handler is not None:
             logger("hookmq.connectors").removeHandler(handler)
@@ -103,8 +110,8 @@ def _log_into(path: Path) -> logging.Handler | None:
 def record_of(kind: Kind, data: Mapping[str, Any]) -> Record:
     r"""Return the record that a dict of CrystalMQ tells of, without a name.
 
-    >>> record = record_of("received", {"sender": "pump", "topic": "a/b", "message": "b'\\xff'", "unixtime":
-    7})
+    >>> data = {"sender": "pump", "topic": "a/b", "message": "b'\\xff'", "unixtime": 7}
+    >>> record = record_of("received", data)
     >>> record.client_id, record.topic, record.payload, record.time
     ('pump', 'a/b', b'\xff', 7.0)
     """

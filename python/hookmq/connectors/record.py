@@ -183,8 +183,11 @@ def readable(payload: bytes) -> Any:
         text = payload.decode()
     except UnicodeDecodeError:
         return {"$base64": base64.b64encode(payload).decode("ascii")}
+    # Most texts that are no JSON are seen to be none by how they begin.
+    if text[:1] not in _BEGINNINGS:
+        return text
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return text
 
@@ -222,3 +225,8 @@ def _restored(properties: Any) -> Any:
             value = [tuple(pair) for pair in value]
         found[key] = value
     return found
+
+
+_BEGINNINGS = frozenset('{["-0123456789tfn \t\r\n')
+# Made once: `json.loads` makes one for each call that has options, which takes longer than most payloads.
+_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -28,6 +29,9 @@ _IN_THE_PAST = "equal or smaller"
 
 _PAGE = 1000
 
+_TAIL = 10_000
+"""Elements at the end of a list among which a repeat is looked for."""
+
 
 class Redis(Connector):
     """Records in Redis: a key for each, streams, or lists. One round trip for a batch.
@@ -37,8 +41,8 @@ class Redis(Connector):
     - ``mode="stream"``: ``XADD`` with identifiers made of the record's time and number, so that the same
       record cannot be added twice. Where another program has added later ones, the server chooses the
       identifier, and a repeat looks for the record first.
-    - ``mode="list"``: ``RPUSH key json``. A repeat looks for the value first; if a consumer took it
-      meanwhile, it comes twice.
+    - ``mode="list"``: ``RPUSH key json``. A repeat looks at the last 10,000 elements first; what a consumer
+      took meanwhile comes twice.
 
     A command is acknowledged by Redis before it is on its disk, unless ``appendfsync always`` is set there.
 
@@ -201,28 +205,30 @@ class Redis(Connector):
         sentinel = self._library("redis.sentinel").Sentinel(self._sentinels, sentinel_kwargs=of_sentinels)
         return sentinel.master_for(master, retry=once, **{**parsed, **options, **tls})
 
-    def _pipeline(self) -> Any:
+    def _opened(self) -> Any:
         if self._client is None:
             self.open()
-        return self._client.pipeline(transaction=False)
+        return self._client
+
+    def _pipeline(self) -> Any:
+        return self._opened().pipeline(transaction=False)
 
     # Writing --------------------------------------------------------------------------------------------
 
     def _set(self, records: Sequence[Record], again: bool) -> list[Rejection]:
         pipeline = self._pipeline()
-        for record in records:
-            pipeline.set(self._key.render(record), self._json(record), ex=self._expire)
+        expires = () if self._expire is None else ("EX", self._expire)
+        for record in records:  # its method `set` looks at a dozen options that are not given
+            pipeline.execute_command("SET", self._key.render(record), self._json(record), *expires)
         return self._settle(records, pipeline.execute(raise_on_error=False))
 
     def _push(self, records: Sequence[Record], again: bool) -> list[Rejection]:
         values = [(self._key.render(record), self._json(record)) for record in records]
         if again:
-            pipeline = self._pipeline()
-            for key, value in values:
-                pipeline.lpos(key, value, rank=-1)
-            missing = [place is None or isinstance(place, Exception) for place in pipeline.execute(False)]
-            records = [record for record, lacks in zip(records, missing, strict=True) if lacks]
-            values = [pair for pair, lacks in zip(values, missing, strict=True) if lacks]
+            present = self._tails({key for key, _ in values})
+            missing = [pair not in present for pair in values]
+            records = list(itertools.compress(records, missing))
+            values = list(itertools.compress(values, missing))
         if not records:
             return []
         pipeline = self._pipeline()
@@ -233,6 +239,15 @@ class Redis(Connector):
                 pipeline.ltrim(key, -self._maxlen, -1)
         results = pipeline.execute(raise_on_error=False)
         return self._settle(records, results[: len(records)])
+
+    def _tails(self, keys: Iterable[str]) -> set[tuple[str, bytes]]:
+        """Return the last elements of lists, with their keys."""
+        found: set[tuple[str, bytes]] = set()
+        for key in keys:
+            # Of another type: the write says so.
+            with contextlib.suppress(self._library("redis").exceptions.ResponseError):
+                found.update((key, bytes_of(value)) for value in self._opened().lrange(key, -_TAIL, -1))
+        return found
 
     def _add(self, records: Sequence[Record], again: bool) -> list[Rejection]:
         results = self._xadd(records, [self._identifier(record, again) for record in records])
@@ -285,7 +300,7 @@ class Redis(Connector):
         for key, times in wanted.items():
             at = str(min(times.values()))
             while not found.issuperset(times):
-                entries = self._client.xrange(key, min=at, count=_PAGE)
+                entries = self._opened().xrange(key, min=at, count=_PAGE)
                 found.update(text_of(fields.get(b"id") or fields.get("id")) for _, fields in entries)
                 if len(entries) < _PAGE:
                     break
@@ -319,6 +334,11 @@ class Redis(Connector):
         for name, value in (record.detail or {}).items():
             fields[name] = value if isinstance(value, str) else json_of(value)
         return fields
+
+
+def bytes_of(value: Any) -> bytes:
+    """Return what Redis sent as bytes, also if the URL asks for text."""
+    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def text_of(value: Any) -> str:

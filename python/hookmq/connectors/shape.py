@@ -48,4 +48,8 @@ def json_of(value: Any) -> bytes:
     >>> json_of({"text": "\ud83d"})
     b'{"text":"\\ud83d"}'
     """
-    return json.dumps(value, separators=(",", ":"), default=str).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
+
+
+# Made once: `json.dumps` makes one for each call that has options.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)

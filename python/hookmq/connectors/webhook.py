@@ -147,7 +147,7 @@ def signature(key: bytes, identifier: str, timestamp: int, body: bytes) -> str:
     timestamps that are minutes away; the package ``standardwebhooks`` does all of it.
 
     >>> signature(b"key", "id", 1_650_000_000, b"[]")
-    'v1,1Qz46M0yjCLnqVp0Q5iS9vDmJjBZTtkD/uvjnqM7OA4='
+    'v1,y+aEYbXkEbE7bjIXxlyf/xUPMjQaGEdA1KtojAvqagM='
     """
     signed = hmac.digest(key, b"%s.%d.%s" % (identifier.encode(), timestamp, body), hashlib.sha256)
     return "v1," + base64.b64encode(signed).decode("ascii")

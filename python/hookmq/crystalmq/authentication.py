@@ -14,7 +14,7 @@ from ..message import Client
 from .extensions import function_of, refusal
 from .host import Host
 from .log_file import EXTENSIONS
-from .working_directory import Inside, WorkingDirectory
+from .working_directory import Inside, StandIn, WorkingDirectory
 
 __all__ = ["Question", "admits", "bound", "register_authentication"]
 
@@ -56,11 +56,14 @@ def register_authentication(
     if function is None:
         if isinstance(getattr(module, "url", None), str):
             return _ask_service(broker, module)
-        help = f"write   def {NAMES[0]}(username, password, clientid, ipaddress):   which returns True or False"
+        help = (
+            f"write   def {NAMES[0]}(username, password, clientid, ipaddress):   which returns True or False"
+        )
         raise refusal(module.__file__, f"it defines neither {NAMES[0]} nor {NAMES[1]}", help)
     ask = bound(function)
-    inside = Inside(ask, directory)
+    inside = Inside(ask, directory, of=function)
     name = function_name(function)
+    patience = float(str(broker.settings["hooks.decision_timeout"]))
 
     def authenticate(client: Client) -> bool:
         if client.password_bytes is not None and client.password is None:
@@ -73,26 +76,17 @@ def register_authentication(
             "ipaddress": client.address or "",
         }
         try:
-            answer = workers.submit(lambda: inside(given)).result()
+            answer = workers.submit(lambda: inside(given)).result(patience)
         except Exception as error:
             # Not the error's text, nor its trace: either may have the password in it.
             frame = _last_frame(error)
-            logger(EXTENSIONS).error("%s raised %s%s: %s is refused", name, type(error).__name__, frame, given["clientid"])
+            logger(EXTENSIONS).error(
+                "%s raised %s%s: %s is refused", name, type(error).__name__, frame, given["clientid"]
+            )
             return False
         return admits(name, answer)
 
-    broker.authenticate(name=name)(_Decider(authenticate, function))
-
-
-class _Decider:
-    """The hook, which lists show where the extension's function stands."""
-
-    def __init__(self, call: Callable[[Client], bool], function: Callable[..., Any]) -> None:
-        self._call = call
-        self.__code__ = Inside(function, WorkingDirectory(_NOWHERE)).__code__
-
-    def __call__(self, client: Client) -> bool:
-        return self._call(client)
+    broker.authenticate(name=name)(StandIn(authenticate, function))
 
 
 def bound(function: Callable[..., Any]) -> Question:
@@ -125,9 +119,13 @@ def bound(function: Callable[..., Any]) -> Question:
         if any(one.kind is one.VAR_KEYWORD for one in parameters):
             return lambda given: function(**given)
     if len(required) == 1:
-        return lambda given: function({**given, "user_name": given["username"], "client_id": given["clientid"]})
+        return lambda given: function(
+            {**given, "user_name": given["username"], "client_id": given["clientid"]}
+        )
     places = required[: len(_ARGUMENTS)]
-    moved = [one for one, name in zip(places, _ARGUMENTS, strict=False) if named[one.name] not in (None, name)]
+    moved = [
+        one for one, name in zip(places, _ARGUMENTS, strict=False) if named[one.name] not in (None, name)
+    ]
     keyword = any(one.kind is one.KEYWORD_ONLY for one in required)
     if not required or len(required) > len(_ARGUMENTS) or moved or keyword:
         text = f"{function_name(function)} takes {', '.join(one.name for one in parameters) or 'nothing'}"
@@ -153,7 +151,9 @@ def admits(name: str, answer: Any) -> bool:
     try:
         return bool(answer)
     except Exception as error:
-        logger(EXTENSIONS).error("%s returned %s that is neither: %s", name, type(answer).__name__, type(error).__name__)
+        logger(EXTENSIONS).error(
+            "%s returned %s that is neither: %s", name, type(answer).__name__, type(error).__name__
+        )
         return False
 
 
@@ -165,10 +165,12 @@ def _ask_service(broker: Host, module: ModuleType) -> None:
     method = str(getattr(module, "request_auth_method", "POST")).upper()
     timeout = float(getattr(module, "request_timeout", 1.0))
     try:
-        service = HTTPService(module.url, method=method, timeout=timeout, retries=retries, name="custom_authentication")
+        service = HTTPService(
+            module.url, method=method, timeout=timeout, retries=retries, name="custom_authentication"
+        )
     except ValueError as error:
         raise refusal(module.__file__, str(error), "correct the four settings of the file") from None
-    broker._add_part(service, lambda: service.register(broker))  # type: ignore[attr-defined,arg-type]
+    broker.authenticate_with(service)
 
 
 def _meaning(name: str) -> str | None:

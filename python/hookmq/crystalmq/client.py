@@ -62,4 +62,6 @@ class ClientObject:
     @staticmethod
     def _tell(topic: str, who: str, error: Exception) -> None:
         reason = error.message if isinstance(error, HookMQError) else f"{type(error).__name__}: {error}"
-        logger(EXTENSIONS).error("an extension could not publish to %r%s: %s", topic, who, reason, exc_info=error)
+        logger(EXTENSIONS).error(
+            "an extension could not publish to %r%s: %s", topic, who, reason, exc_info=error
+        )

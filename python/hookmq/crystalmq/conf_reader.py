@@ -17,8 +17,8 @@ __all__ = ["ConfReader"]
 class ConfReader:
     """Reads values out of the files of one kind: of both generations, the newer first.
 
-    A value that cannot be read is an error in ``findings``, and its default is returned so that everything else
-    can be checked as well. ``fallback`` is what a file is called that is not there.
+    A value that cannot be read is an error in ``findings``, and its default is returned so that everything
+    else can be checked as well. ``fallback`` is what a file is called that is not there.
     """
 
     def __init__(

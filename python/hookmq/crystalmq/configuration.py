@@ -48,7 +48,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Elastic:
-    """Where the Elasticsearch is, and whether the broker itself writes into it, every ``interval`` seconds."""
+    """Where Elasticsearch is, and whether the broker itself writes into it, every ``interval`` seconds."""
 
     enabled: bool
     url: str
@@ -185,7 +185,11 @@ _KNOWN = frozenset({"admin", "password", "changeme", "12345", "123456", "root", 
 
 def _reader(home: Path, kind: str, findings: list[Finding]) -> ConfReader:
     new, old = FILES[kind]
-    files = [Ini.read(home / "conf" / name, f"conf/{name}") for name in (new, old) if (home / "conf" / name).is_file()]
+    files = [
+        Ini.read(home / "conf" / name, f"conf/{name}")
+        for name in (new, old)
+        if (home / "conf" / name).is_file()
+    ]
     if len(files) == 2:
         text = f"there is conf/{old} as well: what both say is taken from here"
         findings.append(Finding("warning", f"conf/{new}", text, f"keep one of them:   rm conf/{old}"))
@@ -200,13 +204,15 @@ def _tell_about_both(broker: ConfReader, findings: list[Finding]) -> None:
         entry = broker.entry(section, key)
         if entry is not None and entry[1].value and asks in ("", entry[1].value.upper()):
             findings.append(
-                Finding("note", broker.where(section, key), f"{key} has no effect: {instead}", "remove the line")
+                Finding(
+                    "note", broker.where(section, key), f"{key} has no effect: {instead}", "remove the line"
+                )
             )
     for ini in broker.files:
         for name, line in ini.sections.items():
             if name.upper() == "HASERVER":
-                text = "[HASERVER] has no effect: there is no HA server; brokers of HookMQ form clusters themselves"
-                remedy = "run one broker until you set up a cluster, and remove the section"
+                text = "[HASERVER] has no effect: HookMQ has no HA server in front of brokers"
+                remedy = "use the cluster setting of HookMQ, and remove the section"
                 findings.append(Finding("warning", ini.where(line), text, remedy))
 
 
@@ -224,10 +230,16 @@ def _authentication(broker: ConfReader, findings: list[Finding]) -> tuple[Authen
             old = "REMOTEAUTH" if remote else "AUTHENTICATION"
             text = f"[{old}] asks for authentication, [DEVICE_AUTHENTICATION] switches it off"
             findings.append(Finding("error", broker.where(*new), text, f"keep one of them: remove [{old}]"))
-        mode: Authentication = "custom" if found == "custom" else "default" if found == "default" else "disabled"
+        mode: Authentication = (
+            "custom" if found == "custom" else "default" if found == "default" else "disabled"
+        )
         return mode, custom, broker.where(*new)
     if remote:
-        return "custom", broker.path("REMOTEAUTH", "INTERCEPT_FILEPATH"), broker.where("REMOTEAUTH", "REMOTEAUTH_ENABLED")
+        return (
+            "custom",
+            broker.path("REMOTEAUTH", "INTERCEPT_FILEPATH"),
+            broker.where("REMOTEAUTH", "REMOTEAUTH_ENABLED"),
+        )
     where = broker.where("AUTHENTICATION", "AUTHENTICATION_ENABLED")
     return "default" if asks else "disabled", custom, where
 

@@ -22,7 +22,7 @@ __all__ = ["Extensions", "function_of", "refusal"]
 T = TypeVar("T")
 
 _folders: set[str] = set()
-"""Folders of extensions that this process has loaded from: their modules' names are free for the next home."""
+"""Folders that this process has loaded extensions from: their modules' names are free for the next home."""
 
 
 class Extensions:
@@ -48,7 +48,7 @@ class Extensions:
         """Import a file and call its setters.
 
         Raises:
-            HookMQError: E803 with the file, the line and the remedy, for whatever keeps it from being imported.
+            HookMQError: E803 with file, line and remedy, for whatever keeps it from being imported.
         """
         return self.call(path, lambda: self._import(path))
 
@@ -83,7 +83,7 @@ class Extensions:
         return module
 
     def _make_room(self) -> None:
-        """Put the folder first on ``sys.path``; helpers of homes loaded before do not stand for this one's."""
+        """Put the folder first on ``sys.path``; modules of earlier homes do not stand for this one's."""
         folder = str(self._folder)
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None)
@@ -107,7 +107,9 @@ class Extensions:
             return refusal(where, f"syntax error: {error.msg}: {(error.text or '').strip()}", words)
         if isinstance(error, ModuleNotFoundError) and error.name:
             return refusal(where, f"there is no module `{error.name}`", module_hint(error.name))
-        words = hint(source) or "correct the file, or look closer:   hookmq doctor " + str(self._folder.parent)
+        words = hint(source) or "correct the file, or look closer:   hookmq doctor " + str(
+            self._folder.parent
+        )
         text = str(error)
         return refusal(where, f"{type(error).__name__}: {text}" if text else type(error).__name__, words)
 

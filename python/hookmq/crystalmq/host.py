@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     import schedule
 
+    from ..authentication import AuthenticationService
     from ..parts import Part
     from ..settings.config import Settings
     from ..web.sockets import PageSockets
@@ -48,6 +49,9 @@ class Host(Protocol):
 
     def authenticate(self, /, **options: Any) -> Callable[[D], D]:
         """Ask a function whether a client may connect."""
+
+    def authenticate_with(self, service: AuthenticationService) -> None:
+        """Ask a service who clients are."""
 
     def on_startup(self, /, **options: Any) -> Callable[[D], D]:
         """Call a function when the broker has begun to serve."""

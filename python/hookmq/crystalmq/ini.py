@@ -22,7 +22,7 @@ class Entry:
 
 
 class Ini:
-    """One file. Sections and keys are found whatever their case; of a key that is there twice, the last counts.
+    """One file. Case does not matter in sections and keys; of a key that is there twice, the last counts.
 
     Comments are whole lines that begin with ``#`` or ``;``. What is neither a section nor a key is kept in
     :attr:`junk` and disturbs nobody: a file that was shipped has the stray line

@@ -17,7 +17,7 @@ EXTENSIONS = "hookmq.extensions"
 
 
 class BrokerLog:
-    """Writes what the broker and its extensions log into a file, which is rotated; ``open()`` and ``close()`` nest."""
+    """Writes what the broker and its extensions log into a rotated file; ``open()`` and ``close()`` nest."""
 
     def __init__(self, file: LogFile) -> None:
         self._file = file
@@ -33,7 +33,7 @@ class BrokerLog:
         self._users += 1
         if self._users > 1:
             return
-        # Who set a level for itself, as `hookmq run` does, keeps it; extensions log from LOG_LEVEL on in any case.
+        # A level that somebody set, as `hookmq run` does, is kept.
         for one in (logger(), self.extensions):
             self._before[one.name] = one.level
             if one.level == logging.NOTSET:

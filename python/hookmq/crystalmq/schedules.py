@@ -34,7 +34,9 @@ def register_schedules(
     path = Path(str(module.__file__))
     describe = function_of(module, NEW, OLD)
     if describe is None:
-        raise refusal(path, f"it defines neither {NEW} nor {OLD}", f"write   def {NEW}():   or remove the file")
+        raise refusal(
+            path, f"it defines neither {NEW} nor {OLD}", f"write   def {NEW}():   or remove the file"
+        )
     where = where_defined(describe)
     before = list(schedule.default_scheduler.jobs)
     try:
@@ -102,6 +104,8 @@ def _check(function: Any, where: str) -> None:
         inspect.signature(function).bind()
     except TypeError as error:
         name = function_name(function)
-        raise refusal(where_defined(function), f"{name} is a job, which is given nothing: {error}", _REMEDY) from None
+        raise refusal(
+            where_defined(function), f"{name} is a job, which is given nothing: {error}", _REMEDY
+        ) from None
     except ValueError:  # some built-ins tell nothing
         return

@@ -30,7 +30,7 @@ def register_store(broker: Host, module: ModuleType, directory: WorkingDirectory
         raise refusal(
             module.__file__,
             f"it defines neither {RECEIVED[0]} nor {SENT[0]}",
-            f"write   def {RECEIVED[0]}(data):   or switch it off in conf/datastore.conf: DATA_INTEGRATION = FALSE",
+            f"write   def {RECEIVED[0]}(data):   or set DATA_INTEGRATION = FALSE in conf/datastore.conf",
         )
     if on_received is not None:
         hook = on_received

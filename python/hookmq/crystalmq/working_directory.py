@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from ..hooks.functions import code_of, innermost
 from ..log import logger
 
-__all__ = ["Inside", "WorkingDirectory"]
+__all__ = ["Inside", "StandIn", "WorkingDirectory"]
 
 T = TypeVar("T")
 
@@ -27,10 +28,10 @@ _OWN = threading.local()
 class WorkingDirectory:
     """A directory that threads enter, each for itself.
 
-    CrystalMQ runs extensions in ``HOME/bin``, and they open ``../extensions/plugin.conf``. A working directory
-    belongs to the process, though, in which others open their own files. On Linux a thread can stop sharing
-    it: a thread that enters has it for good, and so have the threads that it starts. Where the system refuses
-    that, the whole process changes its directory, once and with a warning.
+    CrystalMQ runs extensions in ``HOME/bin``, and they open ``../extensions/plugin.conf``. A working
+    directory belongs to the process, though, in which others open their own files. On Linux a thread can stop
+    sharing it: a thread that enters has it for good, and so have the threads that it starts. Where the system
+    refuses that, the whole process changes its directory, once and with a warning.
 
     >>> directory = WorkingDirectory(Path("/"))
     >>> directory.run(os.getcwd), os.getcwd() != "/"
@@ -69,43 +70,55 @@ class WorkingDirectory:
     def _take_the_process_along(self) -> None:
         if Path.cwd() != self.path:
             logger().warning(
-                "this system lets no thread have a working directory of its own: that of the process is %s now, "
+                "this system gives no thread a working directory of its own: the process works in %s now, "
                 "as extensions expect it",
                 self.path,
             )
 
 
-class Inside:
-    """A function of an extension as a hook, a job or a page calls it: on a thread in the working directory.
+class StandIn:
+    """A function that stands for one of an extension: lists of hooks, jobs and pages show where that one is.
+
+    Args:
+        call: what is called.
+        of: the extension's function.
+    """
+
+    def __init__(self, call: Callable[..., Any], of: Callable[..., Any]) -> None:
+        self._call = call
+        self.__code__ = code_of(innermost(of))  # what where_defined() looks at
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it."""
+        return self._call(*arguments)
+
+
+class Inside(StandIn):
+    """A stand-in whose calls are made in a working directory, which the calling thread does not leave again.
 
     Args:
         call: what is called.
         directory: where the thread works from then on.
-        of: the extension's function, if ``call`` is not that but calls it; lists name its file and line.
+        of: the extension's function, if ``call`` is not that but calls it.
     """
 
     def __init__(
         self, call: Callable[..., Any], directory: WorkingDirectory, *, of: Callable[..., Any] | None = None
     ) -> None:
-        self._call = call
+        super().__init__(call, call if of is None else of)
         self._directory = directory
-        self.__code__ = code_of(innermost(call if of is None else of))  # what where_defined() looks at
 
     def __call__(self, *arguments: Any) -> Any:
+        """Call it in the working directory."""
         self._directory.enter()
         return self._call(*arguments)
 
 
 def _unshare() -> bool:
     """Give the calling thread a working directory of its own. Return whether the system does that."""
-    if hasattr(os, "unshare"):  # Python 3.12, Linux
-        try:
-            os.unshare(os.CLONE_FS)
-        except OSError:
-            return False
-        return True
-    try:
-        function = ctypes.CDLL(None, use_errno=True).unshare
-    except (AttributeError, OSError, TypeError):
+    if not sys.platform.startswith("linux"):
         return False
-    return bool(function(_CLONE_FS) == 0)
+    try:
+        return bool(ctypes.CDLL(None).unshare(_CLONE_FS) == 0)  # os.unshare() is there from Python 3.12 on
+    except (AttributeError, OSError):
+        return False

@@ -13,14 +13,20 @@ from sqlalchemy.sql import Executable
 __all__ = ["Dialect", "dialect_of"]
 
 Row = Mapping[str, Any]
+Values = tuple[Any, ...]
 
 
 class Dialect:
     """What all of them understand; for SQL Server it is what is used."""
 
-    def add(self, connection: Connection, table: Table, rows: Sequence[Row], *, again: bool) -> None:
+    def add(self, connection: Connection, table: Table, rows: Sequence[Values], *, again: bool) -> None:
         """Add rows of events. With ``again`` some of them may be there."""
-        connection.execute(self.insert_missing(table) if again else insert(table), list(rows))
+        names = [column.name for column in table.columns]
+        named = [dict(zip(names, row, strict=True)) for row in rows]
+        for row in named:
+            if row.get("properties"):
+                row["properties"] = json.loads(row["properties"])  # its type writes JSON by itself
+        connection.execute(self.insert_missing(table) if again else insert(table), named)
 
     def put(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """Put rows of states in the place of older ones."""
@@ -61,11 +67,12 @@ class Dialect:
 class SQLite(Dialect):
     """SQLite: plain tuples are half as dear as rows through SQLAlchemy's types."""
 
-    def add(self, connection: Connection, table: Table, rows: Sequence[Row], *, again: bool) -> None:
-        names = [column.name for column in table.columns]
-        marks = ", ".join("?" for _ in names)
-        statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-        connection.exec_driver_sql(statement, [tuple(_as_json(row[name]) for name in names) for row in rows])
+    def add(self, connection: Connection, table: Table, rows: Sequence[Values], *, again: bool) -> None:
+        marks = ", ".join("?" for _ in table.columns)
+        statement = (
+            f"INSERT INTO {table.name} {_columns(connection, table)} VALUES ({marks}) ON CONFLICT DO NOTHING"
+        )
+        connection.exec_driver_sql(statement, list(rows))
 
     def upserts(self, table: Table) -> Sequence[Executable]:
         return (_on_conflict(sqlite.insert(table), table),)
@@ -74,18 +81,16 @@ class SQLite(Dialect):
 class PostgreSQL(Dialect):
     """PostgreSQL: COPY, three to five times the rate of INSERT."""
 
-    def add(self, connection: Connection, table: Table, rows: Sequence[Row], *, again: bool) -> None:
+    def add(self, connection: Connection, table: Table, rows: Sequence[Values], *, again: bool) -> None:
         # COPY passes over nothing. What may be there goes by way of a table that ends with the transaction.
         target = f"{table.name}_again" if again else table.name
         cursor = connection.connection.cursor()
         try:
             if again:
                 cursor.execute(f"CREATE TEMP TABLE {target} (LIKE {table.name}) ON COMMIT DROP")
-            names = [column.name for column in table.columns]
-            listed = ", ".join(f'"{name}"' for name in names)
-            with cursor.copy(f"COPY {target} ({listed}) FROM STDIN") as copy:
+            with cursor.copy(f"COPY {target} {_columns(connection, table)} FROM STDIN") as copy:
                 for row in rows:
-                    copy.write_row([_as_json(row[name]) for name in names])
+                    copy.write_row(row)
             if again:
                 cursor.execute(f"INSERT INTO {table.name} SELECT * FROM {target} ON CONFLICT DO NOTHING")
                 cursor.execute(f"DROP TABLE {target}")
@@ -99,9 +104,12 @@ class PostgreSQL(Dialect):
 class MySQL(Dialect):
     """MySQL and MariaDB: the driver makes one INSERT of many rows."""
 
-    def insert_missing(self, table: Table) -> Executable:
+    def add(self, connection: Connection, table: Table, rows: Sequence[Values], *, again: bool) -> None:
+        marks = ", ".join("%s" for _ in table.columns)
         # INSERT IGNORE would pass over rows that are wrong as well.
-        return mysql.insert(table).on_duplicate_key_update(run=table.c.run)
+        tail = " ON DUPLICATE KEY UPDATE run = run" if again else ""
+        statement = f"INSERT INTO {table.name} {_columns(connection, table)} VALUES ({marks}){tail}"
+        connection.exec_driver_sql(statement, list(rows))
 
     def upserts(self, table: Table) -> Sequence[Executable]:
         columns = {column.name: bindparam(f"_{column.name}", type_=column.type) for column in table.columns}
@@ -140,5 +148,7 @@ def _on_conflict(statement: Any, table: Table) -> Executable:
     return upsert
 
 
-def _as_json(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict) else value
+def _columns(connection: Connection, table: Table) -> str:
+    """Return the columns that are written; somebody may have added others."""
+    quote = connection.dialect.identifier_preparer.quote
+    return f"({', '.join(quote(column.name) for column in table.columns)})"

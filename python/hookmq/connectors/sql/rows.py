@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,7 @@ from .tables import Tables
 __all__ = ["Rows"]
 
 Row = dict[str, Any]
+Values = tuple[Any, ...]
 Key = tuple[str, ...]
 
 
@@ -21,8 +24,8 @@ Key = tuple[str, ...]
 class Rows:
     """What a batch of records means for each table."""
 
-    events: dict[Table, list[Row]] = field(default_factory=dict)
-    """Rows that are added."""
+    events: dict[Table, list[Values]] = field(default_factory=lambda: defaultdict(list))
+    """Rows that are added, with values in the order of the table's columns: the many, as plain as can be."""
     states: dict[Table, dict[Key, Row]] = field(default_factory=dict)
     """Rows that take the place of what was there, by key, unless that is newer."""
     removed: dict[Table, dict[Key, int]] = field(default_factory=dict)
@@ -32,38 +35,37 @@ class Rows:
     def of(cls, records: Iterable[Record], tables: Tables) -> Rows:
         """Return the rows of some records. What a later one says of the same thing is what counts."""
         rows = cls()
+        received, sent = rows.events[tables.received], rows.events[tables.sent]
         for record in records:
             at = round(record.time * 1_000_000)
             match record.kind:
                 case "received":
-                    rows._add(tables.received, record, at, _message(record))
+                    received.append((record.run, record.number, at, record.client_id, *_message(record)))
                     if record.retain:
                         rows._retain(tables.retained, record, at)
                 case "sent":
-                    detail = record.detail or {}
-                    rows._add(
-                        tables.sent, record, at, _message(record) | {"packet_id": detail.get("packet_id")}
+                    packet_id = (record.detail or {}).get("packet_id")
+                    sent.append(
+                        (record.run, record.number, at, record.client_id, *_message(record), packet_id)
                     )
                 case "connected" | "disconnected":
                     rows._connection(tables, record, at)
                 case "subscribed":
-                    row = {
-                        "client_id": record.client_id,
-                        "filter": record.topic,
-                        "time_us": at,
-                        "qos": record.qos,
-                    }
-                    rows._set(tables.subscriptions, (record.client_id, record.topic), row)
+                    key = (record.client_id, record.topic)
+                    names = ("client_id", "filter", "time_us", "qos")
+                    rows._set(
+                        tables.subscriptions, key, dict(zip(names, (*key, at, record.qos), strict=True))
+                    )
                 case "unsubscribed":
                     rows._remove(tables.subscriptions, (record.client_id, record.topic), at)
                 case "error":
-                    rows._add(tables.errors, record, at, _chosen(record, "level", "source", "text"))
+                    rows._add(tables.errors, record, at, _chosen(record, "level", "source", "text").values())
         return rows
 
     def _connection(self, tables: Tables, record: Record, at: int) -> None:
         names = ("username", "address", "port", "version", "clean_start", "keep_alive", "reason")
-        row = {"event": record.kind, **_chosen(record, *names)}
-        self._add(tables.connections, record, at, row)
+        row = _chosen(record, *names)
+        self._add(tables.connections, record, at, (record.kind, *row.values()))
         known = {name: row[name] for name in ("username", "address", "version", "reason")}
         connected = record.kind == "connected"
         state = {"client_id": record.client_id, "time_us": at, "connected": connected, **known}
@@ -76,9 +78,8 @@ class Rows:
         row = {"topic": record.topic, "time_us": at, "client_id": record.client_id}
         self._set(table, (record.topic,), row | {"payload": record.payload, "qos": record.qos})
 
-    def _add(self, table: Table, record: Record, at: int, row: Row) -> None:
-        named = {"run": record.run, "number": record.number, "time_us": at, "client_id": record.client_id}
-        self.events.setdefault(table, []).append(named | row)
+    def _add(self, table: Table, record: Record, at: int, rest: Iterable[Any]) -> None:
+        self.events[table].append((record.run, record.number, at, record.client_id, *rest))
 
     def _set(self, table: Table, key: Key, row: Row) -> None:
         self.removed.get(table, {}).pop(key, None)
@@ -89,14 +90,9 @@ class Rows:
         self.removed.setdefault(table, {})[key] = at
 
 
-def _message(record: Record) -> Row:
-    return {
-        "topic": record.topic,
-        "payload": record.payload,
-        "qos": record.qos,
-        "retain": record.retain,
-        "properties": plain(record.properties) if record.properties else None,
-    }
+def _message(record: Record) -> Values:
+    properties = json.dumps(plain(record.properties)) if record.properties else None
+    return record.topic, record.payload, record.qos, record.retain, properties
 
 
 def _chosen(record: Record, *names: str) -> Row:

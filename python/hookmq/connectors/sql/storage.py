@@ -90,7 +90,8 @@ class SQL(Connector):
         rows = Rows.of(records, self.tables)
         with self._database.writing() as connection:
             for table, added in rows.events.items():
-                self._dialect.add(connection, table, added, again=again)
+                if added:
+                    self._dialect.add(connection, table, added, again=again)
             for table, states in rows.states.items():
                 if states:
                     self._dialect.put(connection, table, list(states.values()))

@@ -1,0 +1,204 @@
+"""``custom_ui_server.py``: pages on the broker's HTTP port."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..authentication.workers import Busy, Workers
+from ..errors import HookMQError
+from ..hooks.functions import function_name, where_defined
+from ..web.file import File
+from ..web.request import Request
+from ..web.response import Response
+from .extensions import Extensions, function_of, refusal
+from .host import Host
+from .keys import NO, YES
+from .login import WebLogin
+from .templates import Templates
+from .working_directory import Inside, StandIn, WorkingDirectory
+
+__all__ = ["Pages", "Urls", "register_static"]
+
+METHODS = ("GET", "POST", "DELETE")
+LOGIN_PATHS = ("/login", "/logout")
+
+_EXAMPLE = 'write for example   {"urls": [{"/new-page": new_page}]}'
+
+
+class Urls:
+    """What ``custom_urls()`` returned: the pages, where ``/`` leads, and whether a login guards them."""
+
+    def __init__(self, found: Any, where: str) -> None:
+        if not isinstance(found, dict):
+            raise refusal(where, f"custom_urls returned {type(found).__name__}, not a dict", _EXAMPLE)
+        self.guarded = _is_on(found.get("AUTHENTICATION", "DISABLE"), where)
+        self.redirect = str(found.get("URL_REDIRECT") or "/")
+        self.pages = list(_pages(found.get("urls", ()), where))
+
+    @classmethod
+    def of(cls, module: ModuleType, extensions: Extensions) -> Urls:
+        """Ask a file. Raises E803 for one that describes no pages."""
+        path = Path(str(module.__file__))
+        describe = function_of(module, "custom_urls")
+        if describe is None:
+            raise refusal(
+                path, "it does not define custom_urls", "write   def custom_urls():   or remove the file"
+            )
+        return cls(extensions.call(path, describe), where_defined(describe))
+
+
+class Pages:
+    """Serves the pages of an extension: on threads of their own, in its working directory.
+
+    Args:
+        urls: which ones.
+        templates: what they may name.
+        workers: the threads.
+        login: what guards them; ``None`` lets everybody see them.
+    """
+
+    def __init__(
+        self,
+        urls: Urls,
+        templates: Templates,
+        workers: Workers,
+        directory: WorkingDirectory,
+        login: WebLogin | None,
+    ) -> None:
+        self._urls = urls
+        self._templates = templates
+        self._workers = workers
+        self._directory = directory
+        self._login = login
+
+    def register(self, broker: Host) -> None:
+        """Add the pages. Raises E803 for a path that cannot be."""
+        if self._login is not None:
+            self._login.register(broker)
+        for path, function in self._urls.pages:
+            if self._login is not None and path in LOGIN_PATHS:
+                help = "give the page another path, or set AUTHENTICATION to DISABLE"
+                raise refusal(where_defined(function), f"{path} is a page of the login", help)
+            self._add(broker, path, function)
+        redirect = self._urls.redirect
+        if redirect != "/" and "/" not in dict(self._urls.pages):
+            broker.route("/", methods=("GET",))(lambda: Response(status=302, headers={"Location": redirect}))
+
+    def _add(self, broker: Host, path: str, function: Callable[..., Any]) -> None:
+        takes_data = _takes_data(function)
+        render = Inside(
+            lambda data: self._rendered(function(data) if takes_data else function(), data), self._directory
+        )
+
+        def page(request: Request) -> Any:
+            if self._login is not None and not self._login.admits(request):
+                return self._login.challenge(request)
+            data = parameters(request)
+            try:
+                return self._workers.submit(lambda: render(data)).result()
+            except Busy:
+                return Response("too much waits for this page\n", status=503)
+
+        try:
+            broker.route(path, methods=METHODS)(StandIn(page, function))
+        except HookMQError as error:
+            problem = str(error.fields.get("problem", error.message))
+            raise refusal(where_defined(function), problem, _EXAMPLE) from None
+
+    def _rendered(self, value: Any, data: dict[str, Any]) -> Any:
+        if isinstance(value, str) and value.endswith(".html") and not set(value) & set("<>\n"):
+            return Response(self._templates.render(value, data), content_type="text/html; charset=utf-8")
+        return value
+
+
+def parameters(request: Request) -> dict[str, str]:
+    """Return what a request asks with: of the query, of a form, and of a JSON object, the last of a name.
+
+    >>> body = b'{"level": 42, "unit": "cm"}'
+    >>> parameters(Request("POST", "/x", "a=1", {"content-type": "application/json"}, body, "127.0.0.1"))
+    {'a': '1', 'level': '42', 'unit': 'cm'}
+
+    Raises:
+        BadBody: for a body that says it is JSON, and is not. The answer is 400 then.
+    """
+    found = dict(request.query)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().casefold()
+    if not request.body:
+        return found
+    if kind == "application/json":
+        value = request.json()
+        if isinstance(value, dict):
+            found |= {
+                str(key): one if isinstance(one, str) else json.dumps(one) for key, one in value.items()
+            }
+    elif kind == "multipart/form-data":
+        found |= _multipart(request)
+    elif kind in ("application/x-www-form-urlencoded", ""):
+        found |= request.form
+    return found
+
+
+def register_static(broker: Host, ui: Path) -> None:
+    """Serve ``HOME/ui/static`` as ``/static/…``; nothing outside of it is served, links or not."""
+
+    @broker.route("/static/{path:path}", methods=("GET",))
+    def static(path: str) -> File:
+        return File(path, root=ui / "static")
+
+
+def _multipart(request: Request) -> dict[str, str]:
+    from email.message import EmailMessage
+    from email.parser import BytesParser
+    from email.policy import HTTP
+
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    message = BytesParser(EmailMessage, policy=HTTP).parsebytes(head + request.body)
+    found = {}
+    for part in message.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            found[name] = content.decode(errors="replace")
+    return found
+
+
+def _pages(entries: Any, where: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    if not isinstance(entries, list | tuple):
+        raise refusal(where, f"urls is {type(entries).__name__}, not a list", _EXAMPLE)
+    for entry in entries:
+        if not isinstance(entry, dict):
+            raise refusal(where, f"an entry of urls is {type(entry).__name__}, not a dict", _EXAMPLE)
+        for path, function in entry.items():
+            if not callable(function):
+                raise refusal(where, f"{path} leads to {function!r}, which is not a function", _EXAMPLE)
+            yield path if str(path).startswith("/") else f"/{path}", function
+
+
+def _takes_data(function: Callable[..., Any]) -> bool:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some built-ins tell nothing
+        return False
+    candidates: tuple[tuple[Any, ...], ...] = (({},), ())
+    for given in candidates:
+        try:
+            signature.bind(*given)
+        except TypeError:
+            continue
+        return bool(given)
+    help = "write   def page(data):   or   def page():"
+    raise refusal(
+        where_defined(function), f"{function_name(function)} is given the parameters, or nothing", help
+    )
+
+
+def _is_on(value: Any, where: str) -> bool:
+    text = str(value).casefold()
+    if text in YES | NO:
+        return text in YES
+    raise refusal(where, f"AUTHENTICATION is {value!r}", "write ENABLE or DISABLE")
