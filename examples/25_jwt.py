@@ -12,11 +12,11 @@ import time
 import jwt
 
 from hookmq import Broker, Client
-from hookmq.authentication import JWT, register
+from hookmq.authentication import JWT
 
 broker = Broker()
 SECRET = secrets.token_urlsafe(48)  # with jwks="https://…" only who makes the tokens has their key
-register(broker, JWT(secret=SECRET, audience="mqtt"))
+broker.authenticate_with(JWT(secret=SECRET, audience="mqtt"))
 
 
 @broker.on_client_disconnected

@@ -9,12 +9,11 @@ mosquitto_pub -u tank -P water -t tank/7/level -m 12
 import os
 
 from hookmq import Broker
-from hookmq.authentication import LDAP, register
+from hookmq.authentication import LDAP
 
 broker = Broker()
 
-register(
-    broker,
+broker.authenticate_with(
     LDAP(
         os.environ.get("LDAP_URL", "ldap://127.0.0.1"),
         search_base="ou=people,dc=example",

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
 from hookmq import Broker
-from hookmq.authentication import HTTPService, register
+from hookmq.authentication import HTTPService
 
 
 class Login(BaseHTTPRequestHandler):
@@ -27,7 +27,7 @@ class Login(BaseHTTPRequestHandler):
 
 service = ThreadingHTTPServer(("127.0.0.1", 0), Login)
 broker = Broker()
-register(broker, HTTPService(f"http://127.0.0.1:{service.server_port}/login", timeout=0.5, retries=3))
+broker.authenticate_with(HTTPService(f"http://127.0.0.1:{service.server_port}/login", timeout=0.5, retries=3))
 
 if __name__ == "__main__":
     threading.Thread(target=service.serve_forever, daemon=True).start()

@@ -9,12 +9,11 @@ mosquitto_sub -u token -P ACCESS_TOKEN -t 'plant/#'
 import os
 
 from hookmq import Broker
-from hookmq.authentication import OAuth2, register
+from hookmq.authentication import OAuth2
 
 broker = Broker()
 
-register(
-    broker,
+broker.authenticate_with(
     OAuth2(
         issuer=os.environ.get("OAUTH2_ISSUER", "http://127.0.0.1:8180/realms/plant"),
         client_id="mqtt-broker",

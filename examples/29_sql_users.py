@@ -11,7 +11,7 @@ import hashlib
 import sqlite3
 
 from hookmq import Broker
-from hookmq.authentication import SQLTable, register
+from hookmq.authentication import SQLTable
 
 broker = Broker()
 
@@ -23,7 +23,7 @@ with sqlite3.connect("users.db") as database:
 database.close()
 
 QUERY = "SELECT password, username FROM auth_user WHERE username = :username AND is_active"
-register(broker, SQLTable("sqlite:///users.db", QUERY))
+broker.authenticate_with(SQLTable("sqlite:///users.db", QUERY))
 
 if __name__ == "__main__":
     broker.run()

@@ -6,12 +6,12 @@ mosquitto_pub --cafile ca.pem --cert pump.pem --key pump.key -h localhost -p 888
 """
 
 from hookmq import Broker, Client
-from hookmq.authentication import ClientCertificate, register
+from hookmq.authentication import ClientCertificate
 
 TLS = {"port": 8883, "cert": "server.pem", "key": "server.key", "client_ca": "ca.pem"}
 broker = Broker(tls=TLS)
 
-register(broker, ClientCertificate(username="cn", allow={"O": "Works", "OU": ["Pumps", "Valves"]}))
+broker.authenticate_with(ClientCertificate(username="cn", allow={"O": "Works", "OU": ["Pumps", "Valves"]}))
 
 
 @broker.on_client_connected

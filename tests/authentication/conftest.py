@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from hookmq import Broker
-from hookmq.authentication import AuthenticationService, register
+from hookmq.authentication import AuthenticationService
 
 from ..servers.postgresql import PostgreSQL
 from .clients import shown
@@ -57,7 +57,7 @@ def guarded(broker_factory: Callable[..., Broker]) -> Callable[..., Broker]:
     def guarded(*services: AuthenticationService, settings: Any = None, **arguments: Any) -> Broker:
         broker = broker_factory(settings, start=False, **arguments)
         for service in services:
-            register(broker, service)
+            broker.authenticate_with(service)
         return broker.start()
 
     return guarded

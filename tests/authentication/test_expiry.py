@@ -10,11 +10,14 @@ from hookmq import Allow, Deny
 from hookmq.authentication import JWT, OAuth2
 from hookmq.authentication.expiry import Expiries
 
+from ..api.conftest import app
 from ..api.helpers import eventually
 from ..protocol.packets import V311
 from .clients import BAD_LOGIN, client, connected, knock
 from .peer import as_json
 from .tokens import SECRET, token
+
+__all__ = ["app"]
 
 
 def soon(seconds: float = 1.0) -> int:
@@ -227,3 +230,27 @@ def test_a_plain_hook_beside_it(guarded):
     assert knock(broker, "guest", "anything").code == 0
     assert knock(broker, "x", token()).code == 0
     assert knock(broker, "x", "anything").code == 0x87
+
+
+# New code --------------------------------------------------------------------------------------------------
+
+APP = f"""
+from hookmq.authentication import JWT
+
+broker.authenticate_with(JWT(secret="{SECRET}", name="tokens"))
+"""
+
+
+def test_new_code_ends_the_connections_that_old_code_let_in(app):
+    broker = app.load(APP)
+    end = soon(1.0)
+    with connected(broker, "x", token(exp=end)) as wire, connected(broker, "x", token(), "c2") as other:
+        eventually(lambda: len(Expiries.of(broker)) == 2)
+        app.write(APP + "renewed = True")
+        broker.reload()
+        with connected(broker, "x", token(exp=end), "c3") as third:
+            wire.last_words(5)
+            third.last_words(5)
+        assert abs(time.time() - end) < 0.7
+        other.ping()
+    assert knock(broker, "x", token()).code == 0

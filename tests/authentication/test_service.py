@@ -8,7 +8,7 @@ import time
 import pytest
 
 from hookmq import Allow, Deny, Identity
-from hookmq.authentication import AuthenticationService, Failure, Outage, register
+from hookmq.authentication import AuthenticationService, Failure, Outage
 
 from ..api.helpers import eventually
 from ..protocol.packets import V311
@@ -274,7 +274,7 @@ def test_threads_end_with_the_broker_which_can_be_started_again(guarded):
 def test_a_service_that_is_added_later_asks_who_comes_later(broker):
     assert knock(broker, "tank", "wrong").code == 0
     service = Asked(lambda client: Deny("no", code=BAD_LOGIN))
-    register(broker, service)
+    broker.authenticate_with(service)
     assert knock(broker, "tank", "wrong").code == BAD_LOGIN
     broker.stop()  # its threads end, although the broker ran before it
 

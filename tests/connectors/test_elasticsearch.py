@@ -237,7 +237,8 @@ def test_who_is_let_in(pair: tuple[Client, SearchServer]) -> None:
 def test_a_server_that_stops(courier: MakeCourier) -> None:
     with SearchServer(9) as server:
         one = courier(Elasticsearch(server.url, timeout=2, batch_rows=50))
-        one.put(records(100), promised=True)
+        one.put(records(100))
+        assert one.wait(20)
         server.stop()
         one.put(records(100, start=101), promised=True)
         assert one.info().spooled == 100

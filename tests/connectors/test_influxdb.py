@@ -139,8 +139,9 @@ def test_the_endpoint_of_each_version(
     authorization: str | None,
 ) -> None:
     database = Database(peer)
-    one = courier(InfluxDB(peer.url + "/", **options))
-    one.put(records(100), promised=True)
+    one = courier(InfluxDB(peer.url + "/", **options), patience=30)
+    one.put(records(100))
+    assert one.wait(20)
     (request,) = peer.requests
     assert (request.method, request.path, request.query) == ("POST", path, query)
     assert request.headers.get("authorization") == authorization
@@ -167,8 +168,9 @@ def test_version_3_names_the_lines_it_does_not_take(peer: Peer, courier: MakeCou
         ],
     }
     peer.answer = lambda request: Answer(400, answer)
-    one = courier(InfluxDB(peer.url, database="plant", version=3))
-    one.put(records(5), promised=True)
+    one = courier(InfluxDB(peer.url, database="plant", version=3), patience=30)
+    one.put(records(5))
+    assert one.wait(20)
     assert len(peer.requests) == 1
     assert (one.info().written, one.info().rejected) == (3, 2)
 

@@ -102,7 +102,8 @@ def test_what_has_one_key_keeps_its_order(cluster: KafkaCluster, courier: MakeCo
 
 def test_brokers_that_go_down(cluster: KafkaCluster, courier: MakeCourier) -> None:
     one = courier(Kafka(cluster.servers, topic="failing", timeout=2.0))
-    one.put(records(100), promised=True)
+    one.put(records(100))
+    assert one.wait(20)
     for broker in range(1, BROKERS + 1):
         cluster.do(f"down {broker}")
     one.put(records(100, start=101), promised=True)
@@ -115,7 +116,8 @@ def test_brokers_that_go_down(cluster: KafkaCluster, courier: MakeCourier) -> No
 
 def test_brokers_that_hang(cluster: KafkaCluster, courier: MakeCourier) -> None:
     one = courier(Kafka(cluster.servers, topic="hanging", timeout=2.0))
-    one.put(records(100), promised=True)
+    one.put(records(100))
+    assert one.wait(20)
     cluster.process.send_signal(signal.SIGSTOP)
     try:
         begun = time.monotonic()

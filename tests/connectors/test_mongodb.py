@@ -65,7 +65,7 @@ def test_documents_as_crystalmq_stores_them(server: MongoServer, courier: MakeCo
 
 
 def test_a_batch_is_one_command_for_each_collection(server: MongoServer, courier: MakeCourier) -> None:
-    one = courier(MongoDB(server.url, collection="{topic[1]}"))
+    one = courier(MongoDB(server.url, collection="{topic[1]}"), patience=30)
     one.put(
         [record(number, topic=f"plant/{'north' if number % 2 else 'south'}") for number in range(1, 1001)]
     )
@@ -176,7 +176,8 @@ def test_an_answer_that_is_lost(server: MongoServer, courier: MakeCourier) -> No
 @pytest.mark.parametrize("way", ["stop", "hang"])
 def test_a_server_that_is_away(server: MongoServer, courier: MakeCourier, way: str) -> None:
     one = courier(MongoDB(server.url, timeout=0.5, batch_rows=50))
-    one.put(records(100), promised=True)
+    one.put(records(100))
+    assert one.wait(20)
     if way == "stop":
         server.stop()
     else:
@@ -195,7 +196,8 @@ def test_a_server_that_is_away(server: MongoServer, courier: MakeCourier, way: s
 @pytest.mark.parametrize("way", ["stop", "hang"])
 def test_the_end_does_not_wait_for_a_server(server: MongoServer, courier: MakeCourier, way: str) -> None:
     one = courier(MongoDB(server.url))
-    one.put(records(3), promised=True)
+    one.put(records(3))
+    assert one.wait(20)
     server.hangs = way == "hang"
     if way == "stop":
         server.stop()

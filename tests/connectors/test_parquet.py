@@ -111,7 +111,7 @@ def test_small_batches_become_large_files(tmp_path: Path, courier: MakeCourier) 
 
 def test_readers_see_it_after_some_seconds(tmp_path: Path, courier: MakeCourier) -> None:
     out = tmp_path / "out"
-    one = courier(Parquet(out, seconds=0.3))
+    one = courier(Parquet(out, seconds=1))
     one.put(records(3), promised=True)
     assert stored(out) == []
     until(lambda: stored(out) == [1, 2, 3], 5)

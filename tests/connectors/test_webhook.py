@@ -46,7 +46,7 @@ class Receiver:
 
 
 def test_a_batch_is_one_request(peer: Peer, courier: MakeCourier) -> None:
-    one = courier(Webhook(f"{peer.url}/in?plant=7", headers={"X-Plant": "north"}))
+    one = courier(Webhook(f"{peer.url}/in?plant=7", headers={"X-Plant": "north"}), patience=30)
     sent = [record(1, retain=True), record(2, b"\xff"), record(3, b'"\\ud83d"')]
     one.put(sent)
     assert one.wait(10)
@@ -58,7 +58,7 @@ def test_a_batch_is_one_request(peer: Peer, courier: MakeCourier) -> None:
 
 
 def test_one_record_without_an_array(peer: Peer, courier: MakeCourier) -> None:
-    one = courier(Webhook(peer.url, array=False, method="PUT", shape="crystalmq"))
+    one = courier(Webhook(peer.url, array=False, method="PUT", shape="crystalmq"), patience=30)
     one.put(records(3))
     assert one.wait(10)
     assert [request.method for request in peer.requests] == ["PUT"] * 3
@@ -67,7 +67,7 @@ def test_one_record_without_an_array(peer: Peer, courier: MakeCourier) -> None:
 
 @pytest.mark.parametrize("secret", [SECRET, "plain words"])
 def test_the_signature_is_that_of_standard_webhooks(peer: Peer, courier: MakeCourier, secret: str) -> None:
-    one = courier(Webhook(peer.url, secret=secret))
+    one = courier(Webhook(peer.url, secret=secret), patience=30)
     one.put(records(2))
     assert one.wait(10)
     (request,) = peer.requests
@@ -98,8 +98,9 @@ def test_a_request_that_comes_again_has_the_same_name(peer: Peer, courier: MakeC
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 def test_what_is_taken(peer: Peer, courier: MakeCourier, status: int) -> None:
     peer.answer = lambda request: Answer(status)
-    one = courier(Webhook(peer.url))
-    one.put(records(5), promised=True)
+    one = courier(Webhook(peer.url), patience=30)
+    one.put(records(5))
+    assert one.wait(20)
     assert one.info().written == 5 and len(peer.requests) == 1
 
 
@@ -163,7 +164,8 @@ def test_an_absurd_retry_after_is_bounded() -> None:
 def test_an_endpoint_that_is_stopped(peer: Peer, courier: MakeCourier) -> None:
     receiver = Receiver(peer)
     one = courier(Webhook(peer.url, batch_rows=10))
-    one.put(records(50), promised=True)
+    one.put(records(50))
+    assert one.wait(20)
     peer.stop()
     one.put(records(50, start=51))
     until(lambda: one.info().spooled > 0)
@@ -211,8 +213,9 @@ def test_tls(secure: tuple[Peer, str], courier: MakeCourier) -> None:
     stranger.put(records(1))
     until(lambda: "certificate verify failed" in stranger.info().reason)
     assert not peer.requests
-    one = courier(Webhook(peer.url, verify=ca))
-    one.put(records(1), promised=True)
+    one = courier(Webhook(peer.url, verify=ca), patience=30)
+    one.put(records(1))
+    assert one.wait(20)
     assert len(peer.requests) == 1
 
 
@@ -243,7 +246,8 @@ def test_neither_netrc_nor_a_proxy_of_the_environment(
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     one = courier(Webhook(peer.url))
-    one.put(records(1), promised=True)
+    one.put(records(1))
+    assert one.wait(20)
     assert "authorization" not in peer.requests[0].headers
 
 

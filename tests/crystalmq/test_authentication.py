@@ -54,11 +54,12 @@ def test_custom_of_both_generations(any_home, run_home):
     any_home.authentication(
         f"""
     import os
+    from pathlib import Path
 
-    known = open("../extensions/known.txt").read().split()
+    known = Path("../extensions/known.txt").read_text().split()
 
     def {function}(username, password, clientid, ipaddress):
-        open("../data/asked.txt", "w").write(os.getcwd())
+        Path("../data/asked.txt").write_text(os.getcwd())
         if username == "raise":
             raise RuntimeError("no database, password was " + password)
         if username == "nothing":
@@ -124,7 +125,10 @@ def test_a_broken_file_keeps_the_broker_from_starting(home, run_home):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[DEVICE_AUTHENTICATION]\nAUTHENTICATION = PERHAPS\n", "AUTHENTICATION is `PERHAPS`, not DISABLED, DEFAULT, CUSTOM"),
+        (
+            "[DEVICE_AUTHENTICATION]\nAUTHENTICATION = PERHAPS\n",
+            "AUTHENTICATION is `PERHAPS`, not DISABLED, DEFAULT, CUSTOM",
+        ),
         ("[DEVICE_AUTHENTICATION]\n", "does not say AUTHENTICATION"),
         ("[REMOTEAUTH]\nREMOTEAUTH_ENABLED = oui\n", "REMOTEAUTH_ENABLED is `oui`"),
         (
@@ -142,7 +146,9 @@ def test_what_cannot_be_read_lets_nobody_in(home, run_home, text, reason):
 
 def test_a_file_that_is_not_there(home, run_home):
     home.add_to_broker("[DEVICE_AUTHENTICATION]\nAUTHENTICATION = CUSTOM\n")
-    with pytest.raises(HookMQError, match=r"conf/mqtt.conf:\d+  .*there is no file .*custom_authentication.py"):
+    with pytest.raises(
+        HookMQError, match=r"conf/mqtt.conf:\d+  .*there is no file .*custom_authentication.py"
+    ):
         run_home(home)
     home.extension("custom_authentication.py", "x = 1")
     with pytest.raises(HookMQError, match="neither custom_authenticate nor handle_Device_Auth"):
@@ -155,7 +161,10 @@ def test_a_file_that_is_not_there(home, run_home):
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("lambda username, password, clientid, ipaddress: (username, password, clientid, ipaddress)", "tank secret sensor7 127.0.0.1"),
+        (
+            "lambda username, password, clientid, ipaddress: (username, password, clientid, ipaddress)",
+            "tank secret sensor7 127.0.0.1",
+        ),
         ("lambda client_id, pwd, user_name: (client_id, pwd, user_name)", "sensor7 secret tank"),
         ("lambda ip, user: (ip, user)", "127.0.0.1 tank"),
         ("lambda a, b: (a, b)", "tank secret"),
@@ -173,7 +182,9 @@ def test_arguments(source, expected):
     assert list(bound(eval(source))(dict(GIVEN))) == expected.split()
 
 
-@pytest.mark.parametrize("source", ["lambda: 1", "lambda a, b, c, d, e: 1", "lambda a, username: 1", "lambda a, *, b: 1"])
+@pytest.mark.parametrize(
+    "source", ["lambda: 1", "lambda a, b, c, d, e: 1", "lambda a, username: 1", "lambda a, *, b: 1"]
+)
 def test_arguments_that_cannot_be_guessed(source):
     with pytest.raises(HookMQError, match="but is given username, password, clientid, ipaddress"):
         bound(eval(source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from urllib.parse import urlencode
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from hookmq import HookMQError
 
 from ..api.asgi_apps import browser
-from ..api.helpers import Device, eventually, get, request
+from ..api.helpers import Device, get, request
 
 GUARDED = """
     def page():
@@ -42,7 +43,9 @@ def test_the_way_in_and_out(site):
     entered = log_in(site, next="/page?n=7")
     assert (entered.status, entered.headers["Location"]) == (303, "/page?n=7")
     cookie, _, attributes = entered.headers["Set-Cookie"].partition(";")
-    assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"} == {one.strip() for one in attributes.split(";")}
+    assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"} == {
+        one.strip() for one in attributes.split(";")
+    }
     assert request(site, "GET", "/page", Cookie=f"other=1; {cookie}").body == b"inside"
     assert request(site, "GET", "/page", Cookie="hookmq_session=guess").status == 401
     left = request(site, "POST", "/logout", Cookie=cookie)
@@ -70,11 +73,21 @@ def test_who_may_listen_to_pushes(site):
     cookie = log_in(site).headers["Set-Cookie"].partition(";")[0]
     with browser(site, "/ws") as stranger:
         assert stranger.read_close() == 1008
+    enough = threading.Event()
+
+    def publish(device):
+        while not enough.wait(0.01):
+            device.publish("a", "text")
+
     with browser(site, "/ws", Cookie=cookie) as page, Device(site, "pump") as device:
-        eventually(lambda: len(site.websocket("/ws")) == 1)
         page.send("routepublish")
-        eventually(lambda: device.publish("a", "text") == 0 and page)
-        assert "work" in page.read()
+        publisher = threading.Thread(target=publish, args=(device,))
+        publisher.start()
+        try:
+            assert '"work"' in page.read()
+        finally:
+            enough.set()
+            publisher.join()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +102,9 @@ def test_who_may_listen_to_pushes(site):
 )
 def test_default_passwords_are_for_this_machine_only(home, run_home, login):
     home.broker("[CONFIG]\nPORT_NO = 0\nWS_PORT_NO = OFF\n[UI]\nUI_Http_Port = 0\n" + login)
-    with pytest.raises(HookMQError, match="everybody knows the web login's password, and 0.0.0.0 is open") as failure:
+    with pytest.raises(
+        HookMQError, match="everybody knows the web login's password, and 0.0.0.0 is open"
+    ) as failure:
         run_home(home, host="0.0.0.0", allow_anonymous=True)
     assert failure.value.code == "E804" and failure.value.exit_code == 3
     run_home(home).stop()
@@ -97,7 +112,9 @@ def test_default_passwords_are_for_this_machine_only(home, run_home, login):
 
 
 def test_pages_that_ask_for_a_login_that_is_off(home, run_home, caplog):
-    home.broker("[CONFIG]\nPORT_NO = 0\nWS_PORT_NO = OFF\n[UI]\nUI_Http_Port = 0\n[WEB_LOGIN_PAGE]\nWEB_LOGIN = DISABLED\n")
+    home.broker(
+        "[CONFIG]\nPORT_NO = 0\nWS_PORT_NO = OFF\n[UI]\nUI_Http_Port = 0\n[WEB_LOGIN_PAGE]\nWEB_LOGIN = DISABLED\n"
+    )
     home.extension("custom_ui_server.py", GUARDED)
     with pytest.raises(HookMQError, match="which is switched off") as failure:
         run_home(home, host="0.0.0.0", allow_anonymous=True)

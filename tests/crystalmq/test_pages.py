@@ -54,7 +54,10 @@ SERVER = """
 @pytest.fixture
 def site(home, run_home):
     home.extension("custom_ui_server.py", SERVER)
-    home.write("ui/table.html", "{% include 'head.html' %}<p>{{ data.get('name', '') }}<script src={{ static_url('js/x.js') }}>")
+    home.write(
+        "ui/table.html",
+        "{% include 'head.html' %}<p>{{ data.get('name', '') }}<script src={{ static_url('js/x.js') }}>",
+    )
     home.write("ui/head.html", "<h1>head</h1>")
     home.write("ui/static/js/x.js", "let x")
     home.write("ui/secret.txt", "not to be served")
@@ -68,9 +71,15 @@ def test_parameters(site):
     assert json.loads(reply.body) == {"level": "42", "name": "tür", "changed": "yes"}
     body = json.dumps({"level": 42, "on": True, "deep": {"a": [1]}, "text": "t"})
     reply = request(site, "POST", "/echo", body, Content_Type="application/json; charset=utf-8")
-    assert json.loads(reply.body) == {"level": "42", "on": "true", "deep": '{"a": [1]}', "text": "t", "changed": "yes"}
+    assert json.loads(reply.body) == {
+        "level": "42",
+        "on": "true",
+        "deep": '{"a": [1]}',
+        "text": "t",
+        "changed": "yes",
+    }
     assert request(site, "POST", "/echo", "{", Content_Type="application/json").status == 400
-    parts = "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nhällo\r\n--X--\r\n".encode()
+    parts = '--X\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhällo\r\n--X--\r\n'.encode()
     reply = request(site, "POST", "/echo", parts, Content_Type="multipart/form-data; boundary=X")
     assert json.loads(reply.body) == {"file": "hällo", "changed": "yes"}
     assert json.loads(request(site, "DELETE", "/echo?id=7").body) == {"id": "7", "changed": "yes"}
@@ -99,7 +108,13 @@ def test_static_files(site, home):
     reply = get(site, "/static/js/x.js")
     assert (reply.status, reply.body) == (200, b"let x")
     (home.path / "ui/static/link.txt").symlink_to(home.path / "ui/secret.txt")
-    for path in ("/static/../secret.txt", "/static/%2e%2e/secret.txt", "/static/link.txt", "/static/none.js", "/static/"):
+    for path in (
+        "/static/../secret.txt",
+        "/static/%2e%2e/secret.txt",
+        "/static/link.txt",
+        "/static/none.js",
+        "/static/",
+    ):
         assert get(site, path).status == 404, path
 
 
@@ -153,9 +168,15 @@ def test_pages_run_beside_each_other(home, run_home):
         ("def custom_urls(): return {'urls': {}}", "urls is dict, not a list"),
         ("def custom_urls(): return {'urls': ['/x']}", "an entry of urls is str"),
         ("def custom_urls(): return {'urls': [{'/x': 'y'}]}", "not a function"),
-        ("def f(a, b): pass\ndef custom_urls(): return {'urls': [{'/x': f}]}", "given the parameters, or nothing"),
+        (
+            "def f(a, b): pass\ndef custom_urls(): return {'urls': [{'/x': f}]}",
+            "given the parameters, or nothing",
+        ),
         ("def f(): pass\ndef custom_urls(): return {'urls': [{'/{x:y}': f}]}", "neither"),
-        ("def custom_urls(): return {'AUTHENTICATION': 'PERHAPS', 'urls': []}", "AUTHENTICATION is 'PERHAPS'"),
+        (
+            "def custom_urls(): return {'AUTHENTICATION': 'PERHAPS', 'urls': []}",
+            "AUTHENTICATION is 'PERHAPS'",
+        ),
         (
             "def f(): pass\ndef custom_urls(): return {'AUTHENTICATION': 'ENABLE', 'urls': [{'/login': f}]}",
             "/login is a page of the login",

@@ -125,13 +125,19 @@ def test_a_job_that_raises(home, run_home):
         ("def custom_schedules(): return True, ['x']", "a dict of 'time' and 'job', not str"),
         ("def custom_schedules(): return True, [{'time': 5, 'job': print}]", "5 says no time"),
         ("def custom_schedules(): return True, [{'time': schedule.every(5), 'job': print}]", "Invalid unit"),
-        ("def custom_schedules(): return True, [{'time': schedule.every().day, 'job': 7}]", "7, which is not a function"),
+        (
+            "def custom_schedules(): return True, [{'time': schedule.every().day, 'job': 7}]",
+            "7, which is not a function",
+        ),
         (
             "def job(data): pass\ndef custom_schedules(): return True, [{'time': schedule.every().day, 'job': job}]",
             "given nothing: missing a required argument: 'data'",
         ),
         ("def custom_schedules(): return 1/0", "ZeroDivisionError"),
-        ("def schedule_conf(): return {'STATUS': 'ENABLE', 'SCHEDULES': [{'OnceIn': 'x', 'methodtocall': print}]}", "OnceIn"),
+        (
+            "def schedule_conf(): return {'STATUS': 'ENABLE', 'SCHEDULES': [{'OnceIn': 'x', 'methodtocall': print}]}",
+            "OnceIn",
+        ),
         ("async def custom_schedules(): pass", "is a coroutine"),
     ],
 )

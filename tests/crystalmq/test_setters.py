@@ -143,7 +143,9 @@ def test_the_elasticsearch_client(home, run_home, search):
         note("indexed", 1)
     """
     )
-    home.datastore((home.path / "conf/datastore.conf").read_text() + f"[ELASTIC]\nPORT = {search.server_port}\n")
+    home.datastore(
+        (home.path / "conf/datastore.conf").read_text() + f"[ELASTIC]\nPORT = {search.server_port}\n"
+    )
     broker = run_home(home)
     with Device(broker) as device:
         device.publish("a")

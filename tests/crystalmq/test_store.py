@@ -218,7 +218,9 @@ def test_a_database_that_is_down_slows_nobody(home, run_home, figures):
     assert time.monotonic() - began < 5
     home.datastore("[CUSTOM]\nDATA_INTEGRATION = FALSE\n")
     without = pace(run_home(home))
-    figures(f"{count} messages: {with_hook:.2f} s beside a hook whose database is down, {without:.2f} s without")
+    figures(
+        f"{count} messages: {with_hook:.2f} s beside a hook whose database is down, {without:.2f} s without"
+    )
     assert with_hook < without * 2 + 1
     assert "ConnectionRefusedError" in home.log
 
@@ -249,7 +251,12 @@ def test_a_hook_is_not_told_what_the_broker_publishes(home, run_home):
         reader.publish("b", "text")
         reader.receive()
         found = seen(home, 4)
-    assert sorted(map(tuple, found)) == [("received", "a"), ("received", "b"), ("sent", "echo/a"), ("sent", "echo/b")]
+    assert sorted(map(tuple, found)) == [
+        ("received", "a"),
+        ("received", "b"),
+        ("sent", "echo/a"),
+        ("sent", "echo/b"),
+    ]
 
 
 def test_it_is_off_unless_it_is_switched_on(home, run_home):

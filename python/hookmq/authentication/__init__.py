@@ -3,7 +3,7 @@
 # Layout
 
 - `service.py`          `AuthenticationService`: the base: cache, circuit breaker, counters, what goes wrong
-- `registering.py`      `register`: makes a service a broker's `authenticate` hook
+- `part.py`             `ServicePart`: what `Broker.authenticate_with` makes of a service
 - `options.py`          `services_from`: services from `[[authentication]]` in `hookmq.toml`
 - `http_service.py`     `HTTPService`: a web service of yours
 - `ldap.py`             `LDAP`: a directory; `directory.py` has its connections
@@ -29,8 +29,7 @@ Importing this package imports none of the services' libraries.
 A broker asks on its deciding threads. What has to be waited for goes to `hookmq-auth-NAME-N`, so that a
 service that is slow holds up neither other hooks nor clients that are connected; the event loop waits for the
 answer. `hookmq-expiry` ends connections, one thread for all services of a broker. No lock is held while a
-service is asked,
-but one: that of a key set while it is fetched.
+service is asked, but one: that of a key set while it is fetched.
 """
 
 from __future__ import annotations
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from .lease import Lease
     from .oauth2 import OAuth2
     from .options import services_from
-    from .registering import register
     from .service import AuthenticationService
     from .sql import SQLTable
     from .trouble import Failure, Outage
@@ -64,7 +62,6 @@ __all__ = [
     "OAuth2",
     "Outage",
     "SQLTable",
-    "register",
     "services_from",
 ]
 
@@ -79,7 +76,6 @@ _PLACES = {
     "OAuth2": "oauth2",
     "Outage": "trouble",
     "SQLTable": "sql",
-    "register": "registering",
     "services_from": "options",
 }
 

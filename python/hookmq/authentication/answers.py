@@ -21,8 +21,7 @@ class Answers:
 
     The broker remembers who was allowed (``Allow(ttl=)``), but neither who was refused, nor when a connection
     that it lets in without a question has to end. Credentials are kept as hashes with a key that is made anew
-    for
-    each process: nobody can look one up in a dump of its memory.
+    for each process: nobody can look one up in a dump of its memory.
 
     >>> answers = Answers()
     >>> key = answers.key(("tank", b"secret"))

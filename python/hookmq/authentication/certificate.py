@@ -30,7 +30,7 @@ class ClientCertificate(AuthenticationService):
         options: those of all services.
 
     ```python
-    register(broker, ClientCertificate(username="cn", allow={"OU": "Pumps"}))
+    broker.authenticate_with(ClientCertificate(username="cn", allow={"OU": "Pumps"}))
     ```
 
     >>> ClientCertificate(allow={"OU": "Pumps"}).describe()

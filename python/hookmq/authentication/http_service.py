@@ -40,7 +40,7 @@ class HTTPService(AuthenticationService):
     Redirects are not followed. 429, 502, 503, 504, and no answer count as an outage.
 
     ```python
-    register(broker, HTTPService("https://plant.example/auth", timeout=0.5, ttl=60))
+    broker.authenticate_with(HTTPService("https://plant.example/auth", timeout=0.5, ttl=60))
     ```
 
     >>> HTTPService("https://plant.example/auth?key=secret").describe()

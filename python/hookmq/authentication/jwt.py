@@ -35,15 +35,13 @@ class JWT(AuthenticationService):
     password, is left to others.
 
     One of ``secret``, ``key`` and ``jwks`` says how tokens are signed. Which algorithms that allows follows
-    from the
-    key: ``none`` never is, and a public key is never taken for a secret.
+    from the key: ``none`` never is, and a public key is never taken for a secret.
 
     Args:
         secret: for HS256, HS384 and HS512, 32 bytes or more.
         key: a public key or a certificate in PEM.
         jwks: path or URL of a set of public keys. A file is read again when it changes; a URL is fetched
-            again every hour, and when a token names a key that is not there, but not more often than every 30
-            s.
+            again every hour, and when a token names a key that is not there, at most every 30 s.
         algorithms: those that are allowed, such as ``["ES256"]``; by default all that fit the key.
         audience: what must stand in ``aud``, or one of several. Without it a token with an ``aud`` is
             refused: it is meant for somebody.
@@ -60,7 +58,7 @@ class JWT(AuthenticationService):
     It needs ``hookmq[jwt]``.
 
     ```python
-    register(broker, JWT(jwks="https://login.example/keys", audience="mqtt", issuer="https://login.example"))
+    broker.authenticate_with(JWT(jwks="https://login.example/keys", audience="mqtt"))
     ```
     """
 

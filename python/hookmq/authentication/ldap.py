@@ -46,7 +46,7 @@ class LDAP(AuthenticationService):
     It needs ``hookmq[ldap]``, which is python-ldap: kept well, and with the TLS of the system's libldap.
 
     ```python
-    register(broker, LDAP("ldaps://directory.example", bind_dn="uid={username},ou=people,dc=example"))
+    broker.authenticate_with(LDAP("ldaps://directory.example", bind_dn="uid={username},ou=people,dc=example"))
     ```
     """
 

@@ -51,8 +51,8 @@ class OAuth2(AuthenticationService):
     It needs ``hookmq[oauth2]``.
 
     ```python
-    register(broker, OAuth2(issuer="https://login.example", client_id="mqtt", client_secret="…",
-    scope="mqtt")) ```
+    broker.authenticate_with(OAuth2(issuer="https://login.example", client_id="mqtt", client_secret="…"))
+    ```
     """
 
     kind = "oauth2"

@@ -48,9 +48,8 @@ def services_from(tables: Sequence[Mapping[str, Any]], *, where: str) -> list[Au
     >>> services_from([{"kind": "jtw"}], where="hookmq.toml")
     Traceback (most recent call last):
         ...
-    hookmq.errors.HookMQError: error[E303]: hookmq.toml, authentication 1  `kind` is 'jtw'; expected one of
-    http, \
-ldap, jwt, oauth2, sql, certificate
+    hookmq.errors.HookMQError: error[E303]: hookmq.toml, authentication 1  `kind` is 'jtw'; expected one of \
+http, ldap, jwt, oauth2, sql, certificate
       help: did you mean `jwt`?
     """
     names: set[str] = set()

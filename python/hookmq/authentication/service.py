@@ -70,7 +70,7 @@ class AuthenticationService(abc.ABC):
             device = lookup(client.username, client.password)  # raises Outage when it cannot
             return Identity(device.name, ttl=self.ttl) if device else Deny("unknown device", code=0x86)
 
-    register(broker, Registry(ttl=60))
+    broker.authenticate_with(Registry(ttl=60))
     ```
 
     Attributes:
@@ -267,7 +267,7 @@ class AuthenticationService(abc.ABC):
         if not isinstance(answer, Lease):
             return answer
         if self._broker is None:
-            logger(LOG).warning("%s: nobody ends connections: use register(broker, service)", self.name)
+            logger(LOG).warning("%s: nobody ends connections; use broker.authenticate_with()", self.name)
         else:
             Expiries.of(self._broker).expect(client, answer.expires)
         # The broker must not remember it: each connection has to be noted anew.

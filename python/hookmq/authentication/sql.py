@@ -26,18 +26,16 @@ class SQLTable(AuthenticationService):
     """Lets in whose password fits the hash in a table.
 
     The query returns one row at most, with the hash in its first column. If it has a column ``username`` as
-    well, the
-    client is known by that: some databases take ``TANK`` for ``tank``, access rules do not. What the client
-    says is only ever bound to ``:username``, ``:client_id`` and ``:address``, never part of the statement;
-    the password never reaches the database. A client without a user name is left to others.
+    well, the client is known by that: some databases take ``TANK`` for ``tank``, access rules do not. What
+    the client says is only ever bound to ``:username``, ``:client_id`` and ``:address``, never part of the
+    statement; the password never reaches the database. A client without a user name is left to others.
 
     Args:
         url: ``sqlite:///…``, ``postgresql://…``, ``mysql://…``, ``mssql://…``, as that of the history.
         query: which must ask for ``:username``.
         hash: what made the hashes: ``"argon2id"``, ``"bcrypt"``, ``"scrypt"``, ``"pbkdf2"`` (of these also as
             Django writes them) or ``"mosquitto"``; ``"auto"`` sees it from each. ``"plain"`` is for tables
-            that have
-            the passwords themselves: whoever reads such a table can log in as everyone.
+            that have the passwords themselves: whoever reads such a table can log in as everyone.
         timeout: seconds for a connection, and for the answer.
         options: those of all services.
 
@@ -45,11 +43,8 @@ class SQLTable(AuthenticationService):
     ``hookmq[postgres]``.
 
     ```python
-    register(
-        broker,
-        SQLTable("postgresql://mqtt:secret@db/plant", "SELECT hash, username FROM devices WHERE username =
-        :username"),
-    )
+    query = "SELECT hash, username FROM devices WHERE username = :username"
+    broker.authenticate_with(SQLTable("postgresql://mqtt:secret@db/plant", query))
     ```
     """
 

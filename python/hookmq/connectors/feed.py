@@ -111,9 +111,10 @@ class Feed:
             self.courier, self._log = before.courier, before._log
             before._log = None
             return
+        # Hooks of the old code may still have something: it waits until both cannot use one spool.
+        before.courier.successor = self.courier
         before.stop(grace)
         self.start(broker, data_dir)
-        before.courier.successor = self.courier  # hooks of the old code may still have something
 
     def _is_like(self, other: object) -> bool:
         if not isinstance(other, Feed):

@@ -2,7 +2,8 @@
 
 # Layout
 
-- `home.py`               `open_home`, `Home`: a home that is opened, registered with a broker
+- `opening.py`            `open_home`: a broker that does what a home says
+- `home.py`               `Home`: loads extensions for a broker, and calls them where they expect to be
 - `configuration.py`      `Configuration`: what the files say; `ini.py`, `keys.py`, `conf_reader.py` and
                           `storage_url.py` read them
 - `settings.py`           the settings of a broker that a configuration stands for
@@ -31,7 +32,8 @@ from __future__ import annotations
 
 from .configuration import Configuration
 from .finding import Finding
-from .home import Home, open_home
+from .home import Home
+from .opening import open_home
 from .payload import received, sent
 from .working_directory import WorkingDirectory
 

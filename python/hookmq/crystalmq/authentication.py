@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..authentication.workers import Workers
 from ..hooks.functions import function_name, where_defined
@@ -16,7 +16,10 @@ from .host import Host
 from .log_file import EXTENSIONS
 from .working_directory import Inside, StandIn, WorkingDirectory
 
-__all__ = ["Question", "admits", "bound", "register_authentication"]
+if TYPE_CHECKING:
+    from ..authentication import AuthenticationService
+
+__all__ = ["Asker", "Question", "admits", "bound", "register_authentication", "service_of"]
 
 NAMES = ("custom_authenticate", "handle_Device_Auth")
 
@@ -41,31 +44,26 @@ Question = Callable[[dict[str, str]], Any]
 """Asks an extension's function, with the arguments by their names."""
 
 
-def register_authentication(
-    broker: Host, module: ModuleType, directory: WorkingDirectory, workers: Workers
-) -> None:
-    """Ask a file's function about each client, on threads of its own.
+class Asker:
+    """Asks an extension's function about a client, on a thread in the working directory, and waits for it.
 
-    What is true admits; an error, ``None``, a text and anything that is false refuse. A file that has the
-    settings of an HTTP service, and no function, is asked by the broker itself.
+    What is true admits; an error, ``None``, a text, anything that is false and an answer that does not come
+    within ``patience`` seconds refuse.
 
     Raises:
-        HookMQError: E803 for a file that decides nothing.
+        HookMQError: E803 for a function whose arguments cannot be guessed.
     """
-    function = function_of(module, *NAMES)
-    if function is None:
-        if isinstance(getattr(module, "url", None), str):
-            return _ask_service(broker, module)
-        help = (
-            f"write   def {NAMES[0]}(username, password, clientid, ipaddress):   which returns True or False"
-        )
-        raise refusal(module.__file__, f"it defines neither {NAMES[0]} nor {NAMES[1]}", help)
-    ask = bound(function)
-    inside = Inside(ask, directory, of=function)
-    name = function_name(function)
-    patience = float(str(broker.settings["hooks.decision_timeout"]))
 
-    def authenticate(client: Client) -> bool:
+    def __init__(
+        self, function: Callable[..., Any], directory: WorkingDirectory, workers: Workers, patience: float
+    ) -> None:
+        self._name = function_name(function)
+        self._ask = Inside(bound(function), directory, of=function)
+        self._workers = workers
+        self._patience = patience
+
+    def __call__(self, client: Client) -> bool:
+        """Return whether the client may connect."""
         if client.password_bytes is not None and client.password is None:
             return False  # a password that is no text is none that the function could know
         given = {
@@ -76,17 +74,35 @@ def register_authentication(
             "ipaddress": client.address or "",
         }
         try:
-            answer = workers.submit(lambda: inside(given)).result(patience)
+            answer = self._workers.submit(lambda: self._ask(given)).result(self._patience)
         except Exception as error:
             # Not the error's text, nor its trace: either may have the password in it.
-            frame = _last_frame(error)
-            logger(EXTENSIONS).error(
-                "%s raised %s%s: %s is refused", name, type(error).__name__, frame, given["clientid"]
-            )
+            what = f"{self._name} raised {type(error).__name__}{_last_frame(error)}"
+            logger(EXTENSIONS).error("%s: %r is refused", what, client.client_id)
             return False
-        return admits(name, answer)
+        return admits(self._name, answer)
 
-    broker.authenticate(name=name)(StandIn(authenticate, function))
+
+def register_authentication(
+    broker: Host, module: ModuleType, ask: Callable[[Callable[..., Any]], Asker]
+) -> None:
+    """Ask a file's function about each client; ``ask`` says how a function is asked.
+
+    A file that has the settings of an HTTP service, and no function, is asked by the broker itself.
+
+    Raises:
+        HookMQError: E803 for a file that decides nothing.
+    """
+    function = function_of(module, *NAMES)
+    if function is not None:
+        broker.authenticate(name=function_name(function))(StandIn(ask(function), function))
+    elif isinstance(getattr(module, "url", None), str):
+        broker.authenticate_with(service_of(module))
+    else:
+        help = (
+            f"write   def {NAMES[0]}(username, password, clientid, ipaddress):   which returns True or False"
+        )
+        raise refusal(module.__file__, f"it defines neither {NAMES[0]} nor {NAMES[1]}", help)
 
 
 def bound(function: Callable[..., Any]) -> Question:
@@ -157,20 +173,21 @@ def admits(name: str, answer: Any) -> bool:
         return False
 
 
-def _ask_service(broker: Host, module: ModuleType) -> None:
+def service_of(module: ModuleType) -> AuthenticationService:
+    """Return the HTTP service that a file without a function names by its four settings."""
     from ..authentication.http_service import HTTPService
 
     adapters = getattr(getattr(module, "requests", None), "adapters", None)
-    retries = int(getattr(adapters, "DEFAULT_RETRIES", 0) or 0)
-    method = str(getattr(module, "request_auth_method", "POST")).upper()
-    timeout = float(getattr(module, "request_timeout", 1.0))
     try:
-        service = HTTPService(
-            module.url, method=method, timeout=timeout, retries=retries, name="custom_authentication"
+        return HTTPService(
+            module.url,
+            method=str(getattr(module, "request_auth_method", "POST")).upper(),
+            timeout=float(getattr(module, "request_timeout", 1.0)),
+            retries=int(getattr(adapters, "DEFAULT_RETRIES", 0) or 0),
+            name="custom_authentication",
         )
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise refusal(module.__file__, str(error), "correct the four settings of the file") from None
-    broker.authenticate_with(service)
 
 
 def _meaning(name: str) -> str | None:

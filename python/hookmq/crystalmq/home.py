@@ -1,187 +1,188 @@
-"""A home that is opened: its extensions, registered with a broker."""
+"""A home with a broker: its extensions are loaded, called in its ``bin``, and end with the broker."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import Any
 
 from ..authentication.workers import Workers
 from ..errors import HookMQError
 from ..log import logger
+from ..message import Client
 from ..settings import config
-from .authentication import register_authentication
+from ..web.request import Request
+from .authentication import Asker
 from .client import ClientObject
-from .configuration import Configuration
+from .configuration import Configuration, Login
 from .cursor import Cursor
 from .elastic import LazyElasticsearch
 from .extensions import Extensions
 from .host import Host
 from .log_file import BrokerLog
 from .login import WebLogin
-from .pages import Pages, Urls, register_static
+from .pages import Pages
 from .push import PATHS, Pushes, WebSocketObject
-from .schedules import register_schedules
-from .settings import merged, settings_of
-from .store import register_store
 from .templates import Templates
-from .working_directory import WorkingDirectory
+from .working_directory import Inside, WorkingDirectory
 
-__all__ = ["Home", "open_home"]
-
-B = TypeVar("B", bound=Host)
-
-SCHEDULER, UI_SERVER = "custom_scheduler.py", "custom_ui_server.py"
-
-
-def open_home(home: str | os.PathLike[str], make_broker: Callable[..., B], **overrides: Any) -> B:
-    """Return a broker that does what a home says: see :meth:`hookmq.Broker.from_crystalmq`.
-
-    Args:
-        home: the folder.
-        make_broker: makes the broker of its settings, :class:`hookmq.Broker`.
-        overrides: settings that win over those of the home.
-    """
-    configuration = Configuration.read(Path(home))
-    configuration.require()
-    host = str(config.resolve(arguments=_host(overrides), flags=_flags(), environ=os.environ)["host"])
-    broker = make_broker(**merged(settings_of(configuration, host), overrides))
-    Home(configuration, broker).register()
-    return broker
-
-
-def _host(overrides: dict[str, Any]) -> dict[str, Any]:
-    return {key: overrides[key] for key in ("host", "config") if key in overrides}
-
-
-def _flags() -> dict[str, object]:
-    return {key: config.process_flags[key] for key in ("host", "config") if key in config.process_flags}
+__all__ = ["Home"]
 
 
 class Home:
-    """The extensions of a home, which start and stop with a broker."""
+    """Loads extensions of a home for a broker, and calls their functions where they expect to be.
+
+    Args:
+        home: the folder, or its configuration that was read.
+        broker: the broker, with which the home starts and stops.
+
+    ```python
+    from hookmq import Broker
+    from hookmq.crystalmq import Home, received
+
+    broker = Broker()
+    home = Home("/opt/CrystalMQ", broker)
+    custom_store = home.load("custom_store.py")
+
+
+    @broker.on_message_received("#", threads=1)
+    @home.inside
+    def on_message_received_hook(message):
+        custom_store.on_message_received_hook(received(message))
+    ```
+
+    Raises:
+        HookMQError: E801 if it is no home, E802 for a file that cannot be read.
+    """
 
     name = "crystalmq"
 
-    def __init__(self, configuration: Configuration, broker: Host) -> None:
-        self._configuration = configuration
-        self._broker = broker
-        self.directory = WorkingDirectory(configuration.bin)
+    def __init__(self, home: str | os.PathLike[str] | Configuration, broker: Host) -> None:
+        self.configuration = home if isinstance(home, Configuration) else Configuration.read(Path(home))
+        self.broker = broker
+        self.directory = WorkingDirectory(self.configuration.bin)
         """Where extensions work."""
-        self.log = BrokerLog(configuration.log)
-        self._pages = Workers("pages", threads=8)
-        self._authentication = Workers("extension", threads=8)
-        self._cursor = Cursor(configuration.storage_url)
-        self._elastic = LazyElasticsearch(configuration.elastic.url)
+        self.log = BrokerLog(self.configuration.log)
+        self._page_threads = Workers("pages", threads=8)
+        self._deciding_threads = Workers("extension", threads=8)
+        self.pages = Pages(Templates(self.configuration.ui), self._page_threads, self.directory)
+        self._cursor = Cursor(self.configuration.storage_url)
+        self._elastic = LazyElasticsearch(self.configuration.elastic.url)
         self._client = ClientObject(broker)
-        self._pushes: Pushes | None = None
-        self._begun = False
+        self._askers: dict[Callable[..., Any], Asker] = {}
+        self._login: Login | None = None
+        self._guards: list[WebLogin] = []
+        """Who says which pages may listen to pushes; nobody, all may."""
+        hubs = [] if broker.settings["http_port"] is None else [broker.websocket(path) for path in PATHS]
+        self._web_socket = WebSocketObject(hubs, self._may_listen)
+        self._pushes = Pushes(self._web_socket)
+        self.extensions = Extensions(self.configuration.extensions, self.directory, self.log, self._setters())
+        broker._add_part(self, lambda: None)
+        broker.on_startup(name=self.name)(self._client.begin)
 
-    def register(self) -> None:
-        """Load what is switched on, and register it.
+    # Extensions -----------------------------------------------------------------------------------------
+
+    def load(self, file: str | os.PathLike[str]) -> ModuleType:
+        """Import a file of ``HOME/extensions``, in ``HOME/bin``, and call its setters.
 
         Raises:
-            HookMQError: E803 for an extension that cannot be loaded, E804 for what is refused.
+            HookMQError: E803 with the file, the line and the remedy, for whatever keeps it from being imported.
         """
-        self._check_login()
         with self.log.opened():
-            for finding in self._configuration.findings:
-                logger().warning("%s  %s", finding.where, finding.text)
-            self._load()
-        self._broker._add_part(self, lambda: None)
-        self._broker.on_startup(name="crystalmq")(self._client.begin)
+            return self.extensions.load(self.configuration.extensions / file)
 
-    # Life -----------------------------------------------------------------------------------------------
+    def inside(self, function: Callable[..., Any]) -> Inside:
+        """Let a hook or a job, which has a thread of its own, run in ``HOME/bin``: a decorator below theirs."""
+        return Inside(function, self.directory)
+
+    def ask(self, function: Callable[..., Any], client: Client) -> bool:
+        """Return whether an extension's function lets a client in; an error refuses, and is logged."""
+        return self.asker(function)(client)
+
+    def asker(self, function: Callable[..., Any]) -> Asker:
+        """Return how a function is asked. Raises E803 for one whose arguments cannot be guessed."""
+        if function not in self._askers:
+            patience = float(str(self.broker.settings["hooks.decision_timeout"]))
+            self._askers[function] = Asker(function, self.directory, self._deciding_threads, patience)
+        return self._askers[function]
+
+    def page(self, function: Callable[..., Any], request: Request, login: WebLogin | None = None) -> Any:
+        """Return what an extension's page answers to a request; ``login`` guards it."""
+        return self.pages.answer(function, request, login)
+
+    def login(self, username: str, password: str, *, where: str = "the app") -> WebLogin:
+        """Serve the form of a login, which guards the pages that are given it, and pushes to pages.
+
+        Raises:
+            HookMQError: E804, here and at the start, if other machines could use a password that everybody knows.
+        """
+        self.check_later(Login(True, username, password, where))
+        login = WebLogin(username, password)
+        login.register(self.broker)
+        self._guards.append(login)
+        return login
+
+    def check_later(self, login: Login) -> None:
+        """Refuse a start at which other machines could use a login that everybody knows; check it now as well."""
+        self._login = login
+        self._check_login()
+
+    def serve_pushes(self) -> None:
+        """Push what happens to the pages that listen at ``/`` and ``/ws``."""
+        self._pushes.register(self.broker)
+
+    # Life: see hookmq.parts.Part ------------------------------------------------------------------------
 
     def start(self, broker: Any, data_dir: Path | None) -> None:
         """Begin; no hook is called yet. Raises E804 for what is refused."""
         self._check_login()
-        self._begun = True
-        self.log.open()
-        self._pages.start()
-        self._authentication.start()
-        if self._pushes is not None:
-            self._pushes.start()
+        if not self._begun:
+            self._begun = True
+            self.log.open()
+        self._page_threads.start()
+        self._deciding_threads.start()
+        self._pushes.start()
 
     def stop(self, grace: float) -> None:
         """End the threads, and close what is open. Without effect if it has not begun."""
         if not self._begun:
             return
-        self._begun = False
-        if self._pushes is not None:
-            self._pushes.stop()
-        self._pages.stop(grace)
-        self._authentication.stop(grace)
+        self._pushes.stop()
+        self._page_threads.stop(grace)
+        self._deciding_threads.stop(grace)
         self._cursor.close()
         self._elastic.close()
+        self._begun = False
         self.log.close()
-
-    def info(self) -> None:
-        """It is no connector."""
 
     def take_over(self, before: Any, broker: Any, data_dir: Path | None, grace: float) -> None:
         """Begin in the place of another."""
         before.stop(grace)
         self.start(broker, data_dir)
 
-    # Loading --------------------------------------------------------------------------------------------
+    def info(self) -> None:
+        """It is no connector."""
 
-    def _load(self) -> None:
-        configuration, broker = self._configuration, self._broker
-        folder = configuration.extensions
-        hubs = [] if configuration.http_port is None else [broker.websocket(path) for path in PATHS]
-        login = self._login()
-        # Who may listen is known when the pages are, which may ask for the web socket before.
-        guards: list[WebLogin] = []
-        pages = WebSocketObject(hubs, lambda request: all(one.admits(request) for one in guards))
-        setters: dict[str, dict[str, Any]] = {
-            "setwebsocketport": {"websocket": pages},
+    # Inside ---------------------------------------------------------------------------------------------
+
+    _begun = False
+
+    def _setters(self) -> dict[str, dict[str, Any]]:
+        return {
+            "setwebsocketport": {"websocket": self._web_socket},
             "setsqlconnector": {"sql": self._cursor},
             "setelasticconnector": {"elastic": self._elastic},
             "setclientobj": {"Client_obj": self._client},
         }
-        extensions = Extensions(folder, self.directory, self.log, setters)
-        if configuration.authentication == "custom":
-            file = self._required(configuration.authentication_file, configuration.authentication_where)
-            register_authentication(broker, extensions.load(file), self.directory, self._authentication)
-        elif configuration.authentication == "default":
-            _make_users_file(configuration)
-        if configuration.store:
-            module = extensions.load(self._required(configuration.store_file, configuration.store_where))
-            register_store(broker, module, self.directory)
-        if (folder / SCHEDULER).is_file():
-            register_schedules(broker, extensions.load(folder / SCHEDULER), extensions, self.directory)
-        if configuration.http_port is not None:
-            register_static(broker, configuration.ui)
-            if (folder / UI_SERVER).is_file():
-                urls = Urls.of(extensions.load(folder / UI_SERVER), extensions)
-                if urls.guarded and login is None:
-                    self._refuse_unguarded(folder / UI_SERVER)
-                elif urls.guarded and login is not None:
-                    guards.append(login)
-                guard = login if urls.guarded else None
-                templates = Templates(configuration.ui)
-                Pages(urls, templates, self._pages, self.directory, guard).register(broker)
-            self._pushes = Pushes(pages)
-            self._pushes.register(broker)
 
-    def _required(self, file: Path, where: str) -> Path:
-        if file.is_file():
-            return file
-        help = "correct the path, which begins at HOME/bin, or switch the extension off"
-        raise HookMQError("E803", where=where, exception=f"there is no file {file}", help=help)
-
-    # The login ------------------------------------------------------------------------------------------
-
-    def _login(self) -> WebLogin | None:
-        login = self._configuration.login
-        return WebLogin(login.username, login.password) if login.enabled else None
+    def _may_listen(self, request: Request) -> bool:
+        return all(login.admits(request) for login in self._guards)
 
     def _check_login(self) -> None:
-        """Raise E804 if other machines could log in with a password that everybody knows."""
-        login = self._configuration.login
-        if login.enabled and login.is_default and (host := self._open_host()) is not None:
+        login = self._login
+        if login is not None and login.is_default and (host := open_host(self.broker)) is not None:
             raise HookMQError(
                 "E804",
                 where=login.where,
@@ -189,26 +190,19 @@ class Home:
                 help="set another WEB_PASSWORD in [WEB_LOGIN_PAGE], or serve no pages:   --http-port off",
             )
 
-    def _refuse_unguarded(self, file: Path) -> None:
-        reason = "its pages ask for the web login, which is switched off"
-        if (host := self._open_host()) is not None:
-            help = "set WEB_LOGIN = ENABLED in [WEB_LOGIN_PAGE], or AUTHENTICATION to DISABLE in custom_urls"
-            raise HookMQError(
-                "E804", where=file, reason=f"{reason}, and {host} is open to other machines", help=help
-            )
-        logger().warning("%s  %s: everybody on this machine sees them", file, reason)
 
-    def _open_host(self) -> str | None:
-        """Return the address on which pages are served to other machines, if they are."""
-        door = self._broker.settings.http
-        return None if door is None or door.host is None or config.is_loopback(door.host) else door.host
+def open_host(broker: Host) -> str | None:
+    """Return the address on which pages are served to other machines, if they are."""
+    door = broker.settings.http
+    return None if door is None or door.host is None or config.is_loopback(door.host) else door.host
 
 
-def _make_users_file(configuration: Configuration) -> None:
-    """Make the file of those who may log in, if it is not there: nobody may, then."""
-    path = configuration.home / "data" / "users"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-    if not path.stat().st_size:
-        logger().warning("nobody can connect yet: add users with   hookmq users add NAME --file %s", path)
+def warn_unguarded(broker: Host, file: Path) -> None:
+    """Tell that pages ask for a login that is off. Raises E804 if other machines would see them."""
+    reason = "its pages ask for the web login, which is switched off"
+    if (host := open_host(broker)) is not None:
+        help = "set WEB_LOGIN = ENABLED in [WEB_LOGIN_PAGE], or AUTHENTICATION to DISABLE in custom_urls"
+        raise HookMQError(
+            "E804", where=file, reason=f"{reason}, and {host} is open to other machines", help=help
+        )
+    logger().warning("%s  %s: everybody on this machine sees them", file, reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
 from logging.handlers import RotatingFileHandler
 
@@ -21,10 +22,9 @@ class BrokerLog:
 
     def __init__(self, file: LogFile) -> None:
         self._file = file
-        self._level = getattr(logging, file.level.upper())
+        self._level: int = getattr(logging, file.level.upper())
         self._handler: logging.Handler | None = None
         self._users = 0
-        self._before: dict[str, int] = {}
         self.extensions = logger(EXTENSIONS)
         """What extensions know as ``logger_p``."""
 
@@ -33,11 +33,7 @@ class BrokerLog:
         self._users += 1
         if self._users > 1:
             return
-        # A level that somebody set, as `hookmq run` does, is kept.
-        for one in (logger(), self.extensions):
-            self._before[one.name] = one.level
-            if one.level == logging.NOTSET:
-                one.setLevel(self._level)
+        _levels.add(self._level)
         path = self._file.path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,8 +57,7 @@ class BrokerLog:
             logger().removeHandler(self._handler)
             self._handler.close()
             self._handler = None
-        for name, level in self._before.items():
-            logger(name).setLevel(level)
+        _levels.remove(self._level)
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
@@ -72,3 +67,39 @@ class BrokerLog:
             yield
         finally:
             self.close()
+
+
+class _Levels:
+    """Lets the loggers make what the most talkative of the open logs takes.
+
+    A level that somebody else has set, as ``hookmq run`` does, is kept.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted: list[int] = []
+        self._ours: dict[str, int] = {}
+        """Loggers whose level is set from here, and to what."""
+
+    def add(self, level: int) -> None:
+        """Take a log that was opened."""
+        with self._lock:
+            self._wanted.append(level)
+            self._apply()
+
+    def remove(self, level: int) -> None:
+        """Forget a log that was closed."""
+        with self._lock:
+            self._wanted.remove(level)
+            self._apply()
+
+    def _apply(self) -> None:
+        level = min(self._wanted, default=logging.NOTSET)
+        for name in ("hookmq", EXTENSIONS):
+            one = logger(name)
+            if one.level == self._ours.get(name, logging.NOTSET):
+                one.setLevel(level)
+                self._ours[name] = level
+
+
+_levels = _Levels()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from .login import WebLogin
 from .templates import Templates
 from .working_directory import Inside, StandIn, WorkingDirectory
 
-__all__ = ["Pages", "Urls", "register_static"]
+__all__ = ["METHODS", "Pages", "Urls", "parameters", "redirect_root", "register_static"]
 
 METHODS = ("GET", "POST", "DELETE")
 LOGIN_PATHS = ("/login", "/logout")
@@ -53,67 +54,51 @@ class Urls:
 
 
 class Pages:
-    """Serves the pages of an extension: on threads of their own, in its working directory.
+    """Calls pages of an extension, on threads of their own in its working directory."""
 
-    Args:
-        urls: which ones.
-        templates: what they may name.
-        workers: the threads.
-        login: what guards them; ``None`` lets everybody see them.
-    """
-
-    def __init__(
-        self,
-        urls: Urls,
-        templates: Templates,
-        workers: Workers,
-        directory: WorkingDirectory,
-        login: WebLogin | None,
-    ) -> None:
-        self._urls = urls
+    def __init__(self, templates: Templates, workers: Workers, directory: WorkingDirectory) -> None:
         self._templates = templates
         self._workers = workers
         self._directory = directory
-        self._login = login
 
-    def register(self, broker: Host) -> None:
-        """Add the pages. Raises E803 for a path that cannot be."""
-        if self._login is not None:
-            self._login.register(broker)
-        for path, function in self._urls.pages:
-            if self._login is not None and path in LOGIN_PATHS:
+    def answer(self, function: Callable[..., Any], request: Request, login: WebLogin | None = None) -> Any:
+        """Return what a page answers to a request; ``login`` guards it."""
+        if login is not None and not login.admits(request):
+            return login.challenge(request)
+        data = parameters(request)
+        given = (data,) if takes_data(function) else ()
+        call = Inside(lambda: self._rendered(function(*given), data), self._directory)
+        try:
+            return self._workers.submit(call).result()
+        except Busy:
+            return Response("too much waits for this page\n", status=503)
+
+    def register(self, broker: Host, urls: Urls, login: WebLogin | None) -> None:
+        """Add pages. Raises E803 for a path that cannot be, and for a function that cannot be called."""
+        for path, function in urls.pages:
+            if login is not None and path in LOGIN_PATHS:
                 help = "give the page another path, or set AUTHENTICATION to DISABLE"
                 raise refusal(where_defined(function), f"{path} is a page of the login", help)
-            self._add(broker, path, function)
-        redirect = self._urls.redirect
-        if redirect != "/" and "/" not in dict(self._urls.pages):
-            broker.route("/", methods=("GET",))(lambda: Response(status=302, headers={"Location": redirect}))
-
-    def _add(self, broker: Host, path: str, function: Callable[..., Any]) -> None:
-        takes_data = _takes_data(function)
-        render = Inside(
-            lambda data: self._rendered(function(data) if takes_data else function(), data), self._directory
-        )
-
-        def page(request: Request) -> Any:
-            if self._login is not None and not self._login.admits(request):
-                return self._login.challenge(request)
-            data = parameters(request)
+            takes_data(function)
+            page = functools.partial(self.answer, function, login=login)
             try:
-                return self._workers.submit(lambda: render(data)).result()
-            except Busy:
-                return Response("too much waits for this page\n", status=503)
-
-        try:
-            broker.route(path, methods=METHODS)(StandIn(page, function))
-        except HookMQError as error:
-            problem = str(error.fields.get("problem", error.message))
-            raise refusal(where_defined(function), problem, _EXAMPLE) from None
+                broker.route(path, methods=METHODS)(StandIn(page, function))
+            except HookMQError as error:
+                problem = str(error.fields.get("problem", error.message))
+                raise refusal(where_defined(function), problem, _EXAMPLE) from None
+        if "/" not in dict(urls.pages):
+            redirect_root(broker, urls.redirect)
 
     def _rendered(self, value: Any, data: dict[str, Any]) -> Any:
         if isinstance(value, str) and value.endswith(".html") and not set(value) & set("<>\n"):
             return Response(self._templates.render(value, data), content_type="text/html; charset=utf-8")
         return value
+
+
+def redirect_root(broker: Host, target: str) -> None:
+    """Let ``/`` lead to another page, if that is another."""
+    if target != "/":
+        broker.route("/", methods=("GET",))(lambda: Response(status=302, headers={"Location": target}))
 
 
 def parameters(request: Request) -> dict[str, str]:
@@ -179,7 +164,8 @@ def _pages(entries: Any, where: str) -> Iterator[tuple[str, Callable[..., Any]]]
             yield path if str(path).startswith("/") else f"/{path}", function
 
 
-def _takes_data(function: Callable[..., Any]) -> bool:
+def takes_data(function: Callable[..., Any]) -> bool:
+    """Say whether a page is given the parameters. Raises E803 for one that can be called neither way."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some built-ins tell nothing

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .conf_reader import ConfReader
 
 __all__ = ["storage_url"]
@@ -25,8 +23,8 @@ def storage_url(datastore: ConfReader, server: str) -> str:
 
     if server == "sqlite":
         name = datastore.text("SQLITE", "SQLITE_DB")
-        inside = datastore.home / "data" / name
-        path = inside if Path(name).name == name else datastore.path("SQLITE", "SQLITE_DB")
+        is_plain = not set(name) & set("/\\")
+        path = datastore.home / "data" / name if is_plain else datastore.path("SQLITE", "SQLITE_DB")
         return str(URL.create("sqlite", database=str(path)))
     scheme, section, host, port, database, user, password = _SERVERS[server]
     if not datastore.text(section, database):

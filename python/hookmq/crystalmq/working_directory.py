@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..hooks.functions import code_of, innermost
+from ..hooks.functions import code_of, function_name, innermost
 from ..log import logger
 
 __all__ = ["Inside", "StandIn", "WorkingDirectory"]
@@ -86,7 +86,9 @@ class StandIn:
 
     def __init__(self, call: Callable[..., Any], of: Callable[..., Any]) -> None:
         self._call = call
-        self.__code__ = code_of(innermost(of))  # what where_defined() looks at
+        # What function_name() and where_defined() look at.
+        self.__name__ = function_name(of)
+        self.__code__ = code_of(innermost(of))
 
     def __call__(self, *arguments: Any) -> Any:
         """Call it."""
