@@ -12,7 +12,7 @@ from hookmq.authentication import JWT, LDAP, ClientCertificate, HTTPService, OAu
 from hookmq.authentication.options import KINDS_OF_SERVICES
 from hookmq.errors import HookMQError
 
-from .clients import BAD_LOGIN, knock
+from .clients import BAD_LOGIN, NOT_AUTHORIZED, knock
 from .peer import Reply
 from .tokens import SECRET, key, public_pem, token
 
@@ -186,3 +186,13 @@ def test_importing_the_package_imports_no_library():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
     )
     assert out.stdout == "[]\n"
+
+
+def test_a_broker_reads_them_from_its_settings(broker_factory):
+    tables = [{"kind": "jwt", "secret": SECRET, "audience": "mqtt"}]
+    broker = broker_factory(authentication=tables)
+    assert knock(broker, "x", token(aud="mqtt")).code == 0
+    assert knock(broker, "x", token(aud="others")).code == BAD_LOGIN
+    assert knock(broker, "x", "water").code == NOT_AUTHORIZED
+    with pytest.raises(HookMQError, match="unknown key `secrit`"):
+        broker_factory(authentication=[{"kind": "jwt", "secrit": SECRET}])

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import glob
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 BROKERS = 3
@@ -53,6 +55,16 @@ class KafkaCluster:
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
         assert self.process.stdout.readline() == "done\n"
+
+    def freeze(self) -> None:
+        """Let it hang, from the moment this returns."""
+        self.process.send_signal(signal.SIGSTOP)
+        state = Path(f"/proc/{self.process.pid}/stat")
+        while state.read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def close(self) -> None:
         self.process.kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -118,14 +117,14 @@ def test_brokers_that_hang(cluster: KafkaCluster, courier: MakeCourier) -> None:
     one = courier(Kafka(cluster.servers, topic="hanging", timeout=2.0))
     one.put(records(100))
     assert one.wait(20)
-    cluster.process.send_signal(signal.SIGSTOP)
+    cluster.freeze()
     try:
         begun = time.monotonic()
         one.put(records(100, start=101), promised=True)
         assert time.monotonic() - begun < 4 and one.info().spooled == 100
         until(lambda: one.info().state == "down")
     finally:
-        cluster.process.send_signal(signal.SIGCONT)
+        cluster.thaw()
     assert one.wait(30)
     found = numbers(stored(cluster, "hanging"))
     # What was under way when they froze may come twice, and its name says so; nothing is lost.

@@ -133,9 +133,9 @@ def test_replay_without_a_broker() -> None:
 
 
 def test_every_example_has_a_test() -> None:
-    source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
-    assert [int(name[:2]) for name in NUMBERED] == [*range(1, 25)]
-    assert [name for name in NUMBERED if f'Example("{name}"' not in source] == []
+    source = "".join(path.read_text() for path in Path(__file__).parents[1].glob("*/test_*examples.py"))
+    assert [int(name[:2]) for name in NUMBERED] == [*range(1, 32)]
+    assert [name for name in NUMBERED if f'"{name}"' not in source] == []
 
 
 @pytest.mark.parametrize("name", NUMBERED)
@@ -248,3 +248,11 @@ def test_subscribe(tmp_path: Path) -> None:
         example.find(r"room/bath/temperature: 24\.5 from \S+")
         example.find(r"room/kitchen/temperature: 21\.5 from \S+")
         assert "humidity" not in example.output
+
+
+def test_storage(tmp_path: Path) -> None:
+    with Example("31_storage.py", tmp_path) as example:
+        with Client(example.port()) as client:
+            for flow in "100.5", "101.5":
+                client.publish("plant/north/flow", flow)  # returns with the acknowledgement
+        assert json.loads(example.get("/flow")[0]) == [["plant/north/flow", 101.0]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import math
+import os
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ..decisions import Deny, Identity
@@ -49,6 +50,8 @@ class SQLTable(AuthenticationService):
     """
 
     kind = "sql"
+    # Hashing takes a processor core for each thread, and clients that are connected need some as well.
+    defaults = {"threads": max(2, (os.cpu_count() or 2) // 2)}  # noqa: RUF012 - not changed by anybody
 
     def __init__(
         self,

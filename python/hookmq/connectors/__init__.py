@@ -14,10 +14,11 @@
 - `options.py`       connectors from `hookmq.toml`
 - `sql/`             `SQL`: SQLite, PostgreSQL, MySQL and MariaDB, SQL Server
 - `redis.py`, `mongodb.py`, `elasticsearch.py`, `webhook.py`, `kafka.py`, `influxdb.py`, `parquet.py`
-- `plugin.py`        `Plugin`: a connector for an extension of CrystalMQ; `plugin_conf.py` reads its configuration
+- `plugin.py`        `Plugin`: a connector for an extension of CrystalMQ
+- `plugin_conf.py`   `PluginConf`: its configuration
 
-What several of them use: `library.py` (a client library, imported when it is needed), `address.py` (what may be
-shown of a URL), `shape.py` (the shapes of a record), `http.py` (a service over HTTP), `line_protocol.py` (InfluxDB's).
+What several of them use: `library.py` (a client library, imported when it is needed), `address.py` (what may
+be shown of a URL), `shape.py` (the shapes of a record), `http.py` (a service over HTTP), `line_protocol.py`.
 
 Importing this package imports none of the services' libraries.
 
