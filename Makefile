@@ -22,7 +22,9 @@ demo: $(NATIVE)  ## run the main job on recorded data; it ends by itself
 dev: $(NATIVE)  ## run examples/01_hello.py and restart it on every save
 	$(BIN)/hookmq dev examples/01_hello.py
 
-test: setup check test-rust test-python  ## everything: lints, types, Rust tests, Python tests
+test: setup  ## everything: lints, types, Rust tests, Python tests
+	@$(MAKE) --no-print-directory --output-sync=target -j2 check test-rust
+	@$(MAKE) --no-print-directory test-python
 
 check: setup  ## formats, lints, types, the direction of dependencies, generated pages
 	cargo fmt --all --check

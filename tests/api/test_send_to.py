@@ -43,7 +43,9 @@ def test_two_of_a_name_are_refused(broker_factory, tmp_path):
     assert [hook.name for hook in broker.hooks] == ["sql"]
 
 
-@pytest.mark.parametrize("options", [{"events": ("recieved",)}, {"ack": "later"}, {"filter": "a/#/b"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"events": ("recieved",)}, {"ack": "later"}, {"filter": "a/#/b"}], ids=str
+)
 def test_what_cannot_be_is_refused_and_leaves_nothing(options, broker_factory, tmp_path):
     broker = broker_factory()
     filter = options.pop("filter", "#")

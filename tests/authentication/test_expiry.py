@@ -197,6 +197,17 @@ def test_events_in_either_order(book):
         assert len(book) == 0
 
 
+def test_who_came_back_without_a_token_before_the_end_of_the_old_connection_was_told(book):
+    old, new = client(connected_at=1.0), client(connected_at=2.0)
+    book.expect(old, time.time() + 0.2)
+    book.connected(old)
+    book.connected(new)  # let in by a password
+    assert len(book) == 0
+    moment = time.monotonic() + 0.4
+    eventually(lambda: time.monotonic() > moment)
+    assert book._broker.ended == []
+
+
 def test_who_is_just_coming_in_anew_is_not_thrown_out(book):
     old, new = client(connected_at=1.0), client(connected_at=2.0)
     book.expect(new, time.time() + 3600)

@@ -144,7 +144,7 @@ class OAuth2(AuthenticationService):
         if expires is None:
             return Identity(name, ttl=self.ttl)
         end = expires + self._leeway
-        ttl = self.ttl
+        ttl = min(self.ttl, end - now)
         return Lease(name, ttl=ttl, expires=end) if self._disconnect else Identity(name, ttl=ttl)
 
     def _introspected(self, token: str) -> dict[str, Any]:

@@ -18,8 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..decorators import Decorators
-
 __all__ = ["Feed"]
 
 ACKS = ("received", "stored")
@@ -72,7 +70,7 @@ class Feed:
         """How it is."""
         return self.courier.info()
 
-    def register(self, broker: Decorators) -> None:
+    def register(self, broker: Any) -> None:
         """Add the hooks. Each has the connector's name, and a lane of its own where much comes."""
         name = self.name
         if "received" in self.events:

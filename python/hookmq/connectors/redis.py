@@ -216,10 +216,17 @@ class Redis(Connector):
     # Writing --------------------------------------------------------------------------------------------
 
     def _set(self, records: Sequence[Record], again: bool) -> list[Rejection]:
+        pairs = [(self._key.render(record), self._json(record)) for record in records]
+        if self._expire is None and not self._cluster:
+            # One command with one answer costs a third of as many as there are records. It says of none what is
+            # wrong, so then each is asked about.
+            with contextlib.suppress(self._library("redis").exceptions.ResponseError):
+                self._opened().execute_command("MSET", *itertools.chain.from_iterable(pairs))
+                return []
         pipeline = self._pipeline()
         expires = () if self._expire is None else ("EX", self._expire)
-        for record in records:  # its method `set` looks at a dozen options that are not given
-            pipeline.execute_command("SET", self._key.render(record), self._json(record), *expires)
+        for pair in pairs:  # its method `set` looks at a dozen options that are not given
+            pipeline.execute_command("SET", *pair, *expires)
         return self._settle(records, pipeline.execute(raise_on_error=False))
 
     def _push(self, records: Sequence[Record], again: bool) -> list[Rejection]:

@@ -88,13 +88,13 @@ class Home:
         """Import a file of ``HOME/extensions``, in ``HOME/bin``, and call its setters.
 
         Raises:
-            HookMQError: E803 with the file, the line and the remedy, for whatever keeps it from being imported.
+            HookMQError: E803 with file, line and remedy, for whatever keeps it from being imported.
         """
         with self.log.opened():
             return self.extensions.load(self.configuration.extensions / file)
 
     def inside(self, function: Callable[..., Any]) -> Inside:
-        """Let a hook or a job, which has a thread of its own, run in ``HOME/bin``: a decorator below theirs."""
+        """Let a hook or a job that has a thread of its own run in ``HOME/bin``: a decorator below theirs."""
         return Inside(function, self.directory)
 
     def ask(self, function: Callable[..., Any], client: Client) -> bool:
@@ -116,7 +116,7 @@ class Home:
         """Serve the form of a login, which guards the pages that are given it, and pushes to pages.
 
         Raises:
-            HookMQError: E804, here and at the start, if other machines could use a password that everybody knows.
+            HookMQError: E804, here and at the start, if other machines could use a known password.
         """
         self.check_later(Login(True, username, password, where))
         login = WebLogin(username, password)
@@ -125,7 +125,7 @@ class Home:
         return login
 
     def check_later(self, login: Login) -> None:
-        """Refuse a start at which other machines could use a login that everybody knows; check it now as well."""
+        """Refuse a start at which other machines could use a known login; check it now as well."""
         self._login = login
         self._check_login()
 
