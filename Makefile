@@ -49,6 +49,7 @@ test-rust: setup  ## Rust tests
 
 test-python: setup  ## Python tests; tools/system.sh installs the real clients they use, where it may
 	@tools/system.sh
+	@$(BIN)/python -c 'import ldap' 2>/dev/null || $(PIP) --group ldap || echo "  python-ldap: its tests are left out" >&2
 	@tools/foreign.sh
 	$(BIN)/python -m pytest
 

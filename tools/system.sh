@@ -9,11 +9,16 @@ have() {
     mariadb-server) command -v mariadbd >/dev/null ;;
     redis-server) command -v redis-server >/dev/null ;;
     slapd) [ -x /usr/sbin/slapd ] ;;
+    libldap2-dev) [ -f /usr/include/ldap.h ] ;;
+    libsasl2-dev) [ -f /usr/include/sasl/sasl.h ] ;;
+    python3-dev) .venv/bin/python -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ;;
     esac
 }
 
 missing=
-for package in mosquitto-clients faketime postgresql mariadb-server redis-server slapd; do
+for package in mosquitto-clients faketime postgresql mariadb-server redis-server slapd libldap2-dev \
+    libsasl2-dev python3-dev; do
     have "$package" || missing="$missing $package"
 done
 [ -z "$missing" ] && exit 0

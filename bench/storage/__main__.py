@@ -25,7 +25,7 @@ from .servers import MariaDB, PostgreSQL, RedisServer
 
 ROUNDS = 3
 SECONDS = 3.0
-PUBLISHERS, WINDOW, SIZE = 4, 500, 64
+PUBLISHERS, WINDOW, SIZE = 4, 2000, 64
 SERVICES = ("sqlite", "postgresql", "mariadb", "redis")
 PEERS = {"paho, one by one": 1, "paho, by 500": 500}
 TARGET, TARGET_RATE = 10.0, 0.8

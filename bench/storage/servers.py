@@ -1,4 +1,4 @@
-"""The servers that tests start as well. Their folder is named: packages of others are called ``tests``, too."""
+"""The servers that tests start. Their folder is named: packages of others are called ``tests``, too."""
 
 from __future__ import annotations
 

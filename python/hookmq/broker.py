@@ -322,7 +322,7 @@ class Broker(Lifecycle):
         ```python
         from hookmq.authentication import JWT
 
-        broker.authenticate_with(JWT(secret_env="TOKEN_SECRET"))
+        broker.authenticate_with(JWT(jwks="https://login.example/keys"))
         ```
 
         Raises:
@@ -354,7 +354,9 @@ class Broker(Lifecycle):
         """
         from .crystalmq import open_home
 
-        return open_home(home, cls, **settings)
+        make: Any = cls  # what a home needs of a broker is a protocol without overloads
+        made: Self = open_home(home, make, **settings)
+        return made
 
     # Counting -------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import logging
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,27 @@ from .clients import shown
 from .peer import Peer
 from .slapd import PROGRAM, Slapd
 
-LEFT_OUT = [
-    what
-    for what, there in (
-        ("slapd (apt install slapd)", PROGRAM is not None),
-        ("PostgreSQL (apt install postgresql)", any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))),
-    )
-    if not there
-]
+# By the fixture that needs it.
+NEEDED = {
+    "slapd": ("slapd (apt install slapd)", PROGRAM is not None),
+    "ldap": ("python-ldap (apt install libldap2-dev libsasl2-dev python3-dev)", bool(find_spec("ldap"))),
+    "postgresql": (
+        "PostgreSQL (apt install postgresql)",
+        any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+    ),
+}
+LEFT_OUT = [what for what, there in NEEDED.values() if not there]
+LDAP = NEEDED["slapd"][1] and NEEDED["ldap"][1]
 
-collect_ignore = [] if PROGRAM else ["test_ldap.py"]
+collect_ignore = [] if LDAP else ["test_ldap.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what needs a server that is not installed."""
+    missing = {name for name, (_, there) in NEEDED.items() if not there}
+    if not LDAP:
+        missing.add("slapd")
+    items[:] = [item for item in items if not missing.intersection(getattr(item, "fixturenames", ()))]
 
 
 def pytest_report_collectionfinish() -> list[str]:

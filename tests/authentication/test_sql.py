@@ -157,7 +157,6 @@ def test_nothing_secret_is_shown():
     assert "hidden" not in repr(service)
 
 
-@pytest.mark.skipif("postgresql" not in KINDS, reason="PostgreSQL is not installed")
 def test_a_database_that_is_down_and_comes_back(guarded, postgresql, caplog):
     table = Table(postgresql.url)
     table.add("tank", MADE["argon2id"])
@@ -174,7 +173,6 @@ def test_a_database_that_is_down_and_comes_back(guarded, postgresql, caplog):
     assert "sql answers again" in caplog.text
 
 
-@pytest.mark.skipif("postgresql" not in KINDS, reason="PostgreSQL is not installed")
 def test_a_database_that_hangs(guarded, postgresql, caplog):
     table = Table(postgresql.url)
     table.add("tank", MADE["argon2id"])
@@ -193,7 +191,6 @@ def test_a_database_that_hangs(guarded, postgresql, caplog):
     eventually(lambda: knock(broker, "tank", PASSWORD).code == 0)
 
 
-@pytest.mark.skipif("postgresql" not in KINDS, reason="PostgreSQL is not installed")
 def test_a_query_that_waits_for_a_lock(guarded, postgresql):
     table = Table(postgresql.url)
     table.add("tank", MADE["argon2id"])

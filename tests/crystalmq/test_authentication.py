@@ -130,6 +130,9 @@ def test_a_broken_file_keeps_the_broker_from_starting(home, run_home):
             "AUTHENTICATION is `PERHAPS`, not DISABLED, DEFAULT, CUSTOM",
         ),
         ("[DEVICE_AUTHENTICATION]\n", "does not say AUTHENTICATION"),
+        ("[DEVICE_AUTHENTICATION]\nAUTHENTICATION =\n", "AUTHENTICATION is ``, not DISABLED"),
+        ("[AUTHENTICATION]\n", "does not say AUTHENTICATION_ENABLED"),
+        ("[REMOTEAUTH]\nINTERCEPT_FILEPATH = x.py\n", "does not say REMOTEAUTH_ENABLED"),
         ("[REMOTEAUTH]\nREMOTEAUTH_ENABLED = oui\n", "REMOTEAUTH_ENABLED is `oui`"),
         (
             "[DEVICE_AUTHENTICATION]\nAUTHENTICATION = DISABLED\n[REMOTEAUTH]\nREMOTEAUTH_ENABLED = YES\n",
@@ -196,8 +199,10 @@ async def _later():
 
 @pytest.mark.parametrize(
     ("answer", "admitted"),
-    [(True, True), (1, True), ([1], True), (False, False), (0, False), (None, False), ([], False)]
-    + [("True", False), ("denied", False), (b"x", False), (_later(), False)],
+    [
+        *((answer, True) for answer in (True, 1, [1])),
+        *((answer, False) for answer in (False, 0, None, [], "True", "denied", b"x", _later())),
+    ],
     ids=repr,
 )
 def test_answers(answer, admitted):
@@ -238,8 +243,9 @@ FUNCTION = """
     def handle_Device_Auth(username, password, clientid, ipaddress):
         payload = {"username": username, "password": password, "clientid": clientid, "ipaddress": ipaddress}
         try:
-            answer = getattr(requests, request_auth_method.lower())(
-                url, timeout=request_timeout, **{"params" if request_auth_method == "GET" else "data": payload})
+            ask = getattr(requests, request_auth_method.lower())
+            place = "params" if request_auth_method == "GET" else "data"
+            answer = ask(url, timeout=request_timeout, **{place: payload})
             return answer.status_code == 200
         except Exception as error:
             logger_p.error("authentication: %s", type(error).__name__)

@@ -73,7 +73,8 @@ def test_any_bytes_can_be_read(seed):
 def test_both_generations_say_the_same(any_home):
     any_home.broker("[CONFIG]\nPORT_NO = 1884\n[UI]\nUI_Http_Port = 8088\n")
     any_home.datastore(
-        "[CONFIG]\nDB_SERVER = POSTGRES\n[POSTGRES]\nPSQL_DB = plant\nPSQL_USER = mqtt\nPSQL_PASSWORD = p@ss:w/d\n"
+        "[CONFIG]\nDB_SERVER = POSTGRES\n"
+        "[POSTGRES]\nPSQL_DB = plant\nPSQL_USER = mqtt\nPSQL_PASSWORD = p@ss:w/d\n"
     )
     configuration = Configuration.read(any_home.path)
     assert (configuration.port, configuration.http_port) == (1884, 8088)
@@ -156,7 +157,7 @@ def test_unknown_keys_and_what_has_no_effect(home):
     assert any(text.startswith("[HASERVER] has no effect") for text in warnings)
     notes = texts(found, "note")
     assert any(text.startswith("CLIENTID_PREFIX has no effect") for text in notes)
-    assert any(text.startswith("`Method …` is neither") for text in notes)
+    assert any(text.startswith("the line is neither a section nor a key") for text in notes)
     (remedy,) = [finding.remedy for finding in found.findings if "PORT_N0" in finding.text]
     assert remedy == "did you mean PORT_NO?"
 
@@ -197,11 +198,13 @@ def test_what_is_no_home(home, run_home, remove, reason):
         ("[SQLITE]\nSQLITE_DB = ..\\data\\old.db\n", "sqlite:///{home}/data/old.db"),
         ("[SQLITE]\nSQLITE_DB = /var/lib/x.db\n", "sqlite:////var/lib/x.db"),
         (
-            "[CONFIG]\nDB_SERVER = MYSQL\n[MYSQL]\nDBHOST = db\nMYSQL_DB = mqtt\nMYSQL_USER = u\nMYSQL_PASSWORD = p\n",
+            "[CONFIG]\nDB_SERVER = MYSQL\n"
+            "[MYSQL]\nDBHOST = db\nMYSQL_DB = mqtt\nMYSQL_USER = u\nMYSQL_PASSWORD = p\n",
             "mysql://u:p@db:3306/mqtt",
         ),
         (
-            "[CONFIG]\nDB_SERVER = MSSQL\n[MSSQL]\nSERVER_NAME = db\nMSSQL_DB = mqtt\nMSSQL_USER = u\nMSSQL_PASSWORD = p\n",
+            "[CONFIG]\nDB_SERVER = MSSQL\n"
+            "[MSSQL]\nSERVER_NAME = db\nMSSQL_DB = mqtt\nMSSQL_USER = u\nMSSQL_PASSWORD = p\n",
             "mssql://u:p@db:1434/mqtt",
         ),
         ("[RELATIONAL_PERSISTENCE]\nRELATIONAL_PERSISTENCE_ENABLED = FALSE\n", None),
@@ -226,13 +229,16 @@ def test_a_database_without_a_name(home):
 def test_settings_of_a_whole_home(home, run_home):
     home.write("Certificate/server.crt", "")
     home.broker(
-        "[CONFIG]\nPORT_NO = 1884\nWS_PORT_NO = 10444\nTLS_ENABLED = TRUE\nTLS_PORT_NO = 8884\nWSS_PORT_NO = 11444\n"
-        "SERVER_CERTIFICATE = server.crt\nSERVER_KEY = ../Certificate/server.key\nCA_CERTIFICATE = ../Certificate/root.crt\n"
+        "[CONFIG]\nPORT_NO = 1884\nWS_PORT_NO = 10444\n"
+        "TLS_ENABLED = TRUE\nTLS_PORT_NO = 8884\nWSS_PORT_NO = 11444\n"
+        "SERVER_CERTIFICATE = server.crt\nSERVER_KEY = ../Certificate/server.key\n"
+        "CA_CERTIFICATE = ../Certificate/root.crt\n"
         "[UI]\nUI_Http_Port = 8088\n[WEBSOCKET]\nWEBSOCKET_PORT = 8089\n[SYS_TOPIC]\nSYSTOPIC = ENABLED\n"
         "[LOG_HANDLER]\nLOG_LEVEL = 1\n[DEVICE_AUTHENTICATION]\nAUTHENTICATION = DEFAULT\n"
     )
     home.datastore(
-        "[PAYLOAD_TO_DB]\nPAYLOAD_TO_DB = DISABLED\n[DATASTORE]\nCUSTOMSTORAGE = ENABLED\nDATASTORE = ELASTIC\n"
+        "[PAYLOAD_TO_DB]\nPAYLOAD_TO_DB = DISABLED\n"
+        "[DATASTORE]\nCUSTOMSTORAGE = ENABLED\nDATASTORE = ELASTIC\n"
     )
     settings = settings_of(Configuration.read(home.path), "127.0.0.1")
     assert (settings["port"], settings["http_port"], settings["http_ports"]) == (1884, 8088, [8089])

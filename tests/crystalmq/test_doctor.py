@@ -51,6 +51,7 @@ FILES = [
     ('import os\nprint "x"\n', "error", 2, "syntax error", "this is Python 2; write print(…)"),
     ('print "x"\nif 1 <> 2:\n    pass\n', "error", 2, "old syntax: if 1 <> 2:", "write != for <>"),
     ("try:\n  pass\nexcept IOError, e:\n  pass\n", "error", 3, "syntax error", "except Error as name"),
+    ("password = 'hunter2\n", "error", 1, "syntax error: unterminated string", "python -m py_compile"),
     ("def f(:\n", "error", 1, "syntax error", "python -m py_compile"),
     (
         "import nothing_like_this.at_all\n",
@@ -68,6 +69,8 @@ FILES = [
         "no module",
         "pip install",
     ),
+    ("text = unicode('x')\n", "error", 1, "there is no `unicode`", "write str"),
+    ("if {}.has_key(1):\n    pass\n", "warning", 1, "dicts have no `has_key`", "`key in table`"),
     ("\npassword = 'hunter2'\n", "warning", 2, "`password` is written in clear text", "os.environ"),
     ("connect(user='u', passwd='hunter2')\n", "warning", 1, "`passwd` is written", "os.environ"),
     ("conf = {'api_key': 'hunter2'}\n", "warning", 1, "`api_key` is written", "os.environ"),
@@ -125,6 +128,7 @@ def test_what_is_in_a_file(tmp_path, text, severity, line, says, remedy):
         "url = 'mysql://u:{password}@db/x'\nmore = 'mysql://u:%s@db'\nplain = 'http://h:80/a@b'\n",
         "password = ''\nimport sys, json, hookmq, custom_helper\n",
         "def custom_authenticate(username, password='x'): pass\n",
+        "from json import loads as unicode\nprint(unicode)\n",
         "import time\ndef later():\n    time.sleep(1)\n",
     ],
 )
@@ -172,7 +176,8 @@ def test_doors(sound, monkeypatch):
         other.listen()
         port = other.getsockname()[1]
         sound.broker(
-            f"[CONFIG]\nPORT_NO = {port}\nWS_PORT_NO = {port}\n[UI]\nUI_Http_Port = 0\n[WEBSOCKET]\nWEBSOCKET_PORT = 0\n"
+            f"[CONFIG]\nPORT_NO = {port}\nWS_PORT_NO = {port}\n"
+            "[UI]\nUI_Http_Port = 0\n[WEBSOCKET]\nWEBSOCKET_PORT = 0\n"
         )
         hits = {one[2]: one[0] for one in found(sound.path)}
     assert hits[f"port {port} of PORT_NO is in use"] == "warning"

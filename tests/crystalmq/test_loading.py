@@ -42,6 +42,7 @@ HOOK = "\n    def on_message_received_hook(data):\n        pass\n"
             "SystemExit: the database is away",
             "hookmq doctor",
         ),
+        ("for n in xrange(3):\n    pass\n", 1, "NameError", "this is Python 2; write range"),
         ("import helper\n", 3, "ZeroDivisionError: division by zero", "hookmq doctor"),
         ("def setclientobj(obj):\n    obj['client']\n", 2, "KeyError: 'client'", "hookmq doctor"),
     ],
@@ -80,7 +81,7 @@ def test_nothing_stays_of_what_could_not_be_loaded(home, run_home):
 
 
 def test_the_directory_is_that_of_extensions_alone(home, run_home, tmp_path, monkeypatch):
-    """While hooks, jobs, pages and threads of extensions work in bin, everybody else stays where they were."""
+    """While hooks, pages and threads of extensions work in bin, everybody else stays where they were."""
     monkeypatch.chdir(tmp_path)
     home.store(
         WRITE
@@ -161,7 +162,12 @@ def test_two_homes_with_helpers_of_one_name(tmp_path, run_home):
         home.write("extensions/helper.py", f"NAME = '{name}'\n")
         home.store(
             WRITE
-            + "\n    from helper import NAME\n    def on_message_received_hook(data):\n        note('is', NAME)\n"
+            + """
+    from helper import NAME
+
+    def on_message_received_hook(data):
+        note("is", NAME)
+    """
         )
         brokers.append((run_home(home), home))
     for broker, home in brokers:
@@ -193,11 +199,16 @@ def test_it_can_be_started_again(home, run_home):
 def test_the_log_is_rotated(home, run_home):
     home.broker(
         "[CONFIG]\nPORT_NO = 0\nWS_PORT_NO = OFF\n[UI]\nUI_Http_Port = OFF\n"
-        "[LOG_HANDLER]\nLOG_FILE_PATH = ../log/own/mine.log\nMAX_FILE_SIZE = 0.01\nBACKUP_FILE_COUNT = 2\nLOG_LEVEL = 3\n"
+        "[LOG_HANDLER]\nLOG_FILE_PATH = ../log/own/mine.log\nLOG_LEVEL = 3\n"
+        "MAX_FILE_SIZE = 0.01\nBACKUP_FILE_COUNT = 2\n"
     )
     home.store(
-        "logger_p.info('not written')\nfor number in range(1000):\n    logger_p.error('line %d', number)\n"
-        + HOOK.replace("    def", "def").replace("        pass", "    pass")
+        """
+    logger_p.info("not written")
+    for number in range(1000):
+        logger_p.error("line %d", number)
+    """
+        + HOOK
     )
     run_home(home)
     logs = sorted(path.name for path in (home.path / "log/own").iterdir())

@@ -103,7 +103,7 @@ def test_who_may_listen_to_pushes(site):
 def test_default_passwords_are_for_this_machine_only(home, run_home, login):
     home.broker("[CONFIG]\nPORT_NO = 0\nWS_PORT_NO = OFF\n[UI]\nUI_Http_Port = 0\n" + login)
     with pytest.raises(
-        HookMQError, match="everybody knows the web login's password, and 0.0.0.0 is open"
+        HookMQError, match=r"everybody knows the web login's password, and 0\.0\.0\.0 is open"
     ) as failure:
         run_home(home, host="0.0.0.0", allow_anonymous=True)
     assert failure.value.code == "E804" and failure.value.exit_code == 3
@@ -113,7 +113,8 @@ def test_default_passwords_are_for_this_machine_only(home, run_home, login):
 
 def test_pages_that_ask_for_a_login_that_is_off(home, run_home, caplog):
     home.broker(
-        "[CONFIG]\nPORT_NO = 0\nWS_PORT_NO = OFF\n[UI]\nUI_Http_Port = 0\n[WEB_LOGIN_PAGE]\nWEB_LOGIN = DISABLED\n"
+        "[CONFIG]\nPORT_NO = 0\nWS_PORT_NO = OFF\n"
+        "[UI]\nUI_Http_Port = 0\n[WEB_LOGIN_PAGE]\nWEB_LOGIN = DISABLED\n"
     )
     home.extension("custom_ui_server.py", GUARDED)
     with pytest.raises(HookMQError, match="which is switched off") as failure:

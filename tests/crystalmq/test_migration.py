@@ -112,8 +112,7 @@ def test_the_app_does_what_the_home_did(whole, tmp_path):
     assert '@broker.route("/page", methods=("GET", "POST", "DELETE"))' in text
     settings = tomllib.loads((out / "hookmq.toml").read_text())
     assert settings["port"] == 0
-    for text in (text, (out / "hookmq.toml").read_text()):
-        assert "correct horse" not in text
+    assert "correct horse" not in text + (out / "hookmq.toml").read_text()
     (finding,) = [one for one in done.findings if "web login" in one.text]
     assert "WEB_PASSWORD" in finding.remedy
     with running(out, WEB_PASSWORD="correct horse") as site:
@@ -141,13 +140,26 @@ def test_what_is_computed_is_asked_for(home, tmp_path):
     home.broker((home.path / "conf/mqtt.conf").read_text().replace("8081", "0"))
     home.extension(
         "custom_scheduler.py",
-        WRITE + "\n    import schedule\n    def tick():\n        note('tick', 1)\n"
-        "    def custom_schedules():\n        jobs = []\n        for n in (1, 2):\n"
-        "            jobs.append({'time': schedule.every(n).seconds, 'job': tick})\n        return True, jobs\n",
+        WRITE
+        + """
+    import schedule
+
+    def tick():
+        note("tick", 1)
+
+    def custom_schedules():
+        return True, [{"time": schedule.every(n).seconds, "job": tick} for n in (1, 2)]
+    """,
     )
     home.extension(
         "custom_ui_server.py",
-        "def page():\n    return 'here'\ndef custom_urls():\n    return {'urls': [{f'/{n}': page} for n in 'ab']}\n",
+        """
+        def page():
+            return "here"
+
+        def custom_urls():
+            return {"urls": [{f"/{n}": page} for n in "ab"]}
+        """,
     )
     out = tmp_path / "out"
     done = migrate(home.path, out)
@@ -169,9 +181,9 @@ def test_a_plain_home(home, tmp_path, capsys):
     assert output.endswith(f"Run it:   cd {out} && hookmq run app.py\n")
     with running(out) as site, Device(site, "any"):
         pass
-    with pytest.raises(HookMQError, match="is already there") as failure:
+    with pytest.raises(HookMQError, match="is there already") as failure:
         migrate(home.path, out)
-    assert failure.value.code == "E804" and "--replace" in failure.value.help
+    assert failure.value.code == "E708" and "--replace" in failure.value.help
     assert (
         command.main(
             parser.parse_args(["crystalmq", str(home.path), "--out", str(out), "--replace", "--json"])

@@ -45,8 +45,8 @@ SERVER = """
     def custom_urls():
         return {
             "URL_REDIRECT": "/table",
-            "urls": [{"/echo": echo}, {"/nothing": nothing}, {"/table": table}, {"where": where}, {"/many": many},
-                     {"/broken": broken}, {"/missing": missing, "/outside": outside}],
+            "urls": [{"/echo": echo}, {"/nothing": nothing}, {"/table": table}, {"where": where},
+                     {"/many": many}, {"/broken": broken}, {"/missing": missing, "/outside": outside}],
         }
 """
 
@@ -79,7 +79,8 @@ def test_parameters(site):
         "changed": "yes",
     }
     assert request(site, "POST", "/echo", "{", Content_Type="application/json").status == 400
-    parts = '--X\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhällo\r\n--X--\r\n'.encode()
+    head = 'Content-Disposition: form-data; name="file"; filename="a.txt"'
+    parts = f"--X\r\n{head}\r\n\r\nhällo\r\n--X--\r\n".encode()
     reply = request(site, "POST", "/echo", parts, Content_Type="multipart/form-data; boundary=X")
     assert json.loads(reply.body) == {"file": "hällo", "changed": "yes"}
     assert json.loads(request(site, "DELETE", "/echo?id=7").body) == {"id": "7", "changed": "yes"}

@@ -72,7 +72,7 @@ def test_everything_the_broker_pushes(home, run_home, path):
     }
     assert got["send"] == {"work": "send", "id": "pump", "topic": "flow", "msg": "b'\\xff'", "qos": 1}
     error = got["errorlog"]
-    assert (error["work"], error["clientid"], error["ip"]) == ("errorlog", "thief", "")
+    assert (error["work"], error["clientid"], error["ip"]) == ("errorlog", "thief", "127.0.0.1")
     assert "thief" in error["error"] and "wrong" not in error["error"]
 
 
@@ -100,7 +100,8 @@ def test_a_scheduler_pushes(home, run_home):
             web_socket = conf["websocket"]
 
         def aggregate():
-            web_socket.send_message_to_all(json.dumps({"work": "agg", "id": "a", "topic": "t", "msg": 1, "time": 2}))
+            push = {"work": "agg", "id": "a", "topic": "t", "msg": 1, "time": 2}
+            web_socket.send_message_to_all(json.dumps(push))
 
         def custom_schedules():
             return True, [{"time": schedule.every(1).seconds, "job": aggregate}]

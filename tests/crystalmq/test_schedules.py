@@ -130,12 +130,14 @@ def test_a_job_that_raises(home, run_home):
             "7, which is not a function",
         ),
         (
-            "def job(data): pass\ndef custom_schedules(): return True, [{'time': schedule.every().day, 'job': job}]",
+            "def job(data): pass\n"
+            "def custom_schedules(): return True, [{'time': schedule.every().day, 'job': job}]",
             "given nothing: missing a required argument: 'data'",
         ),
         ("def custom_schedules(): return 1/0", "ZeroDivisionError"),
         (
-            "def schedule_conf(): return {'STATUS': 'ENABLE', 'SCHEDULES': [{'OnceIn': 'x', 'methodtocall': print}]}",
+            "def schedule_conf():\n"
+            "    return {'STATUS': 'ENABLE', 'SCHEDULES': [{'OnceIn': 'x', 'methodtocall': print}]}",
             "OnceIn",
         ),
         ("async def custom_schedules(): pass", "is a coroutine"),

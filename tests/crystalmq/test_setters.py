@@ -1,4 +1,4 @@
-"""What setters hand over: the web socket object, a cursor, an Elasticsearch client, a callable that publishes."""
+"""What setters hand over: the web socket object, a cursor, an Elasticsearch client, what publishes."""
 
 from __future__ import annotations
 

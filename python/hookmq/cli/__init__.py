@@ -23,8 +23,10 @@ from . import (
     check,
     connectors,
     dev,
+    doctor,
     hooks,
     jobs,
+    migrate,
     publish,
     replay,
     restore,
@@ -107,6 +109,8 @@ def _dispatch(arguments: list[str]) -> int:
             backup,
             restore,
             bench,
+            migrate,
+            doctor,
             version,
         )
     }
@@ -127,7 +131,8 @@ def _parser() -> argparse.ArgumentParser:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
-    for command in (hooks, jobs, connectors, users, acl, store, backup, restore, bench, version):
+    later = (hooks, jobs, connectors, users, acl, store, backup, restore, bench, migrate, doctor, version)
+    for command in later:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     return parser
 

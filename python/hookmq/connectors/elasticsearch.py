@@ -9,12 +9,11 @@ from typing import Any, Literal, Protocol, TypeAlias
 from ..errors import HookMQError
 from .address import secrets_of, without_secrets
 from .connector import Connector, Rejection, redacted, unusable
-from .http import Unavailable, cause
+from .http import Unavailable, cause, no_http_url
 from .library import library
 from .record import Record
 from .shape import Shape, checked_shape, is_binary, json_of, shaped
 from .template import Template
-from .webhook import no_http_url
 
 __all__ = ["Elasticsearch"]
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from .library import library
 
-__all__ = ["HTTPService", "Refused", "Unavailable", "cause"]
+__all__ = ["HTTPService", "Refused", "Unavailable", "cause", "no_http_url"]
 
 MAX_ANSWER = 1 << 20
 """Bytes of an answer that are read."""
@@ -214,3 +215,17 @@ def _retry_after(value: str | None) -> float:
 def _until(date: str) -> float:
     moment = parsedate_to_datetime(date)
     return (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+
+
+def no_http_url(url: str) -> str | None:
+    """Say why a text is no URL of HTTP; ``None`` if it is one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "its address is no URL"
+    if parts.scheme not in ("http", "https"):
+        return "its address does not begin with http:// or https://"
+    if not parts.hostname or port == 0:
+        return "its address names no host"
+    return None

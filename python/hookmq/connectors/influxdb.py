@@ -9,11 +9,10 @@ from typing import Literal, TypeAlias
 
 from .address import secrets_of, without_secrets
 from .connector import Connector, Rejection, redacted, unusable
-from .http import HTTPService, Refused
+from .http import HTTPService, Refused, no_http_url
 from .line_protocol import fields_of, line, nanoseconds
 from .record import Record
 from .template import Template
-from .webhook import no_http_url
 
 __all__ = ["InfluxDB"]
 

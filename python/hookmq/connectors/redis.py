@@ -218,8 +218,8 @@ class Redis(Connector):
     def _set(self, records: Sequence[Record], again: bool) -> list[Rejection]:
         pairs = [(self._key.render(record), self._json(record)) for record in records]
         if self._expire is None and not self._cluster:
-            # One command with one answer costs a third of as many as there are records. It says of none what is
-            # wrong, so then each is asked about.
+            # One command with one answer costs a third of as many as there are records. It does not say which
+            # is wrong, so then each is asked about.
             with contextlib.suppress(self._library("redis").exceptions.ResponseError):
                 self._opened().execute_command("MSET", *itertools.chain.from_iterable(pairs))
                 return []

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from .connector import Connector, Rejection, redacted, unusable
-from .http import HTTPService, Refused
+from .http import HTTPService, Refused, no_http_url
 from .record import Record
 from .shape import Shape, checked_shape, json_of, shaped
 
@@ -166,17 +166,3 @@ def _key(secret: str) -> bytes:
 def _identifier(records: Sequence[Record]) -> str:
     """Return a name of these records: others, or these in another order, have another."""
     return hashlib.sha256(" ".join(record.id for record in records).encode()).hexdigest()[:32]
-
-
-def no_http_url(url: str) -> str | None:
-    """Say why a text is no URL of HTTP; ``None`` if it is one."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return "its address is no URL"
-    if parts.scheme not in ("http", "https"):
-        return "its address does not begin with http:// or https://"
-    if not parts.hostname or port == 0:
-        return "its address names no host"
-    return None

@@ -17,7 +17,7 @@
 - `client.py`, `cursor.py`, `elastic.py`, `push.py`   what setters hand over
 - `log_file.py`           `BrokerLog`: the log file, and `logger_p`
 - `migration.py`          makes an app of a home; `toml_text.py` writes its configuration
-- `migrated_app.py`       writes its code; `descriptions.py` reads jobs and pages that an extension's source spells out
+- `migrated_app.py`       writes its code; `descriptions.py` reads what jobs and pages a source spells out
 - `doctor.py`             says what would not work; `inspection.py` reads Python files
 - `python2.py`            what tells Python 2 apart, and what to write instead
 - `host.py`               `Host`: what of a broker all this uses

@@ -64,8 +64,8 @@ class ConfReader:
                 remedy = f"did you mean {keys[close[0]]}?" if keys and close else "remove the line"
                 text = f"unknown key {entry.key} in [{entry.section}]"
                 self._findings.append(Finding("warning", ini.where(entry.line), text, remedy))
-            for line, junk in ini.junk:
-                text = f"`{junk.split()[0]} …` is neither a section nor a key, and was passed over"
+            for line, _ in ini.junk:
+                text = "the line is neither a section nor a key, and was passed over"
                 self._findings.append(Finding("note", ini.where(line), text, "begin it with #"))
 
     # Values ---------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ class ConfReader:
 
     def flag(self, section: str, key: str) -> bool:
         """Return whether something is on; words of all keys are understood by each."""
-        text = self.text(section, key).casefold()
+        text = self._written(section, key).casefold()
         if text in YES or text in NO:
             return text in YES
         self._misread(section, key, "TRUE or FALSE")
@@ -85,7 +85,7 @@ class ConfReader:
 
     def choice(self, section: str, key: str, choices: Sequence[str]) -> str:
         """Return one of some words, in lower case."""
-        text = self.text(section, key).casefold()
+        text = self._written(section, key).casefold()
         if text in choices:
             return text
         self._misread(section, key, ", ".join(choices).upper())
@@ -122,6 +122,11 @@ class ConfReader:
         beside = self.home / "Certificate" / path.name
         return beside if not path.is_file() and beside.is_file() else path
 
+    def _written(self, section: str, key: str) -> str:
+        """Return a text; one that was left empty says nothing, and is not its default."""
+        found = self.entry(section, key)
+        return self._known[section][key] if found is None else found[1].value
+
     def _absolute(self, text: str) -> Path:
         # Homes were written on Windows as well.
         return Path(os.path.normpath(self.home / "bin" / text.replace("\\", "/")))
@@ -129,6 +134,7 @@ class ConfReader:
     def _misread(self, section: str, key: str, expected: str) -> None:
         # A value that is not understood may be a password that was put on the wrong line.
         secret = "PASSWORD" in key.upper()
-        value = "not" if secret else f"`{self.text(section, key)}`, not"
-        remedy = "a comment is a line of its own" if "#" in self.text(section, key) else f"write {key} = …"
+        text = self._written(section, key)
+        value = "not" if secret else f"`{text}`, not"
+        remedy = "a comment is a line of its own" if "#" in text else f"write {key} = …"
         self.problem(section, key, f"{key} is {value} {expected}", remedy)

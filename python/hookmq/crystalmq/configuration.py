@@ -220,12 +220,18 @@ def _authentication(broker: ConfReader, findings: list[Finding]) -> tuple[Authen
     new = "DEVICE_AUTHENTICATION", "AUTHENTICATION"
     custom = broker.path("DEVICE_AUTHENTICATION", "CUSTOM_AUTHENTICATION_FILEPATH")
     says_new = any(ini.has_section(new[0]) for ini in broker.files)
+    for section, key in (
+        new,
+        ("AUTHENTICATION", "AUTHENTICATION_ENABLED"),
+        ("REMOTEAUTH", "REMOTEAUTH_ENABLED"),
+    ):
+        # Who began to say something about it did not mean that nobody is asked.
+        if any(ini.has_section(section) for ini in broker.files) and broker.entry(section, key) is None:
+            broker.problem(section, key, f"[{section}] does not say {key}", f"add {key} = …")
     remote = broker.flag("REMOTEAUTH", "REMOTEAUTH_ENABLED")
     asks = broker.flag("AUTHENTICATION", "AUTHENTICATION_ENABLED")
     if says_new:
         found = broker.choice(*new, ("disabled", "default", "custom"))
-        if broker.entry(*new) is None:
-            broker.problem(*new, "the section does not say AUTHENTICATION", "add AUTHENTICATION = DEFAULT")
         if found == "disabled" and (remote or asks):
             old = "REMOTEAUTH" if remote else "AUTHENTICATION"
             text = f"[{old}] asks for authentication, [DEVICE_AUTHENTICATION] switches it off"

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ..errors import HookMQError
 from ..hooks.functions import is_coroutine_function, where_defined
 from .log_file import BrokerLog
-from .python2 import hint, module_hint
+from .python2 import NAMES, hint, module_hint, quoted
 from .working_directory import WorkingDirectory
 
 __all__ = ["Extensions", "function_of", "refusal"]
@@ -100,29 +100,29 @@ class Extensions:
                 sys.path[index] = os.path.normpath(self._directory.path / entry)
 
     def _explained(self, path: Path, error: BaseException) -> HookMQError:
-        line, source = self._place(path, error)
-        where = f"{line[0]}:{line[1]}"
+        file, line = self._place(path, error)
+        where = f"{file}:{line}"
         if isinstance(error, SyntaxError):
-            words = hint(error.text) or f"look closer:   python -m py_compile {line[0]}"
-            return refusal(where, f"syntax error: {error.msg}: {(error.text or '').strip()}", words)
+            words = hint(error.text) or f"look closer:   python -m py_compile {file}"
+            return refusal(where, f"syntax error: {error.msg}{quoted(error.text)}", words)
         if isinstance(error, ModuleNotFoundError) and error.name:
             return refusal(where, f"there is no module `{error.name}`", module_hint(error.name))
-        words = hint(source) or "correct the file, or look closer:   hookmq doctor " + str(
-            self._folder.parent
-        )
+        words = f"correct the file, or look closer:   hookmq doctor {self._folder.parent}"
+        if isinstance(error, NameError) and error.name in NAMES:
+            words = f"this is Python 2; write {NAMES[error.name]}"
         text = str(error)
         return refusal(where, f"{type(error).__name__}: {text}" if text else type(error).__name__, words)
 
-    def _place(self, path: Path, error: BaseException) -> tuple[tuple[str, int], str | None]:
+    def _place(self, path: Path, error: BaseException) -> tuple[str, int]:
         """Return the innermost line of the home's own files that has to do with an error."""
         if isinstance(error, SyntaxError) and error.filename:
-            return (error.filename, error.lineno or 1), error.text
+            return error.filename, error.lineno or 1
         home = str(self._folder.parent) + os.sep
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             file = os.path.normpath(self._directory.path / frame.filename)
             if file.startswith(home) or file == str(path):
-                return (file, frame.lineno or 1), frame.line
-        return (str(path), 1), None
+                return file, frame.lineno or 1
+        return str(path), 1
 
 
 def function_of(module: ModuleType, *names: str) -> Callable[..., Any] | None:

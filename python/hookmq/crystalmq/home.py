@@ -73,10 +73,8 @@ class Home:
         self._client = ClientObject(broker)
         self._askers: dict[Callable[..., Any], Asker] = {}
         self._login: Login | None = None
-        self._guards: list[WebLogin] = []
-        """Who says which pages may listen to pushes; nobody, all may."""
         hubs = [] if broker.settings["http_port"] is None else [broker.websocket(path) for path in PATHS]
-        self._web_socket = WebSocketObject(hubs, self._may_listen)
+        self._web_socket = WebSocketObject(hubs)
         self._pushes = Pushes(self._web_socket)
         self.extensions = Extensions(self.configuration.extensions, self.directory, self.log, self._setters())
         broker._add_part(self, lambda: None)
@@ -121,7 +119,7 @@ class Home:
         self.check_later(Login(True, username, password, where))
         login = WebLogin(username, password)
         login.register(self.broker)
-        self._guards.append(login)
+        self._web_socket.guard(login)
         return login
 
     def check_later(self, login: Login) -> None:
@@ -176,9 +174,6 @@ class Home:
             "setelasticconnector": {"elastic": self._elastic},
             "setclientobj": {"Client_obj": self._client},
         }
-
-    def _may_listen(self, request: Request) -> bool:
-        return all(login.admits(request) for login in self._guards)
 
     def _check_login(self) -> None:
         login = self._login

@@ -54,7 +54,7 @@ class Ini:
         try:
             data = path.read_bytes()
         except OSError as error:
-            reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+            reason = f"it cannot be read: {(error.strerror or str(error)).lower()}"
             help = "let the user who runs the broker read it"
             raise HookMQError("E802", where=shown, reason=reason, help=help) from None
         try:

@@ -54,6 +54,7 @@ def inspect_file(path: Path, shown: str, *, beside: Collection[Path] = ()) -> li
         return list(_old_syntax(text, shown, error))
     return [
         *_imports(tree, shown, beside),
+        *_old_names(tree, shown),
         *_names(tree, shown),
         *_secrets(tree, shown),
         *_waiting(tree, shown),
@@ -79,11 +80,13 @@ def _old_syntax(text: str, shown: str, error: Exception) -> Iterator[Finding]:
     lines = text.split("\n")
     source = lines[line - 1] if 0 < line <= len(lines) else ""
     remedy = python2.hint(source) or f"look closer:   python -m py_compile {shown}"
-    yield Finding("error", f"{shown}:{line}", f"syntax error: {words}: {source.strip()}", remedy)
+    yield Finding("error", f"{shown}:{line}", f"syntax error: {words}{python2.quoted(source)}", remedy)
+    if python2.hint(source) is None:
+        return
     for number, other in enumerate(lines, start=1):
         known = None if other.lstrip().startswith("#") else python2.hint(other)
         if number != line and known:
-            yield Finding("error", f"{shown}:{number}", f"old syntax: {other.strip()}", known)
+            yield Finding("error", f"{shown}:{number}", f"old syntax{python2.quoted(other)}", known)
 
 
 def _imports(tree: ast.AST, shown: str, beside: Collection[Path]) -> Iterator[Finding]:
@@ -122,6 +125,26 @@ def _is_there(name: str, beside: Collection[Path]) -> bool:
         return importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):
         return False
+
+
+def _old_names(tree: ast.Module, shown: str) -> Iterator[Finding]:
+    """Find what Python 2 had built in, and the file does not define."""
+    nodes = list(ast.walk(tree))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    defined = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            defined |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+    for name in names:
+        if name.id in python2.NAMES and name.id not in defined:
+            remedy = f"this is Python 2; write {python2.NAMES[name.id]}"
+            yield Finding("error", f"{shown}:{name.lineno}", f"there is no `{name.id}`", remedy)
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and node.attr in python2.METHODS:
+            remedy = f"this is Python 2; write {python2.METHODS[node.attr]}"
+            yield Finding("warning", f"{shown}:{node.lineno}", f"dicts have no `{node.attr}`", remedy)
 
 
 def _names(tree: ast.Module, shown: str) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ def migrate(home: Path, out: Path, *, replace: bool = False) -> Migration:
 
     Raises:
         HookMQError: E801 if it is no home, E802 for a configuration that cannot be used, E803 for an
-            extension that is no Python 3, E804 if there are files already.
+            extension that is no Python 3, E708 if there are files already, E703 if they cannot be written.
     """
     configuration = Configuration.read(home)
     configuration.require()
@@ -59,11 +59,14 @@ def migrate(home: Path, out: Path, *, replace: bool = False) -> Migration:
     texts = {"hookmq.toml": _head(configuration) + toml_of(settings), "app.py": app.text}
     paths = [out / name for name in texts]
     if not replace and (there := [path for path in paths if path.exists()]):
-        help = "name another folder with --out, or write it anew with --replace"
-        raise HookMQError("E804", where=there[0], reason="is there already", help=help)
-    out.mkdir(parents=True, exist_ok=True)
-    for path, text in zip(paths, texts.values(), strict=True):
-        path.write_text(text, encoding="utf-8")
+        help = "name another folder with --out, or replace it with --replace"
+        raise HookMQError("E708", path=there[0], help=help)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path, text in zip(paths, texts.values(), strict=True):
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HookMQError("E703", path=error.filename, reason=error.strerror) from None
     if configuration.authentication == "default":
         make_users_file(configuration)
         text = "the users of the original are in its own database, and could not be taken over"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +53,8 @@ def register_home(home: Home) -> None:
         home.check_later(configuration.login)
     with home.log.opened():
         for finding in configuration.findings:
-            logger().warning("%s  %s", finding.where, finding.text)
+            level = logging.INFO if finding.severity == "note" else logging.WARNING
+            logger().log(level, "%s  %s", finding.where, finding.text)
     if configuration.authentication == "custom":
         file = _required(configuration.authentication_file, configuration.authentication_where)
         register_authentication(broker, home.load(file), home.asker)

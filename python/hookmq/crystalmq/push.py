@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
+import re
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..log import logger
@@ -15,40 +16,42 @@ from .log_file import EXTENSIONS
 from .payload import received
 
 if TYPE_CHECKING:
-    from ..web.request import Request
     from ..web.sockets import PageSocket, PageSockets
+    from .login import WebLogin
 
 __all__ = ["PATHS", "Pushes", "WebSocketObject"]
 
 PATHS = ("/", "/ws")
 """Where pages listen, on the port of the web socket and on that of the pages."""
 
+_NOTICES = "hookmq.clients"
+"""The log that tells of clients: who was refused, and why."""
+_REFUSED = re.compile(r"refused \[?([0-9A-Fa-f.:]+?)\]?:\d+: ")
+
 
 class WebSocketObject:
-    """What ``setwebsocketport`` hands over: sends to every page that listens.
+    """What ``setwebsocketport`` hands over: sends to every page that listens."""
 
-    Args:
-        hubs: where they are connected.
-        admits: whether a page that asks may listen; ``None`` admits every one.
-    """
-
-    def __init__(self, hubs: list[PageSockets], admits: Callable[[Request], bool] | None) -> None:
+    def __init__(self, hubs: list[PageSockets]) -> None:
         self._hubs = hubs
-        self._admits = admits
+        self._login: WebLogin | None = None
         self._admitted: dict[PageSockets, set[int]] = {hub: set() for hub in hubs}
-        if admits is not None:
-            for hub in hubs:
-                self._guard(hub, admits)
 
     def __len__(self) -> int:
         """How many pages listen."""
-        if self._admits is None:
+        if self._login is None:
             return sum(map(len, self._hubs))
         return sum(map(len, self._admitted.values()))
 
     def __bool__(self) -> bool:
         # It is there, also while nobody listens: `if web_socket:` asks whether it was handed over.
         return True
+
+    def guard(self, login: WebLogin) -> None:
+        """Let only those listen who are logged in; before the broker runs."""
+        self._login = login
+        for hub in self._hubs:
+            self._admit(hub, login)
 
     def send_message_to_all(self, message: str | bytes) -> None:
         """Send a text, or bytes, which are sent as text if they are UTF-8. Errors are logged, not raised."""
@@ -60,21 +63,21 @@ class WebSocketObject:
                 except UnicodeDecodeError:
                     value = bytes(message)
             for hub in self._hubs:
-                if self._admits is None:
+                if self._login is None:
                     hub.send(value)
-                else:
-                    for socket in tuple(self._admitted[hub]):
-                        hub.send(value, to=socket)
+                    continue
+                # One by one: who is not admitted is connected for a moment before it is closed.
+                for socket in tuple(self._admitted[hub]):
+                    hub.send(value, to=socket)
         except (TypeError, ValueError) as error:
             logger(EXTENSIONS).error("a message for pages cannot be sent: %s", error, exc_info=error)
 
-    def _guard(self, hub: PageSockets, admits: Callable[[Request], bool]) -> None:
-        """Let only those listen who are logged in: what is sent goes to them one by one."""
+    def _admit(self, hub: PageSockets, login: WebLogin) -> None:
         admitted = self._admitted[hub]
 
         @hub.on_open
         def opened(socket: PageSocket) -> None:
-            if admits(socket.request):
+            if login.admits(socket.request):
                 admitted.add(socket.id)
             else:
                 socket.close(1008)  # RFC 6455, 7.4.1: policy violation
@@ -107,9 +110,12 @@ class Pushes:
         """Watch it no longer."""
         logger().removeHandler(self._handler)
 
-    def error(self, client_id: str, text: str, created: float) -> None:
-        """Push what went wrong."""
-        self._push("errorlog", clientid=client_id, ip="", error=text, time=_clock(created))
+    def error(self, record: logging.LogRecord) -> None:
+        """Push what went wrong, of which the log tells."""
+        client, address = _about(record)
+        self._push(
+            "errorlog", clientid=client, ip=address, error=record.getMessage(), time=_clock(record.created)
+        )
 
     def _received(self, message: Message) -> None:
         if not self._pages_listen():
@@ -177,14 +183,24 @@ class _Errors(logging.Handler):
         self._pushes = pushes
 
     def emit(self, record: logging.LogRecord) -> None:
-        about_client = record.name == "hookmq.clients"
-        if record.levelno < logging.WARNING and not about_client:
+        if record.levelno < logging.WARNING and record.name != _NOTICES:
             return
         try:
-            client = str(record.args[0]).strip("'") if about_client and isinstance(record.args, tuple) else ""
-            self._pushes.error(client, record.getMessage(), record.created)
+            self._pushes.error(record)
         except Exception:  # nobody can be told of it but the log
             self.handleError(record)
+
+
+def _about(record: logging.LogRecord) -> tuple[str, str]:
+    """Return the client identifier and the IP address that a notice names, if it names them."""
+    if record.name != _NOTICES or not isinstance(record.args, tuple) or len(record.args) < 2:
+        return "", ""
+    try:
+        client = str(ast.literal_eval(str(record.args[0])))
+    except (SyntaxError, ValueError):  # one that has not said yet who it is
+        client = ""
+    address = _REFUSED.match(str(record.args[1]))
+    return client, "" if address is None else address[1]
 
 
 def _clock(seconds: float) -> str:

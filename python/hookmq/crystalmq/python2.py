@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MODULES", "hint", "module_hint"]
+__all__ = ["METHODS", "MODULES", "NAMES", "PACKAGES", "hint", "module_hint", "quoted"]
+
+_MAY_BE_SECRET = re.compile(r"pass|pwd|secret|token|key|://", re.IGNORECASE)
 
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), remedy)
@@ -39,6 +41,21 @@ MODULES = {
     "cookielib": "http.cookiejar",
 }
 """Modules of Python 2, and where their content is now."""
+
+NAMES = {
+    "unicode": "str",
+    "basestring": "str",
+    "unichr": "chr",
+    "xrange": "range",
+    "raw_input": "input",
+    "long": "int",
+    "execfile": "exec(open(…).read())",
+    "reload": "importlib.reload",
+}
+"""Built-in names of Python 2, and what to write instead."""
+
+METHODS = {"has_key": "`key in table`", "iteritems": "items", "iterkeys": "keys", "itervalues": "values"}
+"""Methods of dicts of Python 2, and what to write instead."""
 
 PACKAGES = {
     "MySQLdb": "mysqlclient",
@@ -75,6 +92,16 @@ def hint(line: str | None) -> str | None:
     if not line:
         return None
     return next((remedy for pattern, remedy in _FORMS if pattern.search(line)), None)
+
+
+def quoted(line: str | None) -> str:
+    """Return a line as messages quote it: not at all if there may be a password in it.
+
+    >>> quoted('print "x" '), quoted("passwd = 'x")
+    (': print "x"', '')
+    """
+    text = (line or "").strip()
+    return f": {text}" if text and not _MAY_BE_SECRET.search(text) else ""
 
 
 def module_hint(name: str) -> str:

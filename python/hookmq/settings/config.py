@@ -82,7 +82,11 @@ class Settings(Mapping[str, Value]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        changed = {key: value for key, (value, origin) in self._values.items() if origin != "default"}
+        changed = {
+            key: "…" if key in _SECRET else value
+            for key, (value, origin) in self._values.items()
+            if origin != "default"
+        }
         return f"Settings({changed!r})"
 
     def origin(self, key: str) -> str:
@@ -194,6 +198,9 @@ def require_authentication(settings: Settings, *, authenticated: bool) -> None:
 
 
 # Where values come from ------------------------------------------------------------------------------------
+
+_SECRET = frozenset({"authentication", "connectors", "history.url", "storage.url"})
+"""Keys whose values may have passwords in them."""
 
 _Given = tuple[Setting, object, str]  # a key, what was written for it, and where
 
