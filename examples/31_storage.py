@@ -1,4 +1,4 @@
-"""Messages in a database that other programs can ask; the publisher has its acknowledgement when they are there.
+"""Messages in a database that other programs can ask; they are acknowledged when they are there.
 
 python examples/31_storage.py
 """

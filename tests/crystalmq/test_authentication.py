@@ -34,6 +34,13 @@ def test_disabled_needs_no_credentials(any_home, run_home):
     assert may(broker) and may(broker, login=("anybody", "x"))
 
 
+def test_disabled_is_for_this_machine(home, run_home):
+    """Nobody is let in from other machines unasked, unless somebody says so."""
+    with pytest.raises(HookMQError, match="nobody has to authenticate"):
+        run_home(home, host="0.0.0.0")
+    assert run_home(home, host="0.0.0.0", allow_anonymous=True).running
+
+
 def test_default_asks_for_users_of_the_broker(any_home, run_home, caplog):
     if any_home.old:
         any_home.add_to_broker("[AUTHENTICATION]\nAUTHENTICATION_ENABLED = YES\n")

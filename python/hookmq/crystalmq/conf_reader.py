@@ -35,6 +35,10 @@ class ConfReader:
         self._known = known
         self._findings = findings
 
+    def has_section(self, section: str) -> bool:
+        """Say whether one of the files has a section."""
+        return any(ini.has_section(section) for ini in self.files)
+
     def entry(self, section: str, key: str) -> tuple[Ini, Entry] | None:
         """Return the entry of a key and its file, or ``None`` if nobody wrote it."""
         for ini in self.files:

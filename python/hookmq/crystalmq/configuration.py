@@ -17,6 +17,7 @@ __all__ = ["Configuration", "Elastic", "LogFile", "Login", "check_home"]
 
 Authentication: TypeAlias = Literal["disabled", "default", "custom"]
 
+_MODES: dict[str, Authentication] = {"disabled": "disabled", "default": "default", "custom": "custom"}
 _LEVELS = {1: "debug", 2: "info", 3: "error"}
 _MIB = 1 << 20
 
@@ -123,7 +124,7 @@ class Configuration:
         findings: list[Finding] = []
         broker = _reader(root, "broker", findings)
         datastore = _reader(root, "datastore", findings)
-        _tell_about_both(broker, findings)
+        _tell_what_has_no_effect(broker, findings)
         authentication, file, where = _authentication(broker, findings)
         store, elastic = _store(datastore)
         return cls(
@@ -199,55 +200,41 @@ def _reader(home: Path, kind: str, findings: list[Finding]) -> ConfReader:
     return reader
 
 
-def _tell_about_both(broker: ConfReader, findings: list[Finding]) -> None:
+def _tell_what_has_no_effect(broker: ConfReader, findings: list[Finding]) -> None:
     for (section, key), (instead, asks) in UNSUPPORTED.items():
         entry = broker.entry(section, key)
         if entry is not None and entry[1].value and asks in ("", entry[1].value.upper()):
-            findings.append(
-                Finding(
-                    "note", broker.where(section, key), f"{key} has no effect: {instead}", "remove the line"
-                )
-            )
+            text = f"{key} has no effect: {instead}"
+            findings.append(Finding("note", broker.where(section, key), text, "remove the line"))
     for ini in broker.files:
         for name, line in ini.sections.items():
             if name.upper() == "HASERVER":
                 text = "[HASERVER] has no effect: HookMQ has no HA server in front of brokers"
-                remedy = "use the cluster setting of HookMQ, and remove the section"
+                remedy = "run one broker, and remove the section"
                 findings.append(Finding("warning", ini.where(line), text, remedy))
 
 
 def _authentication(broker: ConfReader, findings: list[Finding]) -> tuple[Authentication, Path, str]:
+    """Return the mode, the extension's file, and where that is said; of both generations, the newer wins."""
     new = "DEVICE_AUTHENTICATION", "AUTHENTICATION"
-    custom = broker.path("DEVICE_AUTHENTICATION", "CUSTOM_AUTHENTICATION_FILEPATH")
-    says_new = any(ini.has_section(new[0]) for ini in broker.files)
-    for section, key in (
-        new,
-        ("AUTHENTICATION", "AUTHENTICATION_ENABLED"),
-        ("REMOTEAUTH", "REMOTEAUTH_ENABLED"),
-    ):
+    asks, remote = ("AUTHENTICATION", "AUTHENTICATION_ENABLED"), ("REMOTEAUTH", "REMOTEAUTH_ENABLED")
+    for section, key in (new, asks, remote):
         # Who began to say something about it did not mean that nobody is asked.
-        if any(ini.has_section(section) for ini in broker.files) and broker.entry(section, key) is None:
+        if broker.has_section(section) and broker.entry(section, key) is None:
             broker.problem(section, key, f"[{section}] does not say {key}", f"add {key} = …")
-    remote = broker.flag("REMOTEAUTH", "REMOTEAUTH_ENABLED")
-    asks = broker.flag("AUTHENTICATION", "AUTHENTICATION_ENABLED")
-    if says_new:
-        found = broker.choice(*new, ("disabled", "default", "custom"))
-        if found == "disabled" and (remote or asks):
-            old = "REMOTEAUTH" if remote else "AUTHENTICATION"
-            text = f"[{old}] asks for authentication, [DEVICE_AUTHENTICATION] switches it off"
-            findings.append(Finding("error", broker.where(*new), text, f"keep one of them: remove [{old}]"))
-        mode: Authentication = (
-            "custom" if found == "custom" else "default" if found == "default" else "disabled"
-        )
-        return mode, custom, broker.where(*new)
-    if remote:
-        return (
-            "custom",
-            broker.path("REMOTEAUTH", "INTERCEPT_FILEPATH"),
-            broker.where("REMOTEAUTH", "REMOTEAUTH_ENABLED"),
-        )
-    where = broker.where("AUTHENTICATION", "AUTHENTICATION_ENABLED")
-    return "default" if asks else "disabled", custom, where
+    old = remote if broker.flag(*remote) else asks if broker.flag(*asks) else None
+    file = broker.path("DEVICE_AUTHENTICATION", "CUSTOM_AUTHENTICATION_FILEPATH")
+    if broker.has_section(new[0]):
+        said = broker.choice(*new, tuple(_MODES))
+        if said == "disabled" and old is not None:
+            text = f"[{old[0]}] asks for authentication, [DEVICE_AUTHENTICATION] switches it off"
+            findings.append(
+                Finding("error", broker.where(*new), text, f"keep one of them: remove [{old[0]}]")
+            )
+        return _MODES[said], file, broker.where(*new)
+    if old == remote:
+        return "custom", broker.path("REMOTEAUTH", "INTERCEPT_FILEPATH"), broker.where(*remote)
+    return "disabled" if old is None else "default", file, broker.where(*asks)
 
 
 def _store(datastore: ConfReader) -> tuple[bool, Elastic]:
