@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..machine import describe
+from ..pages import put
 from ..peers import versions
 from . import report
 from .child import Failed
@@ -45,7 +46,7 @@ def main() -> int:
     samples, failures = interleave(chosen, options.rounds or plan.rounds)
     lines = [line(target, samples, failures) for target in targets]
     if options.write is not None:
-        report.write(options.write, report.as_markdown(lines, facts))
+        put(options.write, "bench-hooks", report.as_markdown(lines, facts))
     print(report.as_json(lines, facts, samples) if options.json else report.as_text(lines, facts))
     return 1 if failures else 0
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from .targets import Figure, Target
 from .variants import Sample
 
-__all__ = ["Line", "as_json", "as_markdown", "as_text", "write"]
+__all__ = ["Line", "as_json", "as_markdown", "as_text"]
 
-BEGIN, END = "<!-- bench-hooks -->", "<!-- /bench-hooks -->"
 HEAD = ("what", "at least", "figure", "", "beside")
 
 
@@ -82,16 +80,6 @@ def as_json(lines: Sequence[Line], facts: Mapping[str, str], samples: Mapping[st
     return json.dumps(
         {"facts": dict(facts), "table": table, "samples": samples}, indent=1, ensure_ascii=False
     )
-
-
-def write(file: Path, markdown: str) -> None:
-    """Put the table between its markers in a file. Raises ``ValueError`` if the file has no such place."""
-    text = file.read_text() if file.exists() else f"{BEGIN}\n{END}\n"
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"{file} has no place for the table, between {BEGIN} and {END}")
-    file.write_text(f"{before}{BEGIN}\n{markdown}\n{END}{after}")
 
 
 def _summary(lines: Sequence[Line]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import load
 from ..machine import describe
+from ..pages import put
 from ..peers import PEERS, available, versions
 from . import hooked, table
 from .growth import BESIDE, GROWTH
@@ -70,7 +71,7 @@ def main() -> int:
     else:
         print("\n".join([table.as_text(tables, facts), *failures]))
     if options.write is not None:
-        table.write(options.write, table.as_markdown(tables, facts))
+        put(options.write, "bench-speed", table.as_markdown(tables, facts))
     return 1 if any(", hookmq" in failure for failure in failures) else 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from .growth import BESIDE, GROWTH
 from .hooked import ROW, TARGET
@@ -27,7 +26,6 @@ __all__ = [
 
 Row = tuple[str, ...]
 
-BEGIN, END = "<!-- bench-speed -->", "<!-- /bench-speed -->"
 NAMES = {"cpu_us": "", "p50_us": ", median", "p99_us": ", 99 %"}
 
 
@@ -200,9 +198,3 @@ def as_markdown(tables: Sequence[Table], facts: Mapping[str, str]) -> str:
         rows = ["| " + " | ".join(row) + " |" for row in (table.head, *table.rows)]
         lines += ["", f"### {table.title}", "", rows[0], "|" + "---|" * len(table.head), *rows[1:]]
     return "\n".join(lines)
-
-
-def write(file: Path, text: str) -> None:
-    """Put the tables between the marks of a Markdown file."""
-    before, _, rest = file.read_text().partition(BEGIN)
-    file.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
