@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-store crash fuzz format docs clean
+.PHONY: help setup demo dev check test rust-tests-built test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-store crash fuzz format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -23,8 +23,8 @@ dev: $(NATIVE)  ## run examples/01_hello.py and restart it on every save
 	$(BIN)/hookmq dev examples/01_hello.py
 
 test: setup  ## everything: lints, types, Rust tests, Python tests
-	@$(MAKE) --no-print-directory --output-sync=target -j2 check test-rust
-	@$(MAKE) --no-print-directory test-python
+	@$(MAKE) --no-print-directory --output-sync=target -j2 check rust-tests-built
+	@$(MAKE) --no-print-directory test-rust test-python
 
 check: setup  ## formats, lints, types, the direction of dependencies, generated pages
 	cargo fmt --all --check
@@ -43,6 +43,9 @@ check: setup  ## formats, lints, types, the direction of dependencies, generated
 	cargo fmt --manifest-path bench/rmqtt/Cargo.toml --check
 	$(BIN)/python tools/instructions.py
 	$(BIN)/python tools/audit.py
+
+rust-tests-built: setup
+	cargo test --workspace --quiet --no-run
 
 test-rust: setup  ## Rust tests
 	cargo test --workspace --quiet

@@ -21,7 +21,6 @@ __all__ = [
     "memory",
     "rates",
     "variants",
-    "write",
 ]
 
 Row = tuple[str, ...]

@@ -9,6 +9,7 @@ import ssl
 import trustme
 
 from ..api.helpers import Device, eventually
+from ..connectors.search_server import SearchServer
 from ..protocol.packets import V5, Connack, Connect, decode
 
 
@@ -59,3 +60,25 @@ def test_elasticsearch_that_is_built_in(home, run_home):
             return next(one for one in broker.connectors if one.name == "elastic")
 
         eventually(lambda: elastic().queued + elastic().spooled >= 2 and "refused" in elastic().reason)
+
+
+def test_elasticsearch_that_is_built_in_and_there(home, run_home):
+    """What was received and what was sent, in the index of the home, with the original's keys."""
+    with SearchServer(9) as server:
+        home.datastore(
+            "[DATASTORE]\nCUSTOMSTORAGE = ENABLED\nDATASTORE = ELASTIC\n"
+            f"[ELASTIC]\nPORT = {server.port}\nINDEX_NAME = plant\nBULK_INSERT_TIMING = 0.1\n"
+        )
+        broker = run_home(home)
+        with Device(broker, "pump") as device:
+            device.subscribe("a", 1)
+            device.publish("a", "42")
+            device.receive()
+            eventually(lambda: len(server.indices.get("plant", ())) == 2)
+        broker.stop()
+        stored = sorted(server.indices["plant"].values(), key=len)
+        assert server.faults == []
+    assert [one["message"] for one in stored] == ["42", "42"]
+    keys = {"sender", "topic", "message", "unixtime", "datetime", "timestamp"}
+    assert set(stored[0]) == keys | {"@timestamp"}
+    assert stored[1]["sent_packetid"] > 0 and (stored[1]["qos"], stored[1]["retain"]) == (1, 0)

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hookmq.connectors import SQL, Record
 from hookmq.connectors.sql import tables as sql_tables
 from hookmq.connectors.sql.dialects import dialect_of
 from hookmq.connectors.sql.retention import Retention
+from hookmq.crystalmq.cursor import Cursor
 from hookmq.errors import HookMQError
 
 from ..protocol.packets import V5, Connect, Disconnect, Puback, Publish
@@ -274,3 +276,31 @@ def test_the_storage_of_the_settings(
         broker.stop()
     assert database.count("mqtt_received") == 2
     assert database.count("mqtt_connections") == 4
+
+
+@everywhere
+def test_the_cursor_of_crystalmqs_plugins(database: Database) -> None:
+    """`conf["sql"]`, on the broker's own database: several threads, and a connection that is lost."""
+    connector = SQL(database.url)
+    connector.open()
+    connector.write(records(1, 2, 3), again=False)
+    connector.close()
+    cursor = Cursor(database.url)
+    mark = "?" if database.kind == "sqlite" else "%s"
+    cursor.execute("CREATE TABLE mine (number INTEGER)")
+    with ThreadPoolExecutor(4) as threads:
+        inserts = [
+            threads.submit(cursor.execute, f"INSERT INTO mine VALUES ({mark})", (number,))
+            for number in range(40)
+        ]
+        for insert in inserts:
+            insert.result()
+    assert cursor.execute("SELECT count(*) FROM mine").fetchone() == (40,)
+    assert cursor.execute(f"SELECT number FROM mqtt_received WHERE number > {mark}", (1,)).fetchall() == [
+        (2,),
+        (3,),
+    ]
+    with pytest.raises(Exception, match="nowhere"):
+        cursor.execute("SELECT * FROM nowhere")
+    assert cursor.execute("SELECT count(*) FROM mine").fetchone() == (40,)
+    cursor.close()

@@ -183,6 +183,25 @@ def test_pages_of_other_sites_may_not_connect(broker, lines, kind, host, origin,
     upgrade(plain, host=host, origin=origin, expected=101 if allowed else 403)
 
 
+# A page that is served by one of the broker's HTTP ports may use the others, by the same name.
+def test_pages_of_the_brokers_own_ports_may_connect(broker_factory, lines):
+    broker = broker_factory(http_port=0, http_ports=[0], listeners=["ws://127.0.0.1:0"])
+    doors = [*broker.http_ports, broker.listeners[-1].port]
+    for port in doors:
+        for host, origin, allowed in (
+            ("broker.example", f"http://broker.example:{broker.http_port}", True),
+            (f"broker.example:{port}", f"http://BROKER.example:{broker.http_ports[1]}", True),
+            (f"[::1]:{port}", f"http://[::1]:{broker.http_port}", True),
+            ("broker.example", f"http://evil.example:{broker.http_port}", False),
+            ("broker.example", "http://broker.example:1", False),
+            ("broker.example:x", f"http://broker.example:{broker.http_port}", False),
+            ("[::1]", f"http://::1:{broker.http_port}", False),
+        ):
+            plain = open_socket(port)
+            lines.append(plain)
+            upgrade(plain, host=host, origin=origin, expected=101 if allowed else 403)
+
+
 @pytest.mark.parametrize(
     ("origins", "origin", "allowed"),
     [

@@ -84,8 +84,19 @@ class Record(NamedTuple):
         return 200 + len(self.topic) + len(self.client_id) + len(self.payload)
 
     def crystalmq(self) -> dict[str, Any]:
-        """The five keys that CrystalMQ's connectors store, and ``timestamp`` as the older ones call it."""
+        """What CrystalMQ's connectors store: five keys, and ``timestamp`` as the older ones call the last.
+
+        Of what was sent there are ``sent_packetid``, ``retain`` and ``qos`` as well.
+
+        >>> sent = Record(1, 7, "sent", 0.0, "pump", "a", b"1", qos=1, detail={"packet_id": 3})
+        >>> sent.crystalmq()["sent_packetid"], sent.crystalmq()["retain"]
+        (3, 0)
+        """
         local = datetime.fromtimestamp(self.time).strftime("%Y-%m-%d %H:%M:%S")
+        sent = {}
+        if self.kind == "sent":
+            packet_id = (self.detail or {}).get("packet_id") or 0
+            sent = {"sent_packetid": packet_id, "retain": int(self.retain), "qos": self.qos}
         return {
             "sender": self.client_id,
             "topic": self.topic,
@@ -93,6 +104,7 @@ class Record(NamedTuple):
             "unixtime": int(self.time),
             "datetime": local,
             "timestamp": local,
+            **sent,
         }
 
     def document(self) -> dict[str, Any]:

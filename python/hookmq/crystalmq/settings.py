@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +25,6 @@ def settings_of(configuration: Configuration, host: str) -> dict[str, Any]:
     }
     if configuration.websocket_port is not None and configuration.websocket_port != configuration.http_port:
         settings["http_ports"] = [configuration.websocket_port]
-        settings["websocket"] = {"origins": origins(configuration, host)}
     name = f"[{host}]" if ":" in host else host
     listeners = [] if configuration.ws_port is None else [{"url": f"ws://{name}:{configuration.ws_port}"}]
     if configuration.tls:
@@ -57,14 +55,6 @@ def elastic_table(configuration: Configuration) -> dict[str, Any]:
         "batch_delay": elastic.interval,
         "events": ["received", "sent"],
     }
-
-
-def origins(configuration: Configuration, host: str) -> list[str]:
-    """Return the origins of the broker's own pages, which open a WebSocket on another port than theirs."""
-    names = {"localhost", "127.0.0.1", "[::1]", socket.gethostname().casefold()}
-    names |= set() if host in ("0.0.0.0", "::") else {f"[{host}]" if ":" in host else host}
-    port = configuration.http_port
-    return sorted(f"http://{name}" if port == 80 else f"http://{name}:{port}" for name in names)
 
 
 def merged(settings: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,9 +78,12 @@ mod tests {
         assert!(!turns.wait(Duration::from_millis(1)));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| turns.wait(Duration::from_secs(60)));
-            std::thread::sleep(Duration::from_millis(5));
-            one.end();
-            one.begin(); // that is other work
+            // Other work begins at once, whenever the thread has looked: it does not wait for that.
+            while !waiting.is_finished() {
+                one.end();
+                one.begin();
+                std::thread::sleep(Duration::from_millis(1));
+            }
             assert!(waiting.join().unwrap());
         });
         drop((one, other));

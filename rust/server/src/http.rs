@@ -28,7 +28,7 @@ use crate::hub::Hub;
 use crate::listener::Listener;
 use crate::server::Context;
 use crate::stream::Stream;
-use crate::websocket::handshake::{self, Handshake, Refusal};
+use crate::websocket::handshake::{self, Handshake, Origins, Refusal};
 use crate::websocket::{Allowance, Metered, PROTOCOLS, WebSocketStream};
 use crate::worker::Turn;
 
@@ -110,13 +110,14 @@ struct Entry {
     context: Arc<Context>,
     listener: Arc<Listener>,
     turn: Arc<Mutex<Turn>>,
+    origins: Arc<Origins>,
 }
 
 /// The pages, and whose pages may open WebSockets.
 #[derive(Clone)]
 struct PageSite {
     pages: Arc<dyn Pages>,
-    origins: Arc<[String]>,
+    origins: Arc<Origins>,
 }
 
 /// A connection as its requests see it.
@@ -144,11 +145,13 @@ impl Site {
         pages: Option<Arc<dyn Pages>>,
     ) -> Self {
         let path = context.settings.websocket.path.clone();
-        let origins = context.settings.websocket.origins.clone();
-        let mqtt = Router::new().route(&path, any(mqtt)).with_state(Entry { context, listener, turn });
+        let named = context.settings.websocket.origins.clone();
+        let origins = Arc::new(Origins { named, ports: context.http_ports.clone() });
+        let entry = Entry { context, listener, turn, origins: Arc::clone(&origins) };
+        let mqtt = Router::new().route(&path, any(mqtt)).with_state(entry);
         Self(match pages {
             Some(pages) => {
-                let site = PageSite { pages, origins: origins.into() };
+                let site = PageSite { pages, origins };
                 mqtt.fallback_service(Router::new().fallback(answer).with_state(site))
             }
             None => mqtt,
@@ -268,7 +271,7 @@ async fn mqtt(
         Ok(handshake) => handshake,
         Err(Refusal { status, text }) => return respond(Response::text(status, text)),
     };
-    if !handshake::allows_origin(request.headers(), &settings.websocket.origins) {
+    if !entry.origins.allow(request.headers()) {
         let text = "pages of this origin may not connect; websocket.origins says which may\n";
         return respond(Response::text(403, text));
     }
@@ -335,7 +338,7 @@ fn open_page_socket(
     request: axum::extract::Request,
     visit: Visit,
 ) -> axum::response::Response {
-    if !handshake::allows_origin(request.headers(), &site.origins) {
+    if !site.origins.allow(request.headers()) {
         let text = "pages of this origin may not connect; websocket.origins says which may\n";
         return respond(Response::text(403, text));
     }

@@ -33,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) deciders: Arc<dyn Deciders>,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
+    /// Where HTTP is served: pages of there may open WebSockets everywhere.
+    pub(crate) http_ports: Vec<u16>,
 }
 
 /// Why a server did not start.
@@ -115,7 +117,8 @@ impl Server {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             count => count,
         };
-        let context = Arc::new(Context { broker, deciders, settings, clock });
+        let http_ports = http_addresses.iter().map(SocketAddr::port).collect();
+        let context = Arc::new(Context { broker, deciders, settings, clock, http_ports });
         let mut workers = Vec::with_capacity(count);
         let started = (0..count).try_for_each(|index| {
             workers.push(Worker::start(index, &context.broker, clock)?);

@@ -78,15 +78,48 @@ pub(crate) fn agree(headers: &HeaderMap, ours: &[&'static str]) -> Option<&'stat
     ours.iter().copied().find(|name| offered.contains(name))
 }
 
-/// Whether a page of this origin may connect. A client that is no browser names none.
-pub(crate) fn allows_origin(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let same = origin
-        .split_once("://")
-        .is_some_and(|(_, authority)| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)));
-    same || allowed.iter().any(|one| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin))
+/// Whose pages may connect.
+#[derive(Debug, Default)]
+pub(crate) struct Origins {
+    /// Origins that were named; `*` is any.
+    pub(crate) named: Vec<String>,
+    /// Ports that serve pages of ours: those of the same host may connect.
+    pub(crate) ports: Vec<u16>,
+}
+
+impl Origins {
+    /// Whether a page of this origin may connect. A client that is no browser names none.
+    pub(crate) fn allow(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(header::ORIGIN) else { return true };
+        let Ok(origin) = origin.to_str() else { return false };
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let ours = host.is_some_and(|host| self.is_ours(origin, host));
+        ours || self
+            .named
+            .iter()
+            .any(|one| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin))
+    }
+
+    fn is_ours(&self, origin: &str, host: &str) -> bool {
+        let Some((scheme, authority)) = origin.split_once("://") else { return false };
+        if authority.eq_ignore_ascii_case(host) {
+            return true;
+        }
+        let (name, port) = split_port(authority);
+        let port = port.unwrap_or(if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 });
+        name.eq_ignore_ascii_case(split_port(host).0) && self.ports.contains(&port)
+    }
+}
+
+/// A name or an address, and its port if it says one. An IPv6 address is in brackets.
+fn split_port(authority: &str) -> (&str, Option<u16>) {
+    match authority.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => match port.parse() {
+            Ok(port) => (name, Some(port)),
+            Err(_) => (authority, None),
+        },
+        _ => (authority, None),
+    }
 }
 
 fn lists(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
