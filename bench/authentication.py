@@ -5,10 +5,10 @@ python -m bench.authentication --only ldap      one service; may be given severa
 python -m bench.authentication --json           the figures
 python -m bench.authentication --write FILE     the table as Markdown as well
 
-Clients connect over TCP, are welcomed, and leave, from several processes. Meanwhile another client, which was
-there before, sends itself a message every ten milliseconds. The directory is a slapd on this machine, the web
-service one of Python's. ``asked`` is what one question takes when nobody else asks, without a broker; the CPU
-is that of the broker's process, with the service's library and the client that was there before.
+Clients connect over TCP, are welcomed, and leave, eight at a time, played by ``bench/load``. Meanwhile another
+client, which was there before, sends itself a message every ten milliseconds. The directory is a slapd on this
+machine, the web service one of Python's. ``asked`` is what one question takes when nobody else asks, without a
+broker; the CPU is that of the broker's process, with the service's library and the client that was there before.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ from typing import Any
 from hookmq import Allow, Broker
 from hookmq.authentication import JWT, LDAP, AuthenticationService, HTTPService, SQLTable
 
+from . import load
 from .machine import ROOT, describe, process_time
 from .pages import markdown, put
 
-SECONDS = 4.0
-PROCESSES = 4
+COUNTS = {"JWT": 20_000, "LDAP": 5_000, "HTTP": 4_000, "SQLite": 2_000}
+"""Connects that are measured, by how the name of a service begins."""
+MANY = 40_000
+AT_A_TIME = 8
 PAUSE = 0.01
 TARGETS = {"JWT, HS256": 5000.0, "LDAP, bind": 200.0, "LDAP, search and bind": 200.0}
-DISCONNECT = b"\xe0\x00"
 
 
 def frame(first: int, body: bytes) -> bytes:
@@ -73,40 +75,20 @@ def connect_packet(client_id: str, username: str, password: str) -> bytes:
 # Load ------------------------------------------------------------------------------------------------------
 
 
-def come_and_go(port: int, number: int, login: tuple[str, str], seconds: float, counts: Any) -> None:
-    """Connect and leave, one client after the other, until the time is over."""
-    packets = [connect_packet(f"p{number}-{one}", *login) for one in range(1000)]
-    done, end = 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        line = socket.socket()  # without a time-out, which would cost a call of the system for each call
-        line.connect(("127.0.0.1", port))
-        line.sendall(packets[done % 1000])
-        answer = line.recv(4)
-        if answer != b"\x20\x02\x00\x00":
-            counts.put(f"CONNACK {answer.hex()}")
-            return
-        line.sendall(DISCONNECT)
-        line.close()
-        done += 1
-    counts.put(done)
-
-
-def connects(port: int, login: tuple[str, str], seconds: float) -> float:
-    """Return how many clients connect in a second."""
-    context = multiprocessing.get_context("spawn")
-    counts = context.Queue()
-    processes = [
-        context.Process(target=come_and_go, args=(port, number, login, seconds, counts))
-        for number in range(PROCESSES)
-    ]
-    for one in processes:
-        one.start()
-    found = [counts.get(timeout=60) for _ in processes]
-    for one in processes:
-        one.join()
-    if wrong := [one for one in found if isinstance(one, str)]:
-        raise RuntimeError(wrong[0])
-    return sum(found) / seconds
+def connects(port: int, login: tuple[str, str], count: int) -> float:
+    """Return how many clients connect in a second, several at a time."""
+    times: list[float] = []
+    options = {
+        "kind": "connects",
+        "publishers": AT_A_TIME,
+        "count": count,
+        "warm-up": 100,
+        "login": ":".join(login),
+    }
+    load.measure(
+        port, options, lambda: times.append(time.perf_counter()), lambda: times.append(time.perf_counter())
+    )
+    return count / (times[1] - times[0])
 
 
 class Echo:
@@ -303,7 +285,7 @@ def asked(service: AuthenticationService, login: tuple[str, str]) -> float:
     return statistics.median(took) * 1e6
 
 
-def measure(name: str, seconds: float) -> dict[str, float]:
+def measure(name: str, count: int) -> dict[str, float]:
     """Measure one service."""
     with (
         tempfile.TemporaryDirectory(prefix="hookmq-bench-") as place,
@@ -318,13 +300,13 @@ def measure(name: str, seconds: float) -> dict[str, float]:
                 time.sleep(1.0)
             with Echo(broker.port, login) as beside:
                 before = process_time(os.getpid())
-                rate = connects(broker.port, login, seconds)
+                rate = connects(broker.port, login, count)
                 spent = process_time(os.getpid()) - before
     quiet, during = alone.milliseconds, beside.milliseconds
     return {
         "asked_us": one,
         "connects_per_second": rate,
-        "cpu_us": spent / 1e3 / (rate * seconds),
+        "cpu_us": spent / 1e3 / count,
         "echo_p50_alone_ms": quiet[0],
         "echo_p99_alone_ms": quiet[1],
         "echo_p50_ms": during[0],
@@ -364,18 +346,19 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description="What authentication services cost.")
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
-    parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", type=Path, metavar="FILE")
     options = parser.parse_args()
+    load.build()
     wanted = [one.lower() for one in options.only]
     found = {}
     for name in SERVICES:
         if not wanted or any(one in name.lower() for one in wanted):
             print(f"\r\033[K{name}", end="", file=sys.stderr)
-            found[name] = measure(name, options.seconds)
+            count = next((count for start, count in COUNTS.items() if name.startswith(start)), MANY)
+            found[name] = measure(name, count)
     print("\r\033[K", end="", file=sys.stderr)
-    facts = describe({}) | {"clients": f"{PROCESSES} processes on the same {os.cpu_count()} cores"}
+    facts = describe({}) | {"clients": f"{AT_A_TIME} at a time, on the same {os.cpu_count()} cores"}
     if options.json:
         print(json.dumps({"facts": facts, "services": found}, indent=2))
     else:

@@ -9,23 +9,31 @@ use crate::line;
 use crate::plan::Plan;
 use crate::{Failure, rendezvous};
 
-/// Connects, is welcomed, and leaves, one client after the other.
+/// Connects, is welcomed, and leaves, one client after the other; as many at a time as there are publishers.
 pub fn connects(plan: &Plan) -> Result<String, Failure> {
     for number in 0..plan.warm_up {
-        come_and_go(plan, number)?;
+        come_and_go(plan, 0, number)?;
     }
     rendezvous("ready")?;
     let began = Instant::now();
-    for number in 0..plan.count {
-        come_and_go(plan, number)?;
-    }
+    let each = plan.count / plan.publishers as u64;
+    let run = |line| {
+        (0..each).try_for_each(|number| come_and_go(plan, line, number)).map_err(|why| why.to_string())
+    };
+    std::thread::scope(|scope| {
+        let lines: Vec<_> = (0..plan.publishers).map(|line| scope.spawn(move || run(line))).collect();
+        lines
+            .into_iter()
+            .try_for_each(|line| line.join().unwrap_or_else(|_| Err("a thread panicked".to_owned())))
+    })?;
     let took = began.elapsed().as_secs_f64();
     rendezvous(&format!(r#"{{"messages": {}, "seconds": {took}}}"#, plan.count))?;
     Ok("{}".to_owned())
 }
 
-fn come_and_go(plan: &Plan, number: u64) -> Result<(), Failure> {
-    let mut socket = line::dial(&plan.carrier, plan.port, plan.version, &format!("c{number}"))?;
+fn come_and_go(plan: &Plan, line: usize, number: u64) -> Result<(), Failure> {
+    let name = format!("c{line}-{number}");
+    let mut socket = line::dial_as(plan.login.as_ref(), &plan.carrier, plan.port, plan.version, &name)?;
     socket.write_all(&DISCONNECT)?;
     Ok(())
 }

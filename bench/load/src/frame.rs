@@ -48,14 +48,22 @@ fn properties(out: &mut Vec<u8>, version: Version) {
     }
 }
 
+/// A user name and a password.
+pub type Login = (String, String);
+
 /// CONNECT with a clean session and the longest Keep Alive: not every broker takes one without.
-pub fn connect(version: Version, client_id: &str) -> Vec<u8> {
+pub fn connect(version: Version, client_id: &str, login: Option<&Login>) -> Vec<u8> {
     let mut body = Vec::new();
     text(&mut body, "MQTT");
     let level = if version == Version::V5 { 5 } else { 4 };
-    body.extend_from_slice(&[level, 2, 0xff, 0xff]);
+    let flags = if login.is_some() { 0xc2 } else { 2 };
+    body.extend_from_slice(&[level, flags, 0xff, 0xff]);
     properties(&mut body, version);
     text(&mut body, client_id);
+    if let Some((username, password)) = login {
+        text(&mut body, username);
+        text(&mut body, password);
+    }
     packet(0x10, &body)
 }
 

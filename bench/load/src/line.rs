@@ -8,7 +8,7 @@ use mio::{Interest, Registry, Token};
 
 use crate::Failure;
 use crate::carrier::{Carrier, Channel};
-use crate::frame::{self, CONNACK, PINGRESP, SUBACK, Version};
+use crate::frame::{self, CONNACK, Login, PINGRESP, SUBACK, Version};
 
 /// Bytes that are read at a time.
 const READ: usize = 256 << 10;
@@ -43,8 +43,19 @@ pub struct Packet<'a> {
 
 /// Connects, blocking.
 pub fn dial(carrier: &Carrier, port: u16, version: Version, client_id: &str) -> Result<Channel, Failure> {
+    dial_as(None, carrier, port, version, client_id)
+}
+
+/// Connects as a user, blocking.
+pub fn dial_as(
+    login: Option<&Login>,
+    carrier: &Carrier,
+    port: u16,
+    version: Version,
+    client_id: &str,
+) -> Result<Channel, Failure> {
     let mut channel = carrier.dial(port)?;
-    channel.write_all(&frame::connect(version, client_id))?;
+    channel.write_all(&frame::connect(version, client_id, login))?;
     expect(&mut channel, CONNACK, |body| body.get(1) == Some(&0))?;
     Ok(channel)
 }

@@ -6,7 +6,7 @@ use lexopt::prelude::*;
 
 use crate::Failure;
 use crate::carrier::Carrier;
-use crate::frame::Version;
+use crate::frame::{Login, Version};
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct Plan {
     pub others: usize,
     /// Retained messages beside, each with a topic of its own.
     pub retained: usize,
+    /// As whom clients connect that come and go.
+    pub login: Option<Login>,
     /// Messages a second, from the time at which each should be sent; 0 for as many as the window lets.
     pub rate: u64,
 }
@@ -92,6 +94,7 @@ impl Default for Plan {
             idle: 0,
             others: 0,
             retained: 0,
+            login: None,
             rate: 0,
         }
     }
@@ -142,6 +145,11 @@ impl Plan {
                 Long("idle") => plan.idle = parser.value()?.parse()?,
                 Long("others") => plan.others = parser.value()?.parse()?,
                 Long("retained") => plan.retained = parser.value()?.parse()?,
+                Long("login") => {
+                    let login = parser.value()?.string()?;
+                    let (name, password) = login.split_once(':').ok_or("a login is NAME:PASSWORD")?;
+                    plan.login = Some((name.to_owned(), password.to_owned()));
+                }
                 Long("rate") => plan.rate = parser.value()?.parse()?,
                 other => return Err(other.unexpected().into()),
             }
