@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test rust-tests-built test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-store crash fuzz format docs clean
+.PHONY: help setup demo dev check test rust-tests-built test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-authentication bench-store crash fuzz format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -76,6 +76,11 @@ bench-storage: setup  ## messages into databases, beside a paho consumer on mosq
 	@tools/system.sh
 	@bench/setup.sh
 	$(BIN)/python -m bench.storage
+
+bench-authentication: setup  ## connects a second with each authentication service; two minutes
+	@tools/system.sh
+	@$(BIN)/python -c 'import ldap' 2>/dev/null || $(PIP) --group ldap
+	$(BIN)/python -m bench.authentication
 
 bench-store: setup  ## what it costs to lose nothing, beside mosquitto and nats-server; three minutes
 	@bench/setup.sh

@@ -5,10 +5,11 @@ python -m bench.authentication --only ldap      one service; may be given severa
 python -m bench.authentication --json           the figures
 python -m bench.authentication --write FILE     the table as Markdown as well
 
-Clients connect over TCP, are welcomed, and leave, eight at a time, played by ``bench/load``. Meanwhile another
-client, which was there before, sends itself a message every ten milliseconds. The directory is a slapd on this
-machine, the web service one of Python's. ``asked`` is what one question takes when nobody else asks, without a
-broker; the CPU is that of the broker's process, with the service's library and the client that was there before.
+Clients connect over TCP, are welcomed, and leave, eight at a time, played by ``bench/load``. Meanwhile
+another client, which was there before, sends itself a message every ten milliseconds. The directory is a
+slapd on this machine, the web service one of Python's. ``asked`` is what one question takes when nobody
+else asks, without a broker; the CPU is that of the broker's process, with the service's library and the
+client that was there before.
 """
 
 from __future__ import annotations
