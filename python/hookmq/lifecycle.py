@@ -289,6 +289,10 @@ class Lifecycle(Registration):
             self._unapplied = differences(run.settings, fresh._resolve())
             # What asks nobody who he is must not open by a reload what a start would not have opened.
             config.require_authentication(run.settings, authenticated=fresh._callbacks.asks_who_it_is)
+            try:
+                self._parts.pair(fresh._parts)
+            except ValueError as error:
+                raise HookMQError("E511", path=source.path, problem=str(error)) from None
 
         with self._reloading:  # or code that was read before could take the place of newer
             fresh = load(source, self, check)

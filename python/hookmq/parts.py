@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from .log import logger
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 
         def info(self) -> ConnectorInfo | None:
             """How it is, if it is a connector."""
+
+        def check(self) -> None:
+            """Find what keeps it from beginning. Raises HookMQError."""
+
+        def pair(self, before: Any) -> None:
+            """Learn whose place it will take, before its hooks are called."""
 
         def take_over(self, before: Any, broker: Any, data_dir: Path | None, grace: float) -> None:
             """Begin in the place of another of this name, which ends."""
@@ -72,22 +80,53 @@ class Parts:
             raise
 
     def stop(self, left: Callable[[], float]) -> None:
-        """End all of them, in the seconds that are ``left()``."""
+        """End all of them, in the seconds that are ``left()``. An error of one is logged."""
         for part in self:
-            part.stop(left())
+            try:
+                part.stop(left())
+            except Exception:
+                logger().exception("%s did not end as it should", part.name)
 
     def forget_configured(self) -> None:
         """Forget what the settings of a run have named."""
         self._configured.clear()
 
-    def replace(self, fresh: Parts, broker: Any, data_dir: Path | None, left: Callable[[], float]) -> None:
-        """Take what new code has made in the place of what the old code has; what the settings name stays."""
+    def pair(self, fresh: Parts) -> None:
+        """Say to parts of new code whose place they will take; :meth:`replace` comes next.
+
+        Raises:
+            HookMQError: E603 for one that cannot begin.
+            ValueError: if there is one of its name that the settings name.
+        """
         before = {part.name: part for part in self._own}
-        self._own = fresh._own
+        taken = {part.name for part in self._configured}
+        for part in fresh._own:
+            if part.name in taken:
+                raise ValueError(f"the settings name a `{part.name}` already; give it another name: name=…")
+            part.check()
+        for part in fresh._own:
+            if (old := before.get(part.name)) is not None and type(old) is type(part):
+                part.pair(old)
+
+    def replace(self, fresh: Parts, broker: Any, data_dir: Path | None, left: Callable[[], float]) -> None:
+        """Take what new code has made in the place of what the old code has; what the settings name stays.
+
+        All of them are seen to, also when one raises; the first error is raised then.
+        """
+        before = {part.name: part for part in self._own}
+        self._own = list(fresh._own)
+        errors: list[Exception] = []
         for part in self._own:
-            if (old := before.pop(part.name, None)) is None:
-                part.start(broker, data_dir)
-            else:
-                part.take_over(old, broker, data_dir, left())
+            old = before.pop(part.name, None)
+            try:
+                if old is None:
+                    part.start(broker, data_dir)
+                else:
+                    part.take_over(old, broker, data_dir, left())
+            except Exception as error:
+                part.stop(0)  # whoever waits for it is told
+                errors.append(error)
         for part in before.values():
             part.stop(left())
+        if errors:
+            raise errors[0]

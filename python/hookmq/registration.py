@@ -270,6 +270,7 @@ class Registration(Decorators):
             # The new ones decide before the old ones are let go: there is no moment in which nobody does.
             self._callbacks.deciders = callbacks.deciders
             self._callbacks.exchanges.hooks[:] = callbacks.exchanges.hooks
+            self._parts.pair(parts)
             self._hooks[:] = [*new, *kept]
             run.swap(new, old, drain=True)
             self._parts.replace(parts, self, data_dir_of(run), lambda: run.grace)

@@ -206,7 +206,7 @@ class Directory:
 
     def _opened(self, url: str, start_tls: bool, account: bool) -> Any:
         ldap = self._ldap
-        secure = start_tls or url.startswith("ldaps:")
+        secure = start_tls or url.casefold().startswith("ldaps:")
         connection = ldap.initialize(url)
         try:
             connection.protocol_version = ldap.VERSION3

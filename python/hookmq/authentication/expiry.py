@@ -169,9 +169,10 @@ class Expiries:
                     self._changed.wait(min(delay, LONGEST_SLEEP))
                 else:
                     _, client_id, connection = heapq.heappop(self._heap)
-                    if self._current.get(client_id, (None, 0.0))[0] != connection:
+                    current, until = self._current.get(client_id, (None, 0.0))
+                    if current != connection:
                         continue
-                    if self._is_coming(client_id, now):
+                    if now < until + PATIENCE and self._is_coming(client_id, now):
                         heapq.heappush(self._heap, (now + 1.0, client_id, connection))
                         continue
                     del self._current[client_id]
@@ -181,8 +182,16 @@ class Expiries:
 
     def _is_coming(self, client_id: str, now: float) -> bool:
         """Say whether the client was let in anew: the connection that would be ended may be the new one."""
-        return any(one[0] == client_id and until > now for one, (until, _) in self._expected.items())
+        recent = time.monotonic() - PATIENCE
+        return any(
+            one[0] == client_id and until > now and noted > recent
+            for one, (until, noted) in self._expected.items()
+        )
 
 
 def _connection(client: Client) -> Connection:
     return client.client_id, client.address, client.port, client.connected_at
+
+
+PATIENCE = 10.0
+"""Seconds for which an end is put off because the client seems to come with another token."""

@@ -35,6 +35,8 @@ class HTTPService(AuthenticationService):
         bearer: a token for ``Authorization: Bearer``.
         headers: further ones.
         ca: path of the certificates that the service's own must be signed by.
+        reads_answer: whether an answer in JSON may name the user (``username``) and how long it holds
+            (``ttl``).
         options: those of all services, see :class:`~hookmq.authentication.service.ServiceOptions`.
 
     Redirects are not followed. 429, 502, 503, 504, and no answer count as an outage.
@@ -60,6 +62,7 @@ class HTTPService(AuthenticationService):
         bearer: str | None = None,
         headers: Mapping[str, str] | None = None,
         ca: str | None = None,
+        reads_answer: bool = True,
         **options: Unpack[ServiceOptions],
     ) -> None:
         super().__init__(**options)
@@ -68,6 +71,7 @@ class HTTPService(AuthenticationService):
         if body not in ("form", "json") or (body == "json" and method == "GET"):
             raise ValueError(f"body is 'form', or with POST and PUT 'json', not {body!r}")
         self._url, self._method, self._body = checked_url(url), method, body
+        self._reads_answer = reads_answer
         authorization = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
         self._http = HTTPClient(
             kind=self.kind,
@@ -102,7 +106,7 @@ class HTTPService(AuthenticationService):
         return bad_login()
 
     def _read(self, answer: HTTPAnswer) -> Answer:
-        if answer.content_type != "application/json" or not answer.body.strip():
+        if not self._reads_answer or answer.content_type != "application/json" or not answer.body.strip():
             return Allow(ttl=self.ttl)
         found = answer.object()
         ttl, name = found.get("ttl"), found.get("username")

@@ -128,6 +128,8 @@ class OAuth2(AuthenticationService):
             return refusal("the token is not valid")
         if active is not True:
             raise Failure("the authorization server's answer does not say whether the token is active")
+        if "refresh" in str(found.get("token_type") or found.get("typ") or "").casefold():
+            return refusal("it is a refresh token, which is for the authorization server alone")
         now = time.time()
         expires = moment(found, "exp")
         if expires is not None and expires + self._leeway <= now:

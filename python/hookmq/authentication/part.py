@@ -37,6 +37,12 @@ class ServicePart:
         """End."""
         self.service.stop()
 
+    def check(self) -> None:
+        """Its options were checked when it was made."""
+
+    def pair(self, before: Any) -> None:
+        """Nothing of the other is needed."""
+
     def info(self) -> None:
         """It is no connector."""
 

@@ -17,7 +17,7 @@ from .connector import Connector, Rejection
 from .dead_letters import DeadLetters
 from .health import ConnectorInfo, Health
 from .record import Record
-from .spool import Spool, SpoolFull
+from .spool import Spool
 
 __all__ = ["Courier", "NotStored"]
 
@@ -39,6 +39,8 @@ class _Parcel:
     promised: bool
     done: threading.Event | None = None
     stored: bool = False
+    tried: bool = False
+    """Whether it may be in the service already."""
     since: float = field(default_factory=time.monotonic)
 
     def settle(self, stored: bool) -> None:
@@ -95,7 +97,12 @@ class Courier:
         self._under_way: list[_Parcel] = []
         """What the thread writes at this moment, as far as nobody else has put it into the spool."""
         self._changed = threading.Condition()
+        self._spilling = threading.Lock()
+        """Held while records go to the spool, and while the thread takes some: so their order stays."""
         self._thread: threading.Thread | None = None
+        self._left_behind: threading.Thread | None = None
+        """A thread that had not come back from the service when it was to stop."""
+        self._started = self._stopped = False
         self.successor: Courier | None = None
         """Who has what comes after the stop: the courier of new code."""
         self._closing: float | None = None  # until when what waits is still written
@@ -112,6 +119,12 @@ class Courier:
             HookMQError: E603 for what no waiting mends; that the service is away is no error.
         """
         self.connector.check()
+        if self._left_behind is not None:
+            self._left_behind.join(5.0)
+            if self._left_behind.is_alive():
+                reason = "its last call has not come back yet"
+                raise HookMQError("E603", name=self.connector.name, reason=reason)
+            self._left_behind = None
         if self.directory is not None and self._spool is None:
             self.dead_letters = DeadLetters(self.directory / "dead-letters.jsonl")
             try:
@@ -120,6 +133,8 @@ class Courier:
                 reason = f"{error.strerror}: {self.directory}"
                 raise HookMQError("E603", name=self.connector.name, reason=reason) from None
         self._closing = None
+        self._open = False
+        self._started, self._stopped = True, False
         self._health = Health(self.connector.name)
         self._thread = threading.Thread(
             target=self._run, name=f"hookmq-connector-{self.connector.name}", daemon=True
@@ -129,27 +144,29 @@ class Courier:
     def stop(self, grace: float) -> None:
         """Write what waits, for at most so many seconds; what is left goes to the spool, or is lost."""
         thread = self._thread
-        if thread is None:
-            return
-        with self._changed:
-            self._closing = time.monotonic() + grace
-            self._changed.notify_all()
-        thread.join(grace)
-        if thread.is_alive():
-            self.connector.abort()
-            thread.join(1.0)
-        with self._changed:
-            left = self._take_all()
-            self._health.set("stopped")
-        lost = self._keep(left)
+        if thread is not None:
+            with self._changed:
+                self._closing = time.monotonic() + grace
+                self._changed.notify_all()
+            thread.join(grace)
+            if thread.is_alive():
+                self.connector.abort()
+                thread.join(1.0)
+        with self._spilling:
+            with self._changed:
+                left = self._take_all()
+                self._stopped, self._started, self._thread = True, False, None
+                self._health.set("stopped")
+            lost = self._keep(left)
+            if self._spool is not None:
+                self._spool.close()
+                self._spool = None
+        if thread is not None and thread.is_alive():
+            self._left_behind = thread
         if lost:
             logger("hookmq.connectors").error(
                 "%s: %d records were not stored in time", self.connector.name, lost
             )
-        if self._spool is not None:
-            self._spool.close()
-            self._spool = None
-        self._thread = None
 
     # Taking ---------------------------------------------------------------------------------------------
 
@@ -168,27 +185,19 @@ class Courier:
             return
         size = sum(record.size for record in records)
         parcel = _Parcel(records, size, promised, threading.Event() if promised else None)
-        spilled: list[_Parcel] = []
         with self._changed:
-            if self._is_behind() or self._health.state == "stopped":
-                spilled = [parcel]
-            else:
-                self._queue.append(parcel)
-                self._queued_rows += len(records)
-                self._queued_bytes += size
-                # The thread may hang in the service: whoever has more to store sees to what there is.
-                spilled = self._take_overdue()
-                self._changed.notify_all()
-        if spilled:
-            self._keep(spilled)
-            self._break_off()
+            self._queue.append(parcel)
+            self._queued_rows += len(records)
+            self._queued_bytes += size
+            is_overdue = self._is_overdue()
+            self._changed.notify_all()
+        # The thread may hang in the service: whoever has more to store sees to what there is.
+        if is_overdue:
+            self._spill()
         if not promised or parcel.done is None:
             return
         while not parcel.done.wait(self._patience):
-            with self._changed:
-                spilled = self._take_overdue()
-            self._keep(spilled)
-            self._break_off()
+            self._spill()
         if not parcel.stored:
             raise NotStored(f"{self.connector.name} has no room: {self._health.reason or 'it is away'}")
 
@@ -239,7 +248,16 @@ class Courier:
         return self._queued_rows > rows or self._queued_bytes > size
 
     def _is_late(self) -> bool:
-        return self._health.is_late(self._patience)
+        """Whether the service has not come back, or somebody has waited for a promise, for too long."""
+        if self._health.is_late(self._patience):
+            return True
+        patient = time.monotonic() - self._patience
+        waiting = (*self._under_way, *self._queue)
+        return any(parcel.promised and parcel.since < patient for parcel in waiting)
+
+    def _is_overdue(self) -> bool:
+        """Whether something has to leave the memory."""
+        return self._stopped or self._is_behind() or self._is_too_much() or self._is_late()
 
     def _is_done(self) -> bool:
         return not (self._queue or self._under_way or self._spools())
@@ -254,21 +272,31 @@ class Courier:
 
     def _take_overdue(self) -> list[_Parcel]:
         """Take what cannot wait in memory any longer, because it is too much or because of a promise."""
-        late = self._is_late()
-        if self._spool is not None:
-            return self._take_all() if late or self._is_too_much() else []
-        # Nobody else can keep a promise: whoever has waited is told.
-        patient = time.monotonic() - self._patience
-        waiting = (*self._under_way, *self._queue) if late else ()
-        taken = [parcel for parcel in waiting if parcel.promised and parcel.since < patient]
-        self._under_way = [parcel for parcel in self._under_way if parcel not in taken]
-        for parcel in taken:
-            if parcel in self._queue:
-                self._remove(parcel)
+        if self._stopped or (self._spool is not None and self._is_overdue()):
+            return self._take_all()
+        taken: list[_Parcel] = []
+        if self._started:  # before, what waits is waited for
+            # Nobody else can keep a promise: whoever has waited is told.
+            patient = time.monotonic() - self._patience
+            waiting = (*self._under_way, *self._queue)
+            taken = [parcel for parcel in waiting if parcel.promised and parcel.since < patient]
+            self._under_way = [parcel for parcel in self._under_way if parcel not in taken]
+            for parcel in taken:
+                if parcel in self._queue:
+                    self._remove(parcel)
         while self._is_too_much():
             taken.append(self._queue[0])
             self._remove(self._queue[0])
         return taken
+
+    def _spill(self) -> None:
+        """Put what cannot wait in memory into the spool, and break off a call that does not come back."""
+        with self._spilling:
+            with self._changed:
+                parcels = self._take_overdue()
+            self._keep(parcels)
+        if self._health.is_late(HANGS):
+            self.connector.abort()
 
     def _remove(self, parcel: _Parcel) -> None:
         self._queue.remove(parcel)
@@ -277,24 +305,30 @@ class Courier:
 
     def _keep(self, parcels: Sequence[_Parcel]) -> int:
         """Put parcels into the spool. Return how many records had no room there, and are lost or refused."""
-        refused = 0
+        if not parcels:
+            return 0
+        # All of them with one synchronization; one by one only when they do not fit.
+        if self._append([record for parcel in parcels for record in parcel.records]):
+            refused: list[_Parcel] = []
+        else:
+            refused = [parcel for parcel in parcels if len(parcels) == 1 or not self._append(parcel.records)]
         for parcel in parcels:
-            stored = False
-            if self._spool is not None:
-                try:
-                    self._spool.append(parcel.records)
-                    stored = True
-                except SpoolFull as error:
-                    self._health.complain(f"the spool takes no more: {error}")
-            if not stored:
-                refused += len(parcel.records)
-                if not parcel.promised:
-                    self._counts.dropped += len(parcel.records)
-            parcel.settle(stored)
-        if parcels:
-            with self._changed:
-                self._changed.notify_all()
-        return refused
+            parcel.settle(parcel not in refused)
+        dropped = sum(len(parcel.records) for parcel in refused if not parcel.promised)
+        with self._changed:
+            self._counts.dropped += dropped
+            self._changed.notify_all()
+        return sum(len(parcel.records) for parcel in refused)
+
+    def _append(self, records: Sequence[Record]) -> bool:
+        if self._spool is None:
+            return False
+        try:
+            self._spool.append(records)
+        except Exception as error:  # whatever it is: somebody waits for the answer
+            self._health.complain(f"the spool takes no more: {error}")
+            return False
+        return True
 
     # The thread -----------------------------------------------------------------------------------------
 
@@ -306,24 +340,30 @@ class Courier:
                     self._empty_spool()
                 elif parcels := self._next_parcels():
                     self._write_parcels(parcels)
-                elif not self._open:
-                    self._open_connector()
-                self._tidy()
+                self._look_after()
                 backoff.reset()
             except _Away as away:
                 self._note_away(away.error)
+                self._spill()
                 self._rest(backoff.pause())
             except Exception as error:  # a fault of ours, or a disk that fails: what waits still waits
                 logger("hookmq.connectors").exception("unexpected error of %s", self.connector.name)
                 self._note_away(error)
+                self._spill()
                 self._rest(backoff.pause())
         self._close_connector()
 
+    def _is_mine(self) -> bool:
+        """Whether the calling thread is the one that writes, and was not left behind by a stop."""
+        return threading.current_thread() is self._thread
+
     def _is_over(self) -> bool:
         with self._changed:
+            if not self._is_mine():
+                return True
             if self._closing is None:
                 return False
-            if not self._queue or time.monotonic() > self._closing:
+            if not (self._queue or self._under_way) or time.monotonic() > self._closing:
                 return True
             # Who stops waits neither for what is in the spool nor for what can go there: that is safe.
             return self._spools() or (self._spool is not None and self._health.state == "down")
@@ -332,24 +372,28 @@ class Courier:
         """Take what makes a batch; waits for others up to ``batch_delay``."""
         rows = self.connector.batch_rows
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._closing is not None, 1.0)
+            self._changed.wait_for(lambda: self._queue or self._under_way or self._closing is not None, 1.0)
             deadline = time.monotonic() + self.connector.batch_delay
             while (
                 self._queue and self._queued_rows < rows and self._closing is None and not self._has_promise()
             ):
                 if not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     break
-            taken: list[_Parcel] = []
-            count = 0
+        with self._spilling, self._changed:
+            if self._spools() or not self._is_mine():
+                return []
+            # What an unexpected error has left is first.
+            taken, self._under_way = self._under_way, []
+            count = sum(len(parcel.records) for parcel in taken)
             while self._queue and (not taken or count + len(self._queue[0].records) <= rows):
                 parcel = self._queue[0]
                 self._remove(parcel)
                 count += len(parcel.records)
                 taken.append(parcel)
-            self._under_way = taken
+            self._under_way = list(taken)
             if taken:
                 self._health.begin()
-            return list(taken)
+            return taken
 
     def _has_promise(self) -> bool:
         # Somebody waits for it: the batch was made where it was put together.
@@ -359,7 +403,9 @@ class Courier:
         """Write a batch, however often it takes, unless it goes to the spool meanwhile."""
         records = [record for parcel in parcels for record in parcel.records]
         backoff = Backoff()
-        again = False
+        again = any(parcel.tried for parcel in parcels)
+        for parcel in parcels:
+            parcel.tried = True
         while True:
             try:
                 for start in range(0, len(records), self.connector.batch_rows):
@@ -369,14 +415,18 @@ class Courier:
                 again = True
                 self._counts.retries += 1
                 self._note_away(away.error)
-                self._spill_if_late()
+                self._spill()
                 self._rest(backoff.pause())
+                if not self._is_mine():
+                    return
                 if not self._under_way:
                     self._health.done()
                     return  # it is in the spool, or was refused
                 if self._gives_up():
                     return  # whoever stops sees to it
         with self._changed:
+            if not self._is_mine():
+                return
             mine, self._under_way = self._under_way, []
             self._health.done()
             self._changed.notify_all()
@@ -398,6 +448,8 @@ class Courier:
         for chunk in spool.chunks(self.connector.batch_rows):
             self._health.begin()
             self._write(chunk, again=True)
+            if not self._is_mine():
+                return
             self._health.set("up")
             if self._closing is not None:
                 return
@@ -440,15 +492,6 @@ class Courier:
         for record, reason in rejected:
             self.dead_letters.add(self.connector.name, record, reason)
 
-    def _break_off(self) -> None:
-        if self._health.is_late(HANGS):
-            self.connector.abort()
-
-    def _spill_if_late(self) -> None:
-        with self._changed:
-            parcels = self._take_overdue()
-        self._keep(parcels)
-
     def _rest(self, seconds: float) -> None:
         """Wait before the next attempt, unless it is to stop."""
         with self._changed:
@@ -466,15 +509,22 @@ class Courier:
         except Exception as error:
             raise _Away(error) from error
         self._open = True
-        self._health.set("up")
+        if self._is_mine():
+            self._health.set("up")
 
-    def _tidy(self) -> None:
+    def _look_after(self) -> None:
+        """Connect, if nothing did until now, and let the connector tidy up. Raises `_Away`."""
+        self._health.begin(anew=False)  # it may hang here as well
+        self._open_connector()
         try:
             self.connector.idle()
         except Exception as error:
             raise _Away(error) from error
+        self._health.done()
 
     def _note_away(self, error: Exception) -> None:
+        if not self._is_mine():
+            return
         self._close_connector()
         reason = self.connector.reason(error)
         self._health.set("down", reason)

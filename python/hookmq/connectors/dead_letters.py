@@ -50,8 +50,8 @@ class DeadLetters:
     def _write(self, record: Record, reason: str) -> bool:
         if self.path is None:
             return False
-        line = f'{{"reason":{json.dumps(reason, ensure_ascii=False)},"record":{record.to_json()}}}\n'
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):  # the caller has others to see to
+            line = f'{{"reason":{json.dumps(reason)},"record":{record.to_json()}}}\n'
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and self.path.stat().st_size > self.max_bytes:
                 self.path.replace(self.path.with_name(self.path.name + ".1"))

@@ -103,14 +103,23 @@ class Feed:
             self._log = _LogFeed(self._error)
             logger().addHandler(self._log)
 
-    def take_over(self, before: Feed, broker: Any, data_dir: Path | None, grace: float) -> None:
-        """Go on in the place of another, with its courier if the connector is the same."""
+    def check(self) -> None:
+        """Find what no waiting mends. Raises E603."""
+        self.connector.check()
+
+    def pair(self, before: Any) -> None:
+        """Take the courier of another whose connector is the same, before any hook is called."""
         if self._is_like(before):
             self.courier, self._log = before.courier, before._log
+
+    def take_over(self, before: Any, broker: Any, data_dir: Path | None, grace: float) -> None:
+        """Go on in the place of another, with its courier if the connector is the same."""
+        if isinstance(before, Feed) and self.courier is before.courier:
             before._log = None
             return
-        # Hooks of the old code may still have something: it waits until both cannot use one spool.
-        before.courier.successor = self.courier
+        if isinstance(before, Feed):
+            # Hooks of the old code may still have something: it waits until both cannot use one spool.
+            before.courier.successor = self.courier
         before.stop(grace)
         self.start(broker, data_dir)
 
@@ -188,7 +197,8 @@ class Feed:
         self._put("unsubscribed", client, topic=filter)
 
     def _error(self, line: logging.LogRecord) -> None:
-        detail = {"level": line.levelname.lower(), "source": line.name, "text": line.getMessage()}
+        text = line.getMessage().encode(errors="backslashreplace").decode()
+        detail = {"level": line.levelname.lower(), "source": line.name, "text": text}
         record = Record(0, 0, "error", line.created, detail=detail)
         self.courier.put((self._numbers.name(record),))
 

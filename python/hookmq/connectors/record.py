@@ -81,7 +81,8 @@ class Record(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes it takes while it waits, roughly."""
-        return 200 + len(self.topic) + len(self.client_id) + len(self.payload)
+        size = 200 + len(self.topic) + len(self.client_id) + len(self.payload)
+        return size + (len(str(self.properties)) if self.properties else 0) + (200 if self.detail else 0)
 
     def crystalmq(self) -> dict[str, Any]:
         """What CrystalMQ's connectors store: five keys, and ``timestamp`` as the older ones call the last.
@@ -148,7 +149,8 @@ class Record(NamedTuple):
             fields["properties"] = plain(self.properties)
         if self.detail:
             fields["detail"] = dict(self.detail)
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+        # In ASCII: what a log says may have half a surrogate pair in it, which no UTF-8 can hold.
+        return json.dumps(fields, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, line: str | bytes) -> Record:

@@ -47,6 +47,8 @@ class Spool:
         self._numbers = sorted(int(path.stem) for path in directory.glob(f"[0-9]*{SUFFIX}"))
         self._next = self._numbers[-1] + 1 if self._numbers else 1
         self._file: int | None = None
+        self._closed = False
+        self._reported: set[tuple[str, int]] = set()  # lines that cannot be read
         self._read_to = 0  # of the first segment: what was written is not read again
         self._size = 0  # of the segment that is written
         self.bytes = sum(self._path(number).stat().st_size for number in self._numbers)
@@ -64,6 +66,8 @@ class Spool:
         """
         data = b"".join(record.to_json().encode() + b"\n" for record in records)
         with self._lock:
+            if self._closed:
+                raise SpoolFull(f"{self.directory} is closed")
             if self.bytes + len(data) > self.max_bytes:
                 raise SpoolFull(f"{self.directory} has {self.bytes:,} of {self.max_bytes:,} bytes")
             try:
@@ -82,7 +86,7 @@ class Spool:
         """
         while True:
             with self._lock:
-                if not self._numbers:
+                if self._closed or not self._numbers:
                     return
                 number = self._numbers[0]
                 if self._file is not None and number == self._next - 1:
@@ -90,6 +94,8 @@ class Spool:
             path = self._path(number)
             yield from self._read(path, rows)
             with self._lock:
+                if self._closed:
+                    return
                 self._numbers.remove(number)
                 self._read_to = 0
                 with contextlib.suppress(OSError):
@@ -97,8 +103,9 @@ class Spool:
                     path.unlink()
 
     def close(self) -> None:
-        """Close the file that is written."""
+        """Close it: nothing is taken or read any more."""
         with self._lock:
+            self._closed = True
             self._close()
 
     def _read(self, path: Path, rows: int) -> Iterator[list[Record]]:
@@ -129,6 +136,9 @@ class Spool:
             self._read_to = read_to
 
     def _keep_damaged(self, path: Path, at: int, line: bytes, error: ValueError) -> None:
+        if (path.name, at) in self._reported:
+            return  # it is read again after each outage
+        self._reported.add((path.name, at))
         place = self.directory / "damaged.jsonl"
         logger("hookmq.connectors").error(
             "%s cannot be read at byte %d (%s); the line is kept in %s", path, at, error, place
@@ -140,9 +150,9 @@ class Spool:
         if self._file is None or self._size >= SEGMENT_BYTES:
             self._close()
             number = self._next
+            self._next += 1
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
             self._file = os.open(self._path(number), flags, 0o600)
-            self._next += 1
             self._numbers.append(number)
             self._size = 0
             _sync_directory(self.directory)

@@ -73,9 +73,13 @@ class Asker:
             "clientid": client.client_id,
             "ipaddress": client.address or "",
         }
+        asking = None
         try:
-            answer = self._workers.submit(lambda: self._ask(given)).result(self._patience)
+            asking = self._workers.submit(lambda: self._ask(given))
+            answer = asking.result(self._patience)
         except Exception as error:
+            if asking is not None:
+                asking.cancel()  # nobody waits for it any more
             # Not the error's text, nor its trace: either may have the password in it.
             what = f"{self._name} raised {type(error).__name__}{_last_frame(error)}"
             logger(EXTENSIONS).error("%s: %r is refused", what, client.client_id)
@@ -185,6 +189,8 @@ def service_of(module: ModuleType) -> AuthenticationService:
             timeout=float(getattr(module, "request_timeout", 1.0)),
             retries=int(getattr(adapters, "DEFAULT_RETRIES", 0) or 0),
             name="custom_authentication",
+            reads_answer=False,  # 200 admits, whatever is in the answer
+            negative_ttl=0,
         )
     except (TypeError, ValueError) as error:
         raise refusal(module.__file__, str(error), "correct the four settings of the file") from None

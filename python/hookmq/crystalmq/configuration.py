@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from ..errors import HookMQError
 from .conf_reader import ConfReader
@@ -245,7 +246,7 @@ def _store(datastore: ConfReader) -> tuple[bool, Elastic]:
     base = host if "://" in host else f"http://{host}"
     elastic = Elastic(
         extra and kind == "elastic",
-        f"{base}:{int(port)}",
+        base if urlsplit(base).port is not None else f"{base}:{int(port)}",
         datastore.text("ELASTIC", "INDEX_NAME"),
         datastore.number("ELASTIC", "BULK_INSERT_TIMING", 0.0, 3600.0),
     )

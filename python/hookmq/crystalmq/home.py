@@ -13,6 +13,7 @@ from ..errors import HookMQError
 from ..log import logger
 from ..message import Client
 from ..settings import config
+from ..web.api import is_of_this_machine
 from ..web.request import Request
 from .authentication import Asker
 from .client import ClientObject
@@ -73,8 +74,10 @@ class Home:
         self._client = ClientObject(broker)
         self._askers: dict[Callable[..., Any], Asker] = {}
         self._login: Login | None = None
+        self._web_login: WebLogin | None = None
+        self._guards_pushes = False
         hubs = [] if broker.settings["http_port"] is None else [broker.websocket(path) for path in PATHS]
-        self._web_socket = WebSocketObject(hubs)
+        self._web_socket = WebSocketObject(hubs, self._may_listen)
         self._pushes = Pushes(self._web_socket)
         self.extensions = Extensions(self.configuration.extensions, self.directory, self.log, self._setters())
         broker._add_part(self, lambda: None)
@@ -110,8 +113,12 @@ class Home:
         """Return what an extension's page answers to a request; ``login`` guards it."""
         return self.pages.answer(function, request, login)
 
-    def login(self, username: str, password: str, *, where: str = "the app") -> WebLogin:
+    def login(
+        self, username: str, password: str, *, where: str = "the app", guards_pushes: bool = True
+    ) -> WebLogin:
         """Serve the form of a login, which guards the pages that are given it, and pushes to pages.
+
+        With ``guards_pushes=False`` only pages of other machines need it for pushes.
 
         Raises:
             HookMQError: E804, here and at the start, if other machines could use a known password.
@@ -119,7 +126,7 @@ class Home:
         self.check_later(Login(True, username, password, where))
         login = WebLogin(username, password)
         login.register(self.broker)
-        self._web_socket.guard(login)
+        self._web_login, self._guards_pushes = login, guards_pushes
         return login
 
     def check_later(self, login: Login) -> None:
@@ -159,6 +166,16 @@ class Home:
         """Begin in the place of another."""
         before.stop(grace)
         self.start(broker, data_dir)
+        self._client.begin()  # nobody calls on_startup for new code
+        if isinstance(before, Home):
+            self._web_socket.take_over(before._web_socket)
+
+    def check(self) -> None:
+        """Raises E804 for what is refused."""
+        self._check_login()
+
+    def pair(self, before: Any) -> None:
+        """Nothing of the other is needed."""
 
     def info(self) -> None:
         """It is no connector."""
@@ -166,6 +183,18 @@ class Home:
     # Inside ---------------------------------------------------------------------------------------------
 
     _begun = False
+
+    def _may_listen(self, request: Request) -> bool:
+        """Whether a page is sent pushes, which have every payload in them.
+
+        Whoever is logged in is. Where the login guards no pages, those of this machine are as well; others
+        only if the broker lets everyone in (``allow_anonymous``): its clients have to say who they are, too.
+        """
+        if self._web_login is not None and self._web_login.admits(request):
+            return True
+        if self._guards_pushes:
+            return False
+        return bool(self.broker.settings["allow_anonymous"]) or is_of_this_machine(request)
 
     def _setters(self) -> dict[str, dict[str, Any]]:
         return {

@@ -88,6 +88,7 @@ UNSUPPORTED: Mapping[tuple[str, str], tuple[str, str]] = {
     ("CONFIG", "BINARY_SUPPORT"): ("payloads of any bytes are always taken", "FALSE"),
     ("MQTT", "CLIENTID_PREFIX"): ("identifiers that the broker gives have no prefix", ""),
     ("MQTT", "CLEAR_SESSION"): ("sessions last as long as their clients ask for", "DISABLED"),
+    ("MSSQL", "DRIVER"): ("SQL Server is reached by the driver of hookmq[mssql]", ""),
     ("UI", "LIST_API_CLIENTS"): ("there is no list of API clients", "TRUE"),
 }
 """Keys without effect: what holds instead, and the value that asks for something else (empty: any)."""

@@ -149,6 +149,12 @@ class MigratedApp:
     def _login(self, guarded: bool) -> str:
         """Return the name of the login that guards pages, and make it."""
         login = self._configuration.login
+        if guarded and not login.enabled:
+            text = (
+                "its pages ask for a login that WEB_LOGIN switches off: the app's are open to everybody"
+            )
+            remedy = 'make one: login = home.login("NAME", "PASSWORD"), and hand it to home.page(…)'
+            self.findings.append(Finding("error", f"extensions/{UI_SERVER}", text, remedy))
         if not guarded or not login.enabled:
             return "None"
         self._reads_environment = True

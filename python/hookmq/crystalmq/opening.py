@@ -73,15 +73,15 @@ def _register_pages(home: Home) -> None:
     configuration, broker = home.configuration, home.broker
     register_static(broker, configuration.ui)
     file = configuration.extensions / UI_SERVER
-    if file.is_file():
-        urls = Urls.of(home.load(file), home.extensions)
-        login = None
-        if urls.guarded and configuration.login.enabled:
-            known = configuration.login
-            login = home.login(known.username, known.password, where=known.where)
-        elif urls.guarded:
-            warn_unguarded(broker, file)
-        home.pages.register(broker, urls, login)
+    urls = Urls.of(home.load(file), home.extensions) if file.is_file() else None
+    guarded = urls is not None and urls.guarded
+    known, login = configuration.login, None
+    if known.enabled:
+        login = home.login(known.username, known.password, where=known.where, guards_pushes=guarded)
+    elif guarded:
+        warn_unguarded(broker, file)
+    if urls is not None:
+        home.pages.register(broker, urls, login if guarded else None)
     home.serve_pushes()
 
 

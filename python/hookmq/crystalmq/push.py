@@ -16,13 +16,20 @@ from .log_file import EXTENSIONS
 from .payload import received
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..web.request import Request
     from ..web.sockets import PageSocket, PageSockets
-    from .login import WebLogin
 
 __all__ = ["PATHS", "Pushes", "WebSocketObject"]
 
 PATHS = ("/", "/ws")
 """Where pages listen, on the port of the web socket and on that of the pages."""
+
+LOOK_AGAIN = 5.0
+"""Seconds after which it is looked again whether a page may still listen."""
+
+POLICY = 1008  # RFC 6455, 7.4.1: policy violation
 
 _NOTICES = "hookmq.clients"
 """The log that tells of clients: who was refused, and why."""
@@ -30,28 +37,32 @@ _REFUSED = re.compile(r"refused \[?([0-9A-Fa-f.:]+?)\]?:\d+: ")
 
 
 class WebSocketObject:
-    """What ``setwebsocketport`` hands over: sends to every page that listens."""
+    """What ``setwebsocketport`` hands over: sends to every page that listens.
 
-    def __init__(self, hubs: list[PageSockets]) -> None:
+    ``admits(request)`` says who may, when a page opens its socket and now and then afterwards.
+    """
+
+    def __init__(self, hubs: list[PageSockets], admits: Callable[[Request], bool]) -> None:
         self._hubs = hubs
-        self._login: WebLogin | None = None
-        self._admitted: dict[PageSockets, set[int]] = {hub: set() for hub in hubs}
+        self._admits = admits
+        self._admitted: dict[PageSockets, dict[int, tuple[PageSocket, float]]] = {hub: {} for hub in hubs}
+        """Who listens, and until when that need not be looked at again."""
+        for hub in hubs:
+            self._watch(hub)
 
     def __len__(self) -> int:
         """How many pages listen."""
-        if self._login is None:
-            return sum(map(len, self._hubs))
         return sum(map(len, self._admitted.values()))
 
     def __bool__(self) -> bool:
         # It is there, also while nobody listens: `if web_socket:` asks whether it was handed over.
         return True
 
-    def guard(self, login: WebLogin) -> None:
-        """Let only those listen who are logged in; before the broker runs."""
-        self._login = login
-        for hub in self._hubs:
-            self._admit(hub, login)
+    def take_over(self, before: WebSocketObject) -> None:
+        """Go on with the pages of another, which new code has replaced."""
+        old = {hub.path: sockets for hub, sockets in before._admitted.items()}
+        for hub, sockets in self._admitted.items():
+            sockets.update({id: (socket, 0.0) for id, (socket, _) in old.get(hub.path, {}).items()})
 
     def send_message_to_all(self, message: str | bytes) -> None:
         """Send a text, or bytes, which are sent as text if they are UTF-8. Errors are logged, not raised."""
@@ -63,28 +74,38 @@ class WebSocketObject:
                 except UnicodeDecodeError:
                     value = bytes(message)
             for hub in self._hubs:
-                if self._login is None:
-                    hub.send(value)
-                    continue
                 # One by one: who is not admitted is connected for a moment before it is closed.
-                for socket in tuple(self._admitted[hub]):
-                    hub.send(value, to=socket)
+                for id in self._listening(hub):
+                    hub.send(value, to=id)
         except (TypeError, ValueError) as error:
             logger(EXTENSIONS).error("a message for pages cannot be sent: %s", error, exc_info=error)
 
-    def _admit(self, hub: PageSockets, login: WebLogin) -> None:
+    def _listening(self, hub: PageSockets) -> list[int]:
+        """Return who still may listen: a login may have ended since."""
+        now, admitted = time.monotonic(), self._admitted[hub]
+        for id, (socket, until) in tuple(admitted.items()):
+            if now < until:
+                continue
+            if self._admits(socket.request):
+                admitted[id] = socket, now + LOOK_AGAIN
+            else:
+                admitted.pop(id, None)
+                socket.close(POLICY)
+        return list(admitted)
+
+    def _watch(self, hub: PageSockets) -> None:
         admitted = self._admitted[hub]
 
         @hub.on_open
         def opened(socket: PageSocket) -> None:
-            if login.admits(socket.request):
-                admitted.add(socket.id)
+            if self._admits(socket.request):
+                admitted[socket.id] = socket, time.monotonic() + LOOK_AGAIN
             else:
-                socket.close(1008)  # RFC 6455, 7.4.1: policy violation
+                socket.close(POLICY)
 
         @hub.on_close
         def closed(socket: PageSocket) -> None:
-            admitted.discard(socket.id)
+            admitted.pop(socket.id, None)
 
 
 class Pushes:

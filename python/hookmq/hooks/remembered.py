@@ -40,6 +40,7 @@ class Remembered:
             client.password_bytes,
             client.certificate,
             client.listener,
+            client.address,  # services may decide by where a client comes from
         )
         return hashlib.blake2b(repr(shown).encode(), key=self._secret).digest()
 

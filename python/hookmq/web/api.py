@@ -19,7 +19,7 @@ from ..settings.config import is_loopback
 from .request import Request
 from .response import Response
 
-__all__ = ["PREFIX", "Api", "kinds"]
+__all__ = ["PREFIX", "Api", "is_of_this_machine", "kinds"]
 
 PREFIX = "/api/v1/"
 """What every path of the API begins with."""
@@ -176,8 +176,22 @@ def _error(
 # Whom it answers ------------------------------------------------------------------------------------------
 
 
+def is_of_this_machine(request: Request) -> bool:
+    """Say whether a program of the broker's own machine asks, by a name of this machine."""
+    return _foreign(request) is None
+
+
 def _distrust(request: Request) -> str | None:
     """Say why a request is not answered, if it is not."""
+    if (reason := _foreign(request)) is not None:
+        return reason
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2].lower() != host.lower():
+        return f"pages of {origin} may not ask"
+    return None
+
+
+def _foreign(request: Request) -> str | None:
     headers = request.headers
     # An IPv4 client of a socket that takes both kinds has an address of IPv6.
     if not is_loopback(request.address.removeprefix("::ffff:")):
@@ -188,9 +202,6 @@ def _distrust(request: Request) -> str | None:
     host = headers.get("host", "")
     if not is_loopback(_name(host)):
         return f"the broker is to be called localhost or by a loopback address, not {host!r}"
-    origin = headers.get("origin")
-    if origin is not None and origin.partition("://")[2].lower() != host.lower():
-        return f"pages of {origin} may not ask"
     return None
 
 

@@ -69,9 +69,7 @@ class SQLite(Dialect):
 
     def add(self, connection: Connection, table: Table, rows: Sequence[Values], *, again: bool) -> None:
         marks = ", ".join("?" for _ in table.columns)
-        statement = (
-            f"INSERT INTO {table.name} {_columns(connection, table)} VALUES ({marks}) ON CONFLICT DO NOTHING"
-        )
+        statement = f"INSERT INTO {_name(connection, table)} {_columns(connection, table)} VALUES ({marks}) ON CONFLICT DO NOTHING"
         connection.exec_driver_sql(statement, list(rows))
 
     def upserts(self, table: Table) -> Sequence[Executable]:
@@ -82,17 +80,24 @@ class PostgreSQL(Dialect):
     """PostgreSQL: COPY, three to five times the rate of INSERT."""
 
     def add(self, connection: Connection, table: Table, rows: Sequence[Values], *, again: bool) -> None:
-        # COPY passes over nothing. What may be there goes by way of a table that ends with the transaction.
-        target = f"{table.name}_again" if again else table.name
+        # COPY passes over nothing. What may be there goes by way of a table that ends with the transaction;
+        # it has only the columns that are written, for somebody may have added others, with defaults of their
+        # own.
+        name, columns = _name(connection, table), _columns(connection, table)
+        target = "hookmq_again" if again else name
         cursor = connection.connection.cursor()
         try:
             if again:
-                cursor.execute(f"CREATE TEMP TABLE {target} (LIKE {table.name}) ON COMMIT DROP")
-            with cursor.copy(f"COPY {target} {_columns(connection, table)} FROM STDIN") as copy:
+                listed = columns[1:-1]
+                cursor.execute(
+                    f"CREATE TEMP TABLE {target} ON COMMIT DROP AS SELECT {listed} FROM {name} WITH NO DATA"
+                )
+            with cursor.copy(f"COPY {target} {columns} FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
             if again:
-                cursor.execute(f"INSERT INTO {table.name} SELECT * FROM {target} ON CONFLICT DO NOTHING")
+                selected = f"SELECT {columns[1:-1]} FROM {target}"
+                cursor.execute(f"INSERT INTO {name} {columns} {selected} ON CONFLICT DO NOTHING")
                 cursor.execute(f"DROP TABLE {target}")
         finally:
             cursor.close()
@@ -108,7 +113,7 @@ class MySQL(Dialect):
         marks = ", ".join("%s" for _ in table.columns)
         # INSERT IGNORE would pass over rows that are wrong as well.
         tail = " ON DUPLICATE KEY UPDATE run = run" if again else ""
-        statement = f"INSERT INTO {table.name} {_columns(connection, table)} VALUES ({marks}){tail}"
+        statement = f"INSERT INTO {_place(connection, table)} VALUES ({marks}){tail}"
         connection.exec_driver_sql(statement, list(rows))
 
     def upserts(self, table: Table) -> Sequence[Executable]:
@@ -146,6 +151,16 @@ def _on_conflict(statement: Any, table: Table) -> Executable:
         where=statement.excluded.time_us >= table.c.time_us,
     )
     return upsert
+
+
+def _name(connection: Connection, table: Table) -> str:
+    """Return the name of a table, in quotes if it needs some."""
+    return connection.dialect.identifier_preparer.format_table(table)
+
+
+def _place(connection: Connection, table: Table) -> str:
+    """Return what rows are inserted into."""
+    return f"{_name(connection, table)} {_columns(connection, table)}"
 
 
 def _columns(connection: Connection, table: Table) -> str:

@@ -6,9 +6,11 @@ import contextlib
 import os
 import socket
 import sqlite3
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ...errors import HookMQError
@@ -21,6 +23,9 @@ from .rows import Rows
 from .tables import SchemaMismatch, Tables
 
 __all__ = ["SQL"]
+
+_MYSQL_ERRORS = frozenset({1153, 3819, 4025})
+"""Errors of MySQL and MariaDB about rows that have no class of their own: too large, against a check."""
 
 _STATES = frozenset({"21", "22", "23", "54"})
 """Classes of SQLSTATE about rows: wrong cardinality, wrong data, broken constraints, exceeded limits."""
@@ -72,15 +77,17 @@ class SQL(Connector):
             raise HookMQError("E603", name=self.name, reason=reason, help=error.help or "") from None
         self._dialect: Dialect = dialect_of(self._database.writer.dialect.name)
         self._socket: int | None = None
+        self._aborting = threading.Lock()
 
     def open(self) -> None:
         """Connect, and make or check the tables."""
         try:
             with self._database.writing() as connection:
                 if self._database.name == "SQLite":
+                    # What was acknowledged as stored is not to be lost when the power fails.
+                    connection.exec_driver_sql("PRAGMA synchronous=FULL")
                     # Two programs that open a new file at once must not both make its tables.
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
-                self._socket = _descriptor(connection.connection.dbapi_connection)
                 self.tables.prepare(connection)
         except SchemaMismatch as error:
             raise HookMQError("E603", name=self.name, reason=str(error), help=error.help) from None
@@ -88,7 +95,7 @@ class SQL(Connector):
     def write(self, records: Sequence[Record], *, again: bool) -> Sequence[Rejection] | None:
         """Write the records in one transaction."""
         rows = Rows.of(records, self.tables)
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             for table, added in rows.events.items():
                 if added:
                     self._dialect.add(connection, table, added, again=again)
@@ -103,20 +110,19 @@ class SQL(Connector):
     def idle(self) -> None:
         """Remove some of what is too old."""
         if self.retention.is_due():
-            with self._database.writing() as connection:
+            with self._writing() as connection:
                 self.retention.step(connection, self.tables.events)
 
     def abort(self) -> None:
         """Break the connection, so that a driver that waits for an answer gives up."""
-        descriptor, self._socket = self._socket, None
-        if descriptor is None:
-            return
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as broken:
-            broken.shutdown(socket.SHUT_RDWR)
+        with self._aborting:
+            if self._socket is None:
+                return
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._socket)) as broken:
+                broken.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._socket = None
         self._database.close()
 
     def is_rejection(self, error: Exception) -> bool:
@@ -124,6 +130,8 @@ class SQL(Connector):
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             return False
         cause = getattr(error, "orig", None) or error
+        if cause.args and cause.args[0] in _MYSQL_ERRORS and self.dialect_name in ("mysql", "mariadb"):
+            return True
         if state := str(getattr(cause, "sqlstate", None) or ""):
             return state[:2] in _STATES
         kinds = {kind.__name__ for kind in type(cause).__mro__}
@@ -146,6 +154,19 @@ class SQL(Connector):
         if isinstance(error, HookMQError):
             return error.message
         return self._database.reason(error)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that :meth:`abort` can break off."""
+        with self._database.writing() as connection:
+            with self._aborting:
+                self._socket = _descriptor(connection.connection.dbapi_connection)
+            try:
+                yield connection
+            finally:
+                # Its number may soon be that of somebody else's.
+                with self._aborting:
+                    self._socket = None
 
     @property
     def dialect_name(self) -> str:
