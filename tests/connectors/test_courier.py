@@ -342,3 +342,118 @@ def test_pauses_double_up_to_a_bound_and_differ() -> None:
     assert len({round(Backoff(first=1).pause(), 6) for _ in range(20)}) > 15
     backoff.reset()
     assert backoff.pause() <= 0.1
+
+
+# What a review found
+
+
+def test_order_while_the_service_comes_and_goes(courier: MakeCourier) -> None:
+    shelf = Shelf()
+    one = courier(shelf, patience=0.05)
+    over = threading.Event()
+
+    def interrupt() -> None:
+        while not over.is_set():
+            shelf.away = not shelf.away
+            time.sleep(0.03)
+        shelf.away = False
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    for number in range(1, 1501):
+        one.put(records(1, start=number), promised=number % 10 == 0)
+    over.set()
+    interrupting.join()
+    assert one.wait(20)
+    assert shelf.numbers == list(range(1, 1501))
+
+
+def test_text_that_no_utf_8_can_hold(courier: MakeCourier) -> None:
+    """Half a surrogate pair, as what a hook raised may have in it."""
+    shelf = Shelf()
+    shelf.refuses = lambda each: bool(each.detail) and not str(each.detail["text"]).isascii()
+    one = courier(shelf)
+    error = record(2, detail={"text": "bad \ud83d"})
+    one.put([record(1), error, record(3)], promised=True)
+    assert shelf.numbers == [1, 3]
+    assert [number for number, _ in letters(one)] == [2]
+    shelf.away = True
+    shelf.refuses = lambda each: False
+    one.put([record(4, detail={"text": "bad \ud83d"})], promised=True)  # that is in the spool
+    shelf.away = False
+    assert one.wait(10)
+    assert shelf.taken[record(4).id].detail == {"text": "bad \ud83d"}
+
+
+def test_an_unexpected_error_keeps_what_is_under_way(
+    courier: MakeCourier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf()
+    one = courier(shelf, patience=5.0)
+    real, failed = one._bury, []
+
+    def bury(rejected: object) -> None:
+        if not failed:
+            failed.append(rejected)
+            raise RuntimeError("a fault of ours")
+        real(rejected)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(one, "_bury", bury)
+    one.put(records(3), promised=True)
+    assert failed and shelf.numbers == [1, 2, 3]
+
+
+class Hanging(Shelf):
+    """Hangs while it tidies up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tidies = threading.Event()
+        self.tidies.set()
+
+    def idle(self) -> None:
+        self.tidies.wait()
+
+
+def test_a_promise_while_the_service_hangs_in_tidying(courier: MakeCourier) -> None:
+    shelf = Hanging()
+    one = courier(shelf)
+    one.put(records(1), promised=True)
+    shelf.tidies.clear()
+    one.put(records(1, start=2), promised=True)
+    begun = time.monotonic()
+    one.put(records(1, start=3), promised=True)
+    assert time.monotonic() - begun < 2
+    shelf.tidies.set()
+    assert one.wait(10)
+    assert shelf.numbers == [1, 2, 3]
+
+
+def test_a_thread_that_is_left_behind_settles_nothing(courier: MakeCourier) -> None:
+    shelf = Shelf()
+    one = courier(shelf)
+    one.put(records(1), promised=True)
+    shelf.answers.clear()
+    shelf.abort = lambda: None  # type: ignore[method-assign]
+    one.put(records(1, start=2), promised=True)  # in the spool: the service hangs
+    one.stop(0.1)
+    assert one.info().state == "stopped"
+    with pytest.raises(NotStored):
+        one.put(records(1, start=3), promised=True)
+    shelf.answers.set()
+    one.start()
+    assert one.wait(10)
+    assert shelf.numbers == [1, 2]
+
+
+def test_what_waits_for_a_start_waits(courier: MakeCourier) -> None:
+    shelf = Shelf()
+    one = Courier(shelf, patience=0.1)
+    putting = threading.Thread(target=lambda: one.put(records(2), promised=True))
+    putting.start()
+    putting.join(0.5)
+    assert putting.is_alive()  # neither refused nor forgotten
+    one.start()
+    putting.join(5)
+    assert shelf.numbers == [1, 2]
+    one.stop(5)

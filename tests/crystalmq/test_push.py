@@ -89,6 +89,19 @@ def test_pages_may_come_from_the_other_port(home, run_home):
             pass
 
 
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_pages_by_another_name_need_the_login(home, run_home, anonymous):
+    """Pushes have every payload in them."""
+    broker = run_home(home, allow_anonymous=anonymous)
+    host = f"broker.example:{broker.http_ports[-1]}"
+    with browser(AtPort(broker), "/", Host=host) as page, Device(broker, "pump") as device:
+        if anonymous:
+            device.publish("flow", "1")
+            assert pushes(page, "recv_pub")
+        else:
+            eventually(lambda: len(broker.websocket("/")) == 0)  # closed
+
+
 def test_a_scheduler_pushes(home, run_home):
     home.extension(
         "custom_scheduler.py",

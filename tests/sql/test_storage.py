@@ -14,7 +14,7 @@ import sqlalchemy
 from sqlalchemy.dialects import mssql
 
 from hookmq import Broker
-from hookmq.connectors import SQL, Record
+from hookmq.connectors import SQL, Courier, Record
 from hookmq.connectors.sql import tables as sql_tables
 from hookmq.connectors.sql.dialects import dialect_of
 from hookmq.connectors.sql.retention import Retention
@@ -153,8 +153,6 @@ def test_a_batch_that_is_written_twice_is_there_once(database: Database) -> None
 def test_what_the_database_cannot_hold_goes_to_the_dead_letters_alone(
     database: Database, tmp_path: Path
 ) -> None:
-    from hookmq.connectors import Courier
-
     courier = Courier(SQL(database.url), tmp_path / "connectors")
     courier.start()
     wrong = records(2, topic="plant/\0")[0] if database.kind == "postgresql" else records(2, qos=None)[0]
@@ -304,3 +302,33 @@ def test_the_cursor_of_crystalmqs_plugins(database: Database) -> None:
         cursor.execute("SELECT * FROM nowhere")
     assert cursor.execute("SELECT count(*) FROM mine").fetchone() == (40,)
     cursor.close()
+
+
+@everywhere
+def test_columns_of_others_and_names_with_capitals(database: Database) -> None:
+    connector = SQL(database.url, prefix="Plant_")
+    connector.open()
+    engine = sqlalchemy.create_engine(connector._database.writer.url)
+    with engine.begin() as connection:
+        table = connector.tables.received.name
+        quoted = connection.dialect.identifier_preparer.quote(table)
+        connection.exec_driver_sql(f"ALTER TABLE {quoted} ADD COLUMN plant INTEGER NOT NULL DEFAULT 7")
+    connector.write(records(1, 2), again=False)
+    connector.write(records(2, 3), again=True)
+    connector.close()
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(f"SELECT number, plant FROM {quoted} ORDER BY number")
+        assert [tuple(row) for row in found] == [(1, 7), (2, 7), (3, 7)]
+    engine.dispose()
+
+
+@pytest.mark.parametrize("database", [kind for kind in KINDS if kind == "mariadb"], indirect=True)
+def test_a_row_that_is_larger_than_the_server_takes(database: Database, tmp_path: Path) -> None:
+    courier = Courier(SQL(database.url), tmp_path / "connectors", patience=0.5)
+    courier.start()
+    large = records(2, payload=b"'" * (9 << 20))  # twice that, when it is written as text
+    courier.put([*records(1), *large, *records(3)], promised=True)
+    assert courier.wait(20)
+    courier.stop(5)
+    assert [row[0] for row in database.rows("mqtt_received", "number")] == [1, 3]
+    assert courier.info().rejected == 1

@@ -150,9 +150,7 @@ class MigratedApp:
         """Return the name of the login that guards pages, and make it."""
         login = self._configuration.login
         if guarded and not login.enabled:
-            text = (
-                "its pages ask for a login that WEB_LOGIN switches off: the app's are open to everybody"
-            )
+            text = "its pages ask for a login that WEB_LOGIN switches off: the app's are open to everybody"
             remedy = 'make one: login = home.login("NAME", "PASSWORD"), and hand it to home.page(…)'
             self.findings.append(Finding("error", f"extensions/{UI_SERVER}", text, remedy))
         if not guarded or not login.enabled:

@@ -45,6 +45,10 @@ class Dialect:
             statement, [dict(zip(names, key, strict=True), _time_us=at) for key, at in keys.items()]
         )
 
+    def largest_statement(self, connection: Connection) -> int:
+        """The bytes of a statement beyond which the server ends the connection."""
+        return 1 << 62
+
     def insert_missing(self, table: Table) -> Executable:
         """An INSERT that passes over rows that are there."""
         names = [column.name for column in table.columns]
@@ -69,7 +73,7 @@ class SQLite(Dialect):
 
     def add(self, connection: Connection, table: Table, rows: Sequence[Values], *, again: bool) -> None:
         marks = ", ".join("?" for _ in table.columns)
-        statement = f"INSERT INTO {_name(connection, table)} {_columns(connection, table)} VALUES ({marks}) ON CONFLICT DO NOTHING"
+        statement = f"INSERT INTO {_place(connection, table)} VALUES ({marks}) ON CONFLICT DO NOTHING"
         connection.exec_driver_sql(statement, list(rows))
 
     def upserts(self, table: Table) -> Sequence[Executable]:
@@ -108,6 +112,9 @@ class PostgreSQL(Dialect):
 
 class MySQL(Dialect):
     """MySQL and MariaDB: the driver makes one INSERT of many rows."""
+
+    def largest_statement(self, connection: Connection) -> int:
+        return int(connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar() or 1 << 62)
 
     def add(self, connection: Connection, table: Table, rows: Sequence[Values], *, again: bool) -> None:
         marks = ", ".join("%s" for _ in table.columns)

@@ -78,6 +78,7 @@ class SQL(Connector):
         self._dialect: Dialect = dialect_of(self._database.writer.dialect.name)
         self._socket: int | None = None
         self._aborting = threading.Lock()
+        self._largest = 1 << 62
 
     def open(self) -> None:
         """Connect, and make or check the tables."""
@@ -89,12 +90,14 @@ class SQL(Connector):
                     # Two programs that open a new file at once must not both make its tables.
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                 self.tables.prepare(connection)
+                self._largest = self._dialect.largest_statement(connection)
         except SchemaMismatch as error:
             raise HookMQError("E603", name=self.name, reason=str(error), help=error.help) from None
 
     def write(self, records: Sequence[Record], *, again: bool) -> Sequence[Rejection] | None:
         """Write the records in one transaction."""
-        rows = Rows.of(records, self.tables)
+        large = [each for each in records if _literal_size(each) > self._largest]
+        rows = Rows.of((each for each in records if each not in large) if large else records, self.tables)
         with self._writing() as connection:
             for table, added in rows.events.items():
                 if added:
@@ -105,7 +108,7 @@ class SQL(Connector):
             for table, keys in rows.removed.items():
                 if keys:
                     self._dialect.remove(connection, table, keys)
-        return None
+        return [Rejection(each, f"the server takes no more than {self._largest:,} bytes") for each in large]
 
     def idle(self) -> None:
         """Remove some of what is too old."""
@@ -172,6 +175,14 @@ class SQL(Connector):
     def dialect_name(self) -> str:
         """``"sqlite"``, ``"postgresql"``, ``"mysql"``, ``"mariadb"`` or ``"mssql"``."""
         return self._database.writer.dialect.name
+
+
+def _literal_size(record: Record) -> int:
+    """Return the bytes that a record takes at most, when it is written as text with escapes."""
+    size = len(record.payload)
+    if size > 1 << 18:  # of small ones nobody needs to know
+        size += sum(record.payload.count(byte) for byte in b"\0\n\r\x1a\"'\\")
+    return size + 4096 + 2 * (len(record.topic) + len(record.client_id))
 
 
 def _descriptor(connection: Any) -> int | None:
