@@ -30,8 +30,8 @@ class Allow:
 
     Args:
         ttl: seconds in which nobody is asked the same again: by ``authenticate`` for the same user name,
-            password and client identifier; by ``authorize`` for the same connection, action, topic, QoS and
-            retain flag. Only what was allowed is remembered.
+            password, client identifier, certificate, listener and IP address; by ``authorize`` for the
+            same connection, action, topic, QoS and retain flag. Only what was allowed is remembered.
 
     >>> Allow(ttl=60).ttl
     60
