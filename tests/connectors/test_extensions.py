@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import pyarrow.parquet as parquet
 import pytest
 import requests
 import schedule
@@ -19,6 +20,7 @@ import schedule
 from hookmq.connectors.plugin import PluginConf, record_of
 from hookmq.errors import HookMQError
 
+from .kafka_cluster import KafkaCluster
 from .mongo_server import MongoServer
 from .peer import Answer, Peer
 from .records import until
@@ -68,7 +70,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 
 def test_each_folder_has_a_short_readme() -> None:
     folders = [path for path in EXTENSIONS.iterdir() if path.is_dir()]
-    assert len(folders) == 7
+    assert len(folders) == 11
     for folder in folders:
         assert len((folder / "README.md").read_text().splitlines()) == 5
 
@@ -256,3 +258,46 @@ def test_a_conf_of_the_original(tmp_path: Path) -> None:
     assert conf.address("MONGO", 27017) == ("db", 27017) and conf.text("MONGO", "DB_NAME") == "c"
     assert conf.login() == (None, None) and conf.log() is None
     assert json.dumps(conf.text("ELASTIC", "INDEX_NAME", "mqtt")) == '"mqtt"'
+
+
+def test_webhook(load: Load, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANT_SECRET", "whsec_" + "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0")
+    extension = load("webhook", {"URL": f"{peer.url}/messages", "SECRET_ENV": "PLANT_SECRET"})
+    extension["on_message_received_hook"](dict(DATA))
+    assert extension["plugin"].courier.wait(10)
+    (request,) = peer.requests
+    assert (request.method, request.path) == ("POST", "/messages")
+    (message,) = request.json()
+    assert (message["sender"], message["message"]) == ("pump", DATA["message"])
+    assert "webhook-signature" in request.headers
+
+
+def test_influxdb(load: Load, peer: Peer) -> None:
+    peer.answer = lambda request: Answer(204)
+    extension = load("influxdb", {"HOSTNAME": "127.0.0.1", "PORT": peer.port})
+    extension["on_message_received_hook"](dict(DATA))
+    assert extension["plugin"].courier.wait(10)
+    written = [request for request in peer.requests if request.path.startswith("/write")]
+    assert len(written) == 1 and written[0].query["db"] == "mqtt"
+    assert b"flow=100.59" in written[0].body
+
+
+def test_kafka(load: Load) -> None:
+    cluster = KafkaCluster()
+    try:
+        extension = load("kafka", {"SERVERS": cluster.servers})
+        extension["on_message_received_hook"](dict(DATA))
+        assert extension["plugin"].courier.wait(20)
+        assert extension["plugin"].info().written == 1
+    finally:
+        cluster.close()
+
+
+def test_parquet(load: Load, tmp_path: Path) -> None:
+    extension = load("parquet", {"SECONDS": 0})
+    extension["on_message_received_hook"](dict(DATA))
+    assert extension["plugin"].courier.wait(10)
+    extension["plugin"].stop(5)
+    (file,) = (tmp_path / "home/data/parquet").rglob("*.parquet")
+    (row,) = parquet.read_table(file).to_pylist()
+    assert (row["topic"], row["payload"]) == ("plant/flow", DATA["message"].encode())
