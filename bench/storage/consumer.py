@@ -28,7 +28,7 @@ def sql(kind: str, url: str) -> Callable[[list[Row]], None]:
     if kind == "sqlite":
         connection, marks = sqlite3.connect(url, check_same_thread=False), "?"
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA synchronous=FULL")  # as HookMQ
     elif kind == "postgresql":
         import psycopg
 
