@@ -8,12 +8,15 @@ import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hookmq import Broker
 from hookmq.connectors import SQL
+from hookmq.connectors.feed import Feed
 from hookmq.errors import HookMQError
+from hookmq.hooks.remembered import Remembered
 
 from .helpers import eventually
 
@@ -207,3 +210,34 @@ def test_a_further_http_port_that_is_taken(broker_factory):
     broker = broker_factory(http_port=0, http_ports=[taken.port], start=False)
     with pytest.raises(HookMQError, match=f"port {taken.port} is already in use"):
         broker.start()
+
+
+def test_a_reload_that_takes_a_name_of_the_settings_is_refused(app, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOOKMQ__STORAGE__URL", f"sqlite:///{tmp_path}/plant.db")
+    broker = app.load("")
+    app.write(
+        f"""
+        from hookmq.connectors import SQL
+
+        broker.send_to(SQL("sqlite:///{tmp_path}/other.db", name="storage"))
+        """
+    )
+    with pytest.raises(HookMQError, match="the settings name a `storage` already"):
+        broker.reload()
+    assert [one.name for one in broker.connectors] == ["storage"]
+
+
+def test_new_code_has_the_courier_of_the_old_before_its_hooks_are_called(tmp_path):
+    old, new, other = (Feed(SQL(f"sqlite:///{tmp_path}/{name}.db"), ack="stored") for name in ("a", "a", "b"))
+    new.pair(old)
+    other.pair(old)
+    assert new.courier is old.courier and other.courier is not old.courier
+
+
+def test_an_answer_is_remembered_for_an_address():
+    remembered = Remembered()
+    one = SimpleNamespace(client_id="a", username="b", password_bytes=b"c", certificate=None, listener="mqtt")
+    keys = [
+        remembered.key(SimpleNamespace(**vars(one), address=address)) for address in ("::1", "::1", "::2")
+    ]
+    assert keys[0] == keys[1] != keys[2]

@@ -5,13 +5,10 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
-import pytest
-
 from ..examples.program import EXAMPLES, Client, Example
 from ..protocol.packets import Connack, Connect
 from ..transports.certificates import Authority
 from ..transports.line import Line, open_socket
-from .conftest import LEFT_OUT
 from .peer import Peer
 from .test_oauth2 import Server
 
@@ -32,7 +29,6 @@ def test_jwt(tmp_path: Path) -> None:
         assert not accepted(example.port(), ("tank", "water"))
 
 
-@pytest.mark.skipif(any("slapd" in what for what in LEFT_OUT), reason="slapd is not installed")
 def test_ldap(tmp_path: Path, slapd, monkeypatch) -> None:
     monkeypatch.setenv("LDAP_URL", slapd.url)
     with Example("26_ldap.py", tmp_path) as example:

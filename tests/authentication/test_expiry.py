@@ -265,3 +265,16 @@ def test_new_code_ends_the_connections_that_old_code_let_in(app):
         assert abs(time.time() - end) < 0.7
         other.ping()
     assert knock(broker, "x", token()).code == 0
+
+
+def test_a_second_token_that_is_refused_puts_the_end_off_for_a_moment_only(guarded, monkeypatch):
+    """A valid token for the same client identifier, whose CONNECT somebody else refuses."""
+    monkeypatch.setattr("hookmq.authentication.expiry.PATIENCE", 0.5)
+    broker = guarded(JWT(secret=SECRET))
+    broker.on_connect(lambda one: Deny("not you") if one.username == "thief" else True)
+    end = soon(0.5)
+    with connected(broker, "x", token(exp=end)) as wire:
+        assert knock(broker, "x", token(sub="thief")).code != 0
+        wire.ping()
+        wire.last_words(6)
+        assert time.time() - end < 3
