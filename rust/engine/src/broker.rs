@@ -105,14 +105,16 @@ impl Broker {
 
     /// Ends a batch: observers are told, every touched session is written out, counters are added.
     pub fn finish(&self, batch: &mut Batch) {
-        // First of all, so that whoever got an acknowledgement finds that the observers were told.
+        // First of all, so that whoever got an acknowledgement finds that the observers were told, and have acted.
         self.hand_over(batch);
+        self.observer.settle(batch.told().1);
         // Writing may send more from a queue and so touch sessions again.
         while !batch.touched.is_empty() {
             batch.flush();
         }
         self.statistics.add(&mut batch.counts);
         self.hand_over(batch);
+        self.observer.settle(batch.told().1);
         batch.end();
     }
 

@@ -137,4 +137,8 @@ pub trait Observer: Send + Sync + 'static {
     /// Takes the events; what is left in `events` afterwards is dropped. What is put into `gates` keeps whoever
     /// caused the events from causing more.
     fn observe(&self, events: &mut Vec<Event>, gates: &mut Vec<Arc<dyn Gate>>);
+
+    /// Does what came of the events that this thread was told of: the end of the batch is near, and none of the engine's
+    /// locks is held, so it may publish.
+    fn settle(&self, _gates: &mut Vec<Arc<dyn Gate>>) {}
 }

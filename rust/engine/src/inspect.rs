@@ -1,6 +1,9 @@
 //! Looking at the broker from outside.
 
+use std::sync::Arc;
+
 use crate::broker::Broker;
+use crate::client::Client;
 
 /// How much the broker holds at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,6 +27,12 @@ pub struct Totals {
 }
 
 impl Broker {
+    /// The client that a session is of: how it is connected, or was the last time.
+    pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
+        let session = self.sessions.lock().get(client_id).cloned()?;
+        Some(session.client())
+    }
+
     /// How much it holds.
     pub fn totals(&self) -> Totals {
         // One lock after the other: held together they would have to be taken in their order.

@@ -82,8 +82,10 @@ impl Taps {
         }
         found.sort_by_key(|tap| (std::cmp::Reverse(tap.rank), tap.order, tap.id));
         let of = |kinds: &[TapKind]| -> TapList {
-            let ids: Vec<_> =
+            let mut ids: Vec<_> =
                 found.iter().filter(|tap| kinds.contains(&tap.kind)).map(|tap| tap.id).collect();
+            // One that has several filters is told once.
+            ids.dedup();
             (!ids.is_empty()).then(|| ids.into())
         };
         let mut published = found.iter().filter(|tap| matches!(tap.kind, Received | Routed));

@@ -33,6 +33,8 @@ use crate::hooks::stopwatch::Stopwatch;
 use crate::hooks::watch::Watch;
 use crate::hub::{Hub, SocketEvent, SocketLane};
 use crate::inbox::Inbox;
+use crate::rules::Functions;
+use crate::rules::handle::{RuleHandle, Wanted};
 use crate::store::with_progress;
 use crate::{properties, settings};
 
@@ -106,7 +108,7 @@ impl NativeBroker {
             observer,
             storage.as_ref().map(Storage::ledger),
         );
-        let _ = runtime.broker.set(Arc::downgrade(&broker)); // it is set once
+        runtime.belong_to(&broker);
         Ok(Self {
             broker,
             settings: native,
@@ -182,7 +184,9 @@ impl NativeBroker {
             drop(watch); // it is waited for
             keeper.into_iter().for_each(Keeper::stop);
         });
+        py.detach(|| self.runtime.rules.stop());
         // What is forgotten is dropped with the locks free: the end of a Python object may run code.
+        drop(std::mem::take(&mut *self.runtime.rule_hooks.write()));
         drop(std::mem::take(&mut *self.runtime.sinks.write()));
         drop(std::mem::take(&mut *self.runtime.client_hooks.write()));
         drop(std::mem::take(&mut *self.runtime.hubs.write()));
@@ -426,6 +430,7 @@ impl NativeBroker {
             "disconnected" => Interest::Disconnected,
             "subscribed" => Interest::Subscribed,
             "unsubscribed" => Interest::Unsubscribed,
+            "rule" => Interest::Rule,
             _ => {
                 let kind = tap_kind(kind)?;
                 let decides = matches!(kind, TapKind::Transform | TapKind::Deliver);
@@ -463,6 +468,28 @@ impl NativeBroker {
         };
         let (added, removed) = (own(&added), own(&removed));
         py.detach(|| self.runtime.swap(&self.broker, &added, &removed, drain));
+    }
+
+    /// Makes a rule and lets it run; `instead` is replaced without a gap, and its counters go on. Functions of Python's need
+    /// a lane, on whose thread the rule runs then. Raises `RuleError`, `ValueError` and `KeyError`.
+    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (name, sql, actions, *, functions = None, lane = None, enabled = true, max_keys = 10_000,
+                        instead = None))]
+    fn add_rule(
+        &self,
+        py: Python<'_>,
+        name: String,
+        sql: String,
+        actions: Vec<Bound<'_, PyDict>>,
+        functions: Option<&Bound<'_, PyDict>>,
+        lane: Option<Bound<'_, Lane>>,
+        enabled: bool,
+        max_keys: usize,
+        instead: Option<&RuleHandle>,
+    ) -> PyResult<RuleHandle> {
+        let functions = Functions::of(functions, Some(self.callbacks.getattr(py, "failed")?))?;
+        let wanted = Wanted { name, text: sql, actions, functions, lane, enabled, groups: max_keys };
+        RuleHandle::add(py, wanted, &self.runtime, &self.broker, self.clock, instead)
     }
 
     /// Subscribes this process to a filter, retained messages first if they are wanted. Gives the inbox

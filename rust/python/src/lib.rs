@@ -5,6 +5,7 @@
 //! - [`access`]: users and access rules as text
 //! - [`message`], [`client`], [`properties`]: what hooks are given
 //! - [`hooks`]: the one place where threads enter Python
+//! - [`rules`]: rules and what they are made of
 //! - [`inbox`]: messages for a Python iterator; [`arrow`]: messages as columns; [`hub`]: WebSockets of pages
 //!
 //! # Who is attached to the interpreter
@@ -21,6 +22,7 @@ mod hub;
 mod inbox;
 mod message;
 mod properties;
+mod rules;
 mod settings;
 mod store;
 
@@ -63,6 +65,14 @@ mod _hookmq {
     use super::inbox::Inbox;
     #[pymodule_export]
     use super::message::Message;
+    #[pymodule_export]
+    use super::rules::{
+        handle::RuleHandle,
+        language::{
+            RuleError, check_template, describe_rule, is_rule_function, render_template, rule_functions,
+            try_rule,
+        },
+    };
     #[pymodule_export]
     use super::store::{StoreError, check_store, copy_store};
 

@@ -6,8 +6,9 @@ use std::str::FromStr;
 use std::vec::IntoIter;
 
 use crate::SyntaxError;
-use crate::fields::{Fields, Value};
+use crate::fields::Fields;
 use crate::token::{Comparison, Token, split};
+use crate::value::Value;
 
 /// How deep parentheses and `not` may nest.
 const DEEPEST: usize = 64;

@@ -5,27 +5,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::format::Build;
 use crate::path::{Path, Step};
-
-/// What a field holds.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum Value<'de> {
-    /// It is not there.
-    #[default]
-    Missing,
-    /// `null`
-    Null,
-    /// `true` or `false`
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// Any other number.
-    Float(f64),
-    /// A text.
-    Text(Cow<'de, str>),
-    /// An object or an array.
-    Nested,
-}
+use crate::value::{Object, Value};
 
 #[derive(Debug, Default, Clone)]
 struct Node {
@@ -40,6 +22,8 @@ struct Node {
 pub struct Fields {
     root: Node,
     count: usize,
+    /// Objects and arrays are read with all that is in them. Otherwise they are empty.
+    whole: bool,
 }
 
 impl Fields {
@@ -50,6 +34,11 @@ impl Fields {
             fields.add(path);
         }
         fields
+    }
+
+    /// No fields so far; objects and arrays will be read with all that is in them.
+    pub fn whole() -> Self {
+        Self { whole: true, ..Self::default() }
     }
 
     /// Adds a field, unless it is there: its place among the values.
@@ -82,11 +71,41 @@ impl Fields {
         values.clear();
         values.resize(self.count, Value::Missing);
         let mut json = serde_json::Deserializer::from_slice(text);
-        let good = Seed { node: &self.root, values }.deserialize(&mut json).is_ok() && json.end().is_ok();
+        let seed = Seed { node: &self.root, values, whole: self.whole };
+        let good = seed.deserialize(&mut json).is_ok() && json.end().is_ok();
         if !good {
             values.fill(Value::Missing);
         }
         good
+    }
+
+    /// Takes the fields out of a value.
+    pub fn pick<'de>(&self, value: &Value<'de>, values: &mut Vec<Value<'de>>) {
+        values.clear();
+        values.resize(self.count, Value::Missing);
+        self.root.pick(value, values);
+    }
+}
+
+impl Node {
+    /// Puts what a value holds into its place, and so for what is inside it.
+    fn pick<'de>(&self, value: &Value<'de>, values: &mut [Value<'de>]) {
+        if let Some(index) = self.index {
+            values[index] = value.clone();
+        }
+        match value {
+            Value::Object(object) => {
+                for (key, node) in &self.keys {
+                    object.get(key).into_iter().for_each(|value| node.pick(value, values));
+                }
+            }
+            Value::Array(items) => {
+                for (index, node) in &self.items {
+                    items.get(*index).into_iter().for_each(|value| node.pick(value, values));
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -102,6 +121,7 @@ fn child<'a, K: PartialEq + Clone>(children: &'a mut Vec<(K, Node)>, name: &K) -
 struct Seed<'a, 'de> {
     node: &'a Node,
     values: &'a mut Vec<Value<'de>>,
+    whole: bool,
 }
 
 impl<'de> Seed<'_, 'de> {
@@ -163,31 +183,41 @@ impl<'de> Visitor<'de> for Seed<'_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { node, values } = self;
+        if self.whole && self.node.index.is_some() {
+            let object = Build::default().visit_map(map)?;
+            self.node.pick(&object, self.values);
+            return Ok(());
+        }
+        let Self { node, values, whole } = self;
         while let Some(found) = map.next_key_seed(Key(&node.keys))? {
             match found {
-                Some(node) => map.next_value_seed(Seed { node, values })?,
+                Some(node) => map.next_value_seed(Seed { node, values, whole })?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Self { node, values }.set(Value::Nested);
+        Self { node, values, whole }.set(Value::Object(Object::default()));
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let Self { node, values } = self;
+        if self.whole && self.node.index.is_some() {
+            let array = Build::default().visit_seq(items)?;
+            self.node.pick(&array, self.values);
+            return Ok(());
+        }
+        let Self { node, values, whole } = self;
         for index in 0.. {
             let more = match node.items.iter().find(|(item, _)| *item == index) {
-                Some((_, node)) => items.next_element_seed(Seed { node, values })?.is_some(),
+                Some((_, node)) => items.next_element_seed(Seed { node, values, whole })?.is_some(),
                 None => items.next_element::<IgnoredAny>()?.is_some(),
             };
             if !more {
                 break;
             }
         }
-        Self { node, values }.set(Value::Nested);
+        Self { node, values, whole }.set(Value::Array(Vec::new()));
         Ok(())
     }
 }
@@ -239,13 +269,25 @@ mod tests {
             "Null",
             "Bool(true)",
             "Int(1)",
-            "Nested",
+            "Object(Object([]))",
             "Missing",
             "Missing",
             "Missing",
             "Float(1.8446744073709552e19)",
         ];
         assert_eq!(values, expected);
+    }
+
+    #[test]
+    fn what_is_wanted_whole_has_all_that_is_in_it() {
+        let mut fields = Fields::whole();
+        for path in ["a", "a.b", "a.c[1]", "d"] {
+            fields.add(&path.parse().unwrap());
+        }
+        let mut values = Vec::new();
+        assert!(fields.read(br#"{"a": {"b": {"x": 1}, "c": [2, "3"]}, "d": [], "e": 4}"#, &mut values));
+        let written: Vec<_> = values.iter().map(|value| serde_json::to_string(value).unwrap()).collect();
+        assert_eq!(written, [r#"{"b":{"x":1},"c":[2,"3"]}"#, r#"{"x":1}"#, r#""3""#, "[]"]);
     }
 
     #[test]

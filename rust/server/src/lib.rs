@@ -17,6 +17,7 @@
 //! - [`deciders`]: who may connect, publish and subscribe, asked of whoever registered
 //! - `failed_handshakes`: what the log says of TLS that fails
 //! - [`storage`]: what outlives the process, found again at the start; [`keeper`]: the thread that writes it
+//! - [`rules`]: rules that run on what happens
 //! - `ticker`: what is due at a time, with `system`, the `$SYS` topics; [`clock`]: the time
 //!
 //! # Threads
@@ -51,6 +52,7 @@ mod listener;
 mod pace;
 mod proxy;
 mod reauthentication;
+pub mod rules;
 pub mod server;
 pub mod settings;
 mod socket;

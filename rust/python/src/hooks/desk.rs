@@ -18,7 +18,7 @@ use super::table::HookTable;
 use crate::inbox::InboxQueue;
 
 /// What a batch has for hooks and for the history.
-pub(super) struct Desk<'a, 'g> {
+pub(crate) struct Desk<'a, 'g> {
     at: Instant,
     hooks: &'a HookTable,
     gates: &'g mut Vec<Arc<dyn Gate>>,
@@ -63,7 +63,7 @@ enum DueRow {
 }
 
 impl<'a, 'g> Desk<'a, 'g> {
-    pub(super) fn new(events: usize, hooks: &'a HookTable, gates: &'g mut Vec<Arc<dyn Gate>>) -> Self {
+    pub(crate) fn new(events: usize, hooks: &'a HookTable, gates: &'g mut Vec<Arc<dyn Gate>>) -> Self {
         Self {
             at: Instant::now(),
             hooks,
@@ -77,7 +77,7 @@ impl<'a, 'g> Desk<'a, 'g> {
     }
 
     /// When the events are queued.
-    pub(super) fn at(&self) -> Instant {
+    pub(crate) fn at(&self) -> Instant {
         self.at
     }
 
@@ -89,7 +89,7 @@ impl<'a, 'g> Desk<'a, 'g> {
     }
 
     /// Puts down a message for a hook.
-    pub(super) fn put_message(&mut self, hook: &'a Hook, message: &Passing, receipt: Option<&Receipt>) {
+    pub(crate) fn put_message(&mut self, hook: &'a Hook, message: &Passing, receipt: Option<&Receipt>) {
         let receipt = receipt.filter(|_| hook.keeps).map(Receipt::share);
         let Calls { parcel, due, keeps, .. } = self.calls(hook.lane(&message.publisher));
         *keeps |= receipt.is_some();
@@ -109,13 +109,13 @@ impl<'a, 'g> Desk<'a, 'g> {
     }
 
     /// Puts down anything else for a hook.
-    pub(super) fn put(&mut self, hook: &'a Hook, happening: Happening) {
+    pub(crate) fn put(&mut self, hook: &'a Hook, happening: Happening) {
         let calls = self.calls(hook.lane(happening.client_id()));
         calls.due.push((hook, Due::Other(happening)));
     }
 
     /// Puts down a message for the history.
-    pub(super) fn put_row(&mut self, queue: &'a Queue<Row>, overflow: Overflow, message: &Passing) {
+    pub(crate) fn put_row(&mut self, queue: &'a Queue<Row>, overflow: Overflow, message: &Passing) {
         let Rows { parcel, due, .. } = self.rows.get_or_insert_with(|| {
             let parcel = Parcel::expecting(self.events);
             Rows { queue, overflow, parcel, due: Vec::new() }
@@ -144,18 +144,18 @@ impl<'a, 'g> Desk<'a, 'g> {
     }
 
     /// Puts down a message for a Python iterator.
-    pub(super) fn put_into(&mut self, inbox: &'a InboxQueue, message: Arc<Message>) {
+    pub(crate) fn put_into(&mut self, inbox: &'a InboxQueue, message: Arc<Message>) {
         self.inboxes.push((inbox, message));
     }
 
     /// Puts down a message for those who decide who gets it.
-    pub(super) fn put_delivery(&mut self, delivery: Delivery) {
+    pub(crate) fn put_delivery(&mut self, delivery: Delivery) {
         self.deliveries.push(delivery);
     }
 
     /// Puts everything into its queue, and counts what is dropped on the hook that loses it. First what is told,
     /// then what may answer or cause something: nobody is to hear of that before.
-    pub(super) fn close(mut self, deliveries: &Arc<Queue<Delivery>>) {
+    pub(crate) fn close(mut self, deliveries: &Arc<Queue<Delivery>>) {
         if let Some(rows) = self.rows.take() {
             rows.hand_over();
         }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use hookmq_codec::{QoS, ReasonCode};
 use hookmq_engine::{Receipt, Sent};
+use hookmq_server::rules::ResultRow;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -18,6 +19,7 @@ use super::queue::Queue;
 use super::table::{HookTable, LastHook};
 use crate::client::Client;
 use crate::message::Message;
+use crate::rules::{RuleInput, row_to_dict};
 use crate::settings;
 
 /// Events taken from the queue at a time.
@@ -35,6 +37,10 @@ pub(crate) enum Happening {
     Disconnected(Box<(Arc<hookmq_engine::Client>, ReasonCode, &'static str)>),
     Subscribed(Box<(Arc<hookmq_engine::Client>, Arc<str>, QoS)>),
     Unsubscribed(Box<(Arc<hookmq_engine::Client>, Arc<str>)>),
+    /// A result of a rule.
+    Result(Box<ResultRow>),
+    /// What a rule is to run on that calls functions of Python's.
+    Rule(Box<RuleInput>),
 }
 
 /// A message that a receiver did not get.
@@ -55,6 +61,7 @@ impl Happening {
             Self::Disconnected(left) => &left.0.id,
             Self::Subscribed(subscribed) => &subscribed.0.id,
             Self::Unsubscribed(unsubscribed) => &unsubscribed.0.id,
+            Self::Result(_) | Self::Rule(_) => "",
         }
     }
 
@@ -100,6 +107,14 @@ impl Happening {
                 let (one, filter) = &**unsubscribed;
                 [client(one)?, text(filter), none()]
             }
+            Self::Result(result) => {
+                let source = match &result.source {
+                    Some(source) => row_to_dict(py, source)?.into_any().unbind(),
+                    None => none(),
+                };
+                [row_to_dict(py, &result.row)?.into_any().unbind(), source, none()]
+            }
+            Self::Rule(input) => [Py::new(py, RuleInput::clone(input))?.into_any(), none(), none()],
         })
     }
 }
@@ -123,6 +138,8 @@ impl Weigh for Work {
             Happening::Message(message) => message.size(),
             Happening::Sent(sent) => sent.0.size(),
             Happening::Dropped(lost) => lost.message.size(),
+            Happening::Result(result) => result.size(),
+            Happening::Rule(input) => input.size(),
             _ => 0,
         };
         OVERHEAD + message

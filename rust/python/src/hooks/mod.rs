@@ -15,7 +15,7 @@
 pub(crate) mod batches;
 pub(crate) mod calls;
 pub(crate) mod deliveries;
-mod desk;
+pub(crate) mod desk;
 pub(crate) mod feed;
 pub(crate) mod forked;
 pub(crate) mod hook;

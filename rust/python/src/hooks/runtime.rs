@@ -8,7 +8,9 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use hookmq_codec::{QoS, ReasonCode};
 use hookmq_engine::{Batch, Broker, Client, Event, Gate, Message, Observer, Passing, Receipt, TapId};
+use hookmq_rules::Event as RuleEvent;
 use hookmq_server::deciders::Later;
+use hookmq_server::rules::{ActiveRule, Elsewhere, Happening as RuleHappening, Rules};
 use hookmq_server::{
     Action, Answer, Asked, Clock, Deciders, Exchange, Hub, Pages, Request, Response, Step, Transformed,
     Verdict,
@@ -29,6 +31,7 @@ use super::queue::{Overflow, Queue};
 use super::stopwatch::Stopwatch;
 use super::table::HookTable;
 use crate::inbox::InboxQueue;
+use crate::rules::RuleRun;
 
 /// Where the messages of a tap go.
 pub(crate) enum Sink {
@@ -37,6 +40,10 @@ pub(crate) enum Sink {
     History(Arc<Queue<Row>>, Overflow),
     /// Nowhere by themselves: it is asked.
     Decider(Arc<Hook>),
+    /// A rule runs on them at once.
+    Rule(Arc<ActiveRule>),
+    /// A rule runs on them on the thread of this hook, because it calls functions of Python's.
+    RuleElsewhere(Arc<ActiveRule>, Arc<Hook>),
 }
 
 /// What a hook wants to know of clients.
@@ -46,6 +53,8 @@ pub(crate) enum Interest {
     Disconnected,
     Subscribed,
     Unsubscribed,
+    /// Nothing by itself: rules give it their results.
+    Rule,
 }
 
 /// A hook that is told of clients, and how early among them.
@@ -84,6 +93,13 @@ pub(crate) struct Runtime {
     clock: Clock,
     /// The broker whose hooks these are.
     pub(crate) broker: OnceLock<Weak<Broker>>,
+    pub(crate) rules: Rules,
+    /// Hooks that run rules, by the rules' numbers.
+    pub(crate) rule_hooks: RwLock<HashMap<u32, Arc<Hook>>>,
+    /// Whether rules run on the coming and going of clients or subscriptions.
+    pub(crate) rules_on_clients: AtomicBool,
+    /// This.
+    own: OnceLock<Weak<Self>>,
 }
 
 /// A place for WebSockets of pages: its path, and whether what is below it belongs to it.
@@ -133,7 +149,46 @@ impl Runtime {
             page_timeout,
             clock,
             broker: OnceLock::new(),
+            rules: Rules::new(clock),
+            rule_hooks: RwLock::default(),
+            rules_on_clients: AtomicBool::new(false),
+            own: OnceLock::new(),
         }
+    }
+
+    /// Learns whose runtime it is.
+    pub(crate) fn belong_to(self: &Arc<Self>, broker: &Arc<Broker>) {
+        // Both are set once.
+        let _ = self.broker.set(Arc::downgrade(broker));
+        let _ = self.own.set(Arc::downgrade(self));
+    }
+
+    /// This, as rules know it.
+    pub(crate) fn elsewhere(&self) -> Option<Arc<dyn Elsewhere>> {
+        let own = self.own.get()?.upgrade()?;
+        Some(own)
+    }
+
+    /// Says to the engine what of clients somebody wants to know: hooks, or rules.
+    pub(crate) fn watch_for_rules(&self, broker: &Broker) {
+        let clients = self.rules.wants(&[RuleEvent::ClientConnected, RuleEvent::ClientDisconnected]);
+        let subscriptions = self.rules.wants(&[RuleEvent::SessionSubscribed, RuleEvent::SessionUnsubscribed]);
+        self.rules_on_clients.store(clients || subscriptions, Relaxed);
+        self.watch_clients(broker, &self.client_hooks.read());
+    }
+
+    /// The same, when these are the hooks.
+    pub(crate) fn watch_clients(&self, broker: &Broker, hooks: &[ClientHook]) {
+        let wanted = |kinds: [Interest; 2]| hooks.iter().any(|entry| kinds.contains(&entry.interest));
+        let rules = |events: [RuleEvent; 2]| self.rules.wants(&events);
+        broker.watch_clients(
+            wanted([Interest::Connected, Interest::Disconnected])
+                || rules([RuleEvent::ClientConnected, RuleEvent::ClientDisconnected]),
+        );
+        broker.watch_subscriptions(
+            wanted([Interest::Subscribed, Interest::Unsubscribed])
+                || rules([RuleEvent::SessionSubscribed, RuleEvent::SessionUnsubscribed]),
+        );
     }
 
     pub(crate) fn now(&self) -> hookmq_engine::Millis {
@@ -207,18 +262,68 @@ impl Runtime {
     fn tell<'a>(
         sinks: &'a HashMap<TapId, Sink>,
         desk: &mut Desk<'a, '_>,
+        rules: &mut RuleRun<'_>,
         taps: &[TapId],
         message: &mut Passing,
-        receipt: Option<&Receipt>,
+        (receipt, shared): (Option<&Receipt>, bool),
     ) {
+        // Whoever keeps it; a rule only looks at it.
+        let keep = |message: &mut Passing| {
+            if shared {
+                message.share();
+            }
+        };
         for tap in taps {
             match sinks.get(tap) {
                 Some(Sink::Hook(hook)) if hook.wants(&message.payload) => {
+                    keep(message);
                     desk.put_message(hook, message, receipt);
                 }
-                Some(Sink::History(queue, overflow)) => desk.put_row(queue, *overflow, message),
+                Some(Sink::History(queue, overflow)) => {
+                    keep(message);
+                    desk.put_row(queue, *overflow, message);
+                }
                 Some(Sink::Inbox(inbox)) => desk.put_into(inbox, message.share()),
+                Some(Sink::Rule(rule)) => rules.published(rule, message),
+                Some(Sink::RuleElsewhere(rule, hook)) => {
+                    let happening = happening_of(RuleEvent::MessagePublished, message.share());
+                    Self::put_rule(desk, hook, rule, Some(happening));
+                }
                 Some(Sink::Hook(_) | Sink::Decider(_)) | None => {}
+            }
+        }
+    }
+
+    /// Runs the rules behind these taps on what has happened to a message.
+    fn tell_rules<'a>(
+        sinks: &'a HashMap<TapId, Sink>,
+        desk: &mut Desk<'a, '_>,
+        rules: &mut RuleRun<'_>,
+        taps: &[TapId],
+        happening: impl Fn() -> RuleHappening,
+    ) {
+        for tap in taps {
+            match sinks.get(tap) {
+                Some(Sink::Rule(rule)) => rules.happened(rule, &happening()),
+                Some(Sink::RuleElsewhere(rule, hook)) => Self::put_rule(desk, hook, rule, Some(happening())),
+                _ => {}
+            }
+        }
+    }
+
+    /// Runs rules on the coming and going of a client or of its subscriptions.
+    fn tell_rules_of_clients<'a>(
+        &self,
+        hooks: &'a HashMap<u32, Arc<Hook>>,
+        desk: &mut Desk<'a, '_>,
+        rules: &mut RuleRun<'_>,
+        event: RuleEvent,
+        happening: impl Fn() -> RuleHappening,
+    ) {
+        for rule in self.rules_of(event) {
+            match hooks.get(&rule.number) {
+                Some(hook) => Self::put_rule(desk, hook, &rule, Some(happening())),
+                None => rules.happened(&rule, &happening()),
             }
         }
     }
@@ -283,17 +388,17 @@ impl Runtime {
 impl Observer for Runtime {
     fn observe(&self, events: &mut Vec<Event>, gates: &mut Vec<Arc<dyn Gate>>) {
         let (sinks, clients) = (self.sinks.read(), self.client_hooks.read());
+        let rule_hooks = self.rule_hooks.read();
         let mut desk = Desk::new(events.len(), &self.hooks, gates);
+        let mut rules = RuleRun::new(self);
         let few = events.len() < FEW;
         let mut held = false;
         // Messages are large, so they are looked at where they lie.
         for event in &mut *events {
             match event {
                 Event::Published { message, taps, receipt } => {
-                    if few || taps.len() > SEVERAL || !Parcel::takes(message) {
-                        message.share();
-                    }
-                    Self::tell(&sinks, &mut desk, taps, message, receipt.as_ref());
+                    let shared = few || taps.len() > SEVERAL || !Parcel::takes(message);
+                    Self::tell(&sinks, &mut desk, &mut rules, taps, message, (receipt.as_ref(), shared));
                     held |= receipt.is_some();
                 }
                 Event::Sent { message, sent, taps } | Event::Acked { message, sent, taps } => {
@@ -347,9 +452,17 @@ impl Observer for Runtime {
                     self.notices.push(notice, Overflow::DropNewest);
                 }
             }
+            if let Some((kind, taps)) = ruled(event) {
+                let happening = || happening_of_event(kind, event, self.now());
+                match taps {
+                    Some(taps) => Self::tell_rules(&sinks, &mut desk, &mut rules, taps, happening),
+                    None => self.tell_rules_of_clients(&rule_hooks, &mut desk, &mut rules, kind, happening),
+                }
+            }
         }
         desk.close(&self.deliveries);
-        drop((sinks, clients));
+        rules.close();
+        drop((sinks, clients, rule_hooks));
         // Whoever is told that a message is kept finds that the observers were told of it.
         for event in events.iter_mut().filter(|_| held) {
             if let Event::Published { receipt, .. } = event {
@@ -357,6 +470,72 @@ impl Observer for Runtime {
             }
         }
     }
+
+    fn settle(&self, gates: &mut Vec<Arc<dyn Gate>>) {
+        self.settle_rules(gates);
+    }
+}
+
+/// What of an event is for rules that do not run on publishes: which event it is to them, and the taps of a message.
+fn ruled(event: &Event) -> Option<(RuleEvent, Option<&Arc<[TapId]>>)> {
+    Some(match event {
+        Event::Sent { taps, .. } => (RuleEvent::MessageDelivered, Some(taps)),
+        Event::Acked { taps, .. } => (RuleEvent::MessageAcked, Some(taps)),
+        Event::Dropped { taps, .. } => (RuleEvent::MessageDropped, Some(taps)),
+        Event::Connected { .. } => (RuleEvent::ClientConnected, None),
+        Event::Disconnected { .. } => (RuleEvent::ClientDisconnected, None),
+        Event::Subscribed { .. } => (RuleEvent::SessionSubscribed, None),
+        Event::Unsubscribed { .. } => (RuleEvent::SessionUnsubscribed, None),
+        Event::Published { .. } | Event::Deliver { .. } | Event::Notice { .. } | Event::Log { .. } => {
+            return None;
+        }
+    })
+}
+
+/// A message that was published, for keeping.
+fn happening_of(event: RuleEvent, message: Arc<Message>) -> RuleHappening {
+    RuleHappening {
+        client_id: Arc::clone(&message.publisher),
+        qos: Some(message.qos),
+        at: message.received_at,
+        message: Some(message),
+        ..RuleHappening::new(event, 0)
+    }
+}
+
+/// Anything else that happened, for keeping.
+fn happening_of_event(kind: RuleEvent, event: &Event, now: hookmq_engine::Millis) -> RuleHappening {
+    let blank = RuleHappening::new(kind, now);
+    match event {
+        Event::Sent { message, sent, .. } | Event::Acked { message, sent, .. } => RuleHappening {
+            client_id: Arc::clone(&sent.receiver),
+            qos: Some(sent.qos),
+            message: Some(Arc::clone(message)),
+            ..blank
+        },
+        Event::Dropped { message, receiver, why, .. } => RuleHappening {
+            client_id: Arc::clone(receiver),
+            qos: Some(message.qos),
+            message: Some(Arc::clone(message)),
+            reason: Arc::from(*why),
+            ..blank
+        },
+        Event::Connected { client } => of_client(blank, client),
+        Event::Disconnected { client, reason, detail } => {
+            RuleHappening { reason: format!("{detail} ({reason})").into(), ..of_client(blank, client) }
+        }
+        Event::Subscribed { client, filter, qos } => {
+            RuleHappening { filter: Arc::clone(filter), qos: Some(*qos), ..of_client(blank, client) }
+        }
+        Event::Unsubscribed { client, filter } => {
+            RuleHappening { filter: Arc::clone(filter), ..of_client(blank, client) }
+        }
+        Event::Published { .. } | Event::Deliver { .. } | Event::Notice { .. } | Event::Log { .. } => blank,
+    }
+}
+
+fn of_client(blank: RuleHappening, client: &Arc<Client>) -> RuleHappening {
+    RuleHappening { client: Some(Arc::clone(client)), client_id: Arc::clone(&client.id), ..blank }
 }
 
 impl Deciders for Runtime {

@@ -14,7 +14,7 @@ use hookmq_codec::TopicFilter;
 use hookmq_engine::{Broker, Tap};
 
 use super::hook::{Hook, Place};
-use super::runtime::{ClientHook, Interest, Runtime, Sink};
+use super::runtime::{ClientHook, Runtime, Sink};
 
 /// How long is waited for threads that are at work; what one that takes longer has found is not told.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -58,9 +58,7 @@ impl Runtime {
             }
         }
         left.sort_by_key(|entry| (Reverse(entry.rank), entry.order));
-        let wanted = |kinds: [Interest; 2]| left.iter().any(|entry| kinds.contains(&entry.interest));
-        broker.watch_clients(wanted([Interest::Connected, Interest::Disconnected]));
-        broker.watch_subscriptions(wanted([Interest::Subscribed, Interest::Unsubscribed]));
+        self.watch_clients(broker, &left);
         *hooks = left;
         drop(hooks);
         drop(gone); // with the lock free
