@@ -1,6 +1,7 @@
 //! From the text of a rule to one that runs.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use crate::duration::parse_duration;
 use crate::error::RuleError;
@@ -150,6 +151,8 @@ impl RuleBuilder {
             called: compiler.called.iter().map(|number| self.externs[*number].clone()).collect(),
             names,
             state: Mutex::new(State::new(groups)),
+            remembered: AtomicUsize::new(0),
+            forgotten: AtomicU64::new(0),
             fields: compiler.fields,
             sources,
         };

@@ -1,5 +1,6 @@
 //! A rule that runs.
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::fields::Fields;
@@ -57,6 +58,8 @@ pub struct Rule {
     pub(crate) names: Vec<String>,
     pub(crate) called: Vec<String>,
     pub(crate) state: Mutex<State>,
+    pub(crate) remembered: AtomicUsize,
+    pub(crate) forgotten: AtomicU64,
 }
 
 /// What a rule remembers.
@@ -140,10 +143,10 @@ impl Rule {
         self.absent.is_some() || matches!(self.window, Some(Window::Hopping { .. }))
     }
 
-    /// How many groups it remembers, and how many it had to forget.
+    /// How many groups it remembers, and how many it had to forget. It may be asked while the rule runs, also by a function
+    /// that the rule calls.
     pub fn groups(&self) -> (usize, u64) {
-        let state = self.lock();
-        (state.groups.len(), state.groups.evicted)
+        (self.remembered.load(Relaxed), self.forgotten.load(Relaxed))
     }
 
     /// Whether nothing is remembered from one message to the next.
@@ -173,6 +176,7 @@ impl Rule {
             let entry = state.groups.entry(&key, || self.entry(now));
             (entry.kept, entry.last_seen, entry.silent) = (kept, now, false);
         }
+        self.count_groups(&state.groups);
         state.due = state.due.min(now.saturating_add(absent));
     }
 
@@ -202,6 +206,11 @@ impl Rule {
         };
         ran.failure = result.err();
         ran
+    }
+
+    fn count_groups(&self, groups: &Keyed<Entry>) {
+        self.remembered.store(groups.len(), Relaxed);
+        self.forgotten.store(groups.evicted, Relaxed);
     }
 
     fn run_plain<'a>(
@@ -258,6 +267,8 @@ impl Rule {
             (env.externs, env.trace) = (externs, trace.as_deref_mut());
             if self.condition_remembers {
                 self.key(&mut env, key)?;
+                groups.entry(key, || self.entry(now));
+                self.count_groups(groups);
                 env.memory = Some(&mut groups.entry(key, || self.entry(now)).memories);
             }
             if let Some(condition) = &self.condition
@@ -279,8 +290,10 @@ impl Rule {
             env.fields.clone_from(&fields);
             self.key(&mut env, key)?;
             let entry = groups.entry(key, || self.entry(now));
-            self.feed(env, entry, now, each, ran)?;
+            let fed = self.feed(env, entry, now, each, ran);
             *due = (*due).min(self.due(entry));
+            self.count_groups(groups);
+            fed?;
         }
         Ok(())
     }

@@ -248,9 +248,10 @@ impl RuleHandle {
     }
 
     /// Lets it run, or no longer. Silences are counted from then on.
-    fn enable(&self, enabled: bool) {
+    fn enable(&self, py: Python<'_>, enabled: bool) {
         if !self.rule.enabled.swap(enabled, Relaxed) && enabled {
-            self.rule.rule.begin(self.clock.now());
+            // Detached: it may be running, in a function of Python's.
+            py.detach(|| self.rule.rule.begin(self.clock.now()));
         }
     }
 

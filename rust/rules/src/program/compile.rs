@@ -59,7 +59,15 @@ pub(crate) struct Compiler<'s> {
     pub(crate) uses_item: bool,
     /// Inside the argument of an aggregate.
     in_aggregate: bool,
+    /// Nodes made so far, and how deep the next is inside others.
+    nodes: usize,
+    depth: usize,
 }
+
+/// Nodes of one rule, and how deep they may be: columns that are named in others are put into them, which twice in each of
+/// forty would make a thousand billion.
+const MOST_NODES: usize = 20_000;
+const DEEPEST: usize = 500;
 
 type Compiled<T = Node> = Result<T, RuleError>;
 
@@ -80,11 +88,27 @@ impl<'s> Compiler<'s> {
             attributes: Vec::new(),
             uses_item: false,
             in_aggregate: false,
+            nodes: 0,
+            depth: 0,
         }
     }
 
     /// Makes a node of an expression.
     pub(crate) fn compile(&mut self, expr: &Expr) -> Compiled {
+        self.nodes += 1;
+        self.depth += 1;
+        if self.nodes > MOST_NODES || self.depth > DEEPEST {
+            let error = RuleError::new("the rule becomes too long with this", expr.span.clone());
+            return Err(
+                error.hint("names of columns stand for what they are made of; use fewer in one another")
+            );
+        }
+        let node = self.node(expr);
+        self.depth -= 1;
+        node
+    }
+
+    fn node(&mut self, expr: &Expr) -> Compiled {
         let span = expr.span.clone();
         let node = |kind| Ok(Node { kind, span: span.clone() });
         if let Some(path) = payload_path(expr) {

@@ -1,5 +1,6 @@
 //! Texts with `${…}`: topics, payloads, addresses.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 
 use super::compile::Compiler;
@@ -7,7 +8,9 @@ use super::environment::{Environment, Failure};
 use super::node::Node;
 use crate::error::RuleError;
 use crate::format::to_json;
+use crate::occasion::Attribute;
 use crate::path::{Path, Step};
+use crate::sample::Sample;
 use crate::sql::parse_expression;
 use crate::value::{Object, Value};
 
@@ -96,27 +99,27 @@ impl Template {
                     parts.push(Part::Text(text.into()));
                 }
                 Piece::Hole(hole, at) => {
-                    parts.push(part(hole.trim(), columns, compiler, quoted).map_err(|error| RuleError {
-                        span: error.span.start + at..error.span.end + at,
-                        ..error
-                    })?)
+                    parts.push(
+                        part(hole.trim(), columns, compiler, quoted).map_err(|error| moved(error, at))?,
+                    );
                 }
             }
         }
         Ok(Self { parts, json })
     }
 
-    /// The names that a text with `${…}` is made of: the first of each path, in their order.
+    /// The names that a text with `${…}` is made of: the first of each path, in their order. Of other expressions none.
     pub fn names(text: &str) -> Result<Vec<String>, RuleError> {
         let mut names: Vec<String> = Vec::new();
         for piece in cut(text)? {
             if let Piece::Hole(hole, at) = piece
                 && !matches!(hole.trim(), "." | "*" | "$")
             {
-                let wrong = |error: crate::SyntaxError| RuleError::new(error.what, at..at + hole.len());
-                let path: Path = hole.trim().parse().map_err(wrong)?;
-                if let Some(Step::Key(first)) = path.0.first() {
-                    names.push(first.to_string());
+                match hole.trim().parse::<Path>() {
+                    Ok(path) => names.extend(first(&path).map(str::to_owned)),
+                    Err(_) => {
+                        parse_expression(hole).map_err(|error| moved(error, at))?;
+                    }
                 }
             }
         }
@@ -124,22 +127,36 @@ impl Template {
     }
 
     /// Writes a text with `${…}` for a result and what it was made of, of which the result comes first.
-    pub fn render_once(text: &str, row: &Object<'_>, source: &Object<'_>) -> Result<Vec<u8>, RuleError> {
-        let names = Self::names(text)?;
-        let template = Self::compile(text, &names, &mut Compiler::new(&[]))?;
+    pub fn render_once(
+        text: &str,
+        row: &Object<'static>,
+        source: &Object<'static>,
+    ) -> Result<Vec<u8>, RuleError> {
         let mut all = row.clone();
         for (key, value) in &source.0 {
             if row.get(key).is_none() {
                 all.0.push((key.clone(), value.clone()));
             }
         }
+        // What is nowhere is nothing, so that whoever leaves out a column gets an empty text.
+        let mut names = Self::names(text)?;
+        names.retain(|name| all.get(name).is_some() || Attribute::named(name).is_none());
+        let mut compiler = Compiler::new(&[]);
+        let template = Self::compile(text, &names, &mut compiler)?;
+        let known = |(key, _): &&(Cow<'_, str>, Value<'_>)| Attribute::named(key).is_some();
+        let sample = Sample::new(Object(source.0.iter().filter(known).cloned().collect()));
+        let sample = sample.unwrap_or_else(|_| Sample::timer());
+        let mut env = Environment::new(0, Some(&sample), &compiler.fields);
         let mut out = Vec::new();
+        let failed = |failure: Failure| RuleError::new(failure.what, failure.span);
         for part in &template.parts {
             match part {
                 Part::Row => write_json(row, &mut out),
                 Part::Text(text) => out.extend_from_slice(text.as_bytes()),
                 Part::Column(path, quoted) => template.write(find(&all, path), *quoted, &mut out),
-                Part::Expression(..) => {}
+                Part::Expression(node, quoted) => {
+                    template.write(&node.evaluate(&mut env).map_err(failed)?, *quoted, &mut out);
+                }
             }
         }
         Ok(out)
@@ -207,13 +224,25 @@ fn part(
         _ => {}
     }
     if let Ok(path) = hole.parse::<Path>()
-        && let Some(Step::Key(first)) = path.0.first()
-        && columns.iter().any(|column| **column == **first)
+        && first(&path).is_some_and(|first| columns.iter().any(|column| column == first))
     {
         return Ok(Part::Column(path, quoted));
     }
     let expr = parse_expression(hole)?;
     Ok(Part::Expression(Box::new(compiler.compile(&expr)?), quoted))
+}
+
+/// The name that a path begins with.
+fn first(path: &Path) -> Option<&str> {
+    match path.0.first() {
+        Some(Step::Key(key)) => Some(key),
+        _ => None,
+    }
+}
+
+/// An error whose text begins here.
+fn moved(error: RuleError, at: usize) -> RuleError {
+    RuleError { span: error.span.start + at..error.span.end + at, ..error }
 }
 
 /// Whether JSON stands in quotes behind this text.
