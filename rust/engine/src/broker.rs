@@ -13,7 +13,7 @@ use crate::bans::Bans;
 use crate::batch::{Batch, Lost};
 use crate::client::Client;
 use crate::connection::{Close, End};
-use crate::hook::{Event, Observer};
+use crate::hook::{Event, Gate, Observer};
 use crate::jail::Jail;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
@@ -94,13 +94,27 @@ impl Broker {
 
     /// Does some work with a borrowed batch and finishes it.
     pub fn with_batch<T>(&self, now: Millis, work: impl FnOnce(&mut Batch) -> T) -> T {
+        let (result, _) = self.with_gated_batch(now, work); // whoever borrows a batch cannot be held back
+        result
+    }
+
+    /// The same for those who can: what keeps them from going on.
+    pub fn with_batch_held(&self, now: Millis, work: impl FnOnce(&mut Batch)) -> Vec<Arc<dyn Gate>> {
+        self.with_gated_batch(now, work).1
+    }
+
+    fn with_gated_batch<T>(
+        &self,
+        now: Millis,
+        work: impl FnOnce(&mut Batch) -> T,
+    ) -> (T, Vec<Arc<dyn Gate>>) {
         let mut batch = self.spare.lock().pop().unwrap_or_else(|| self.batch());
         batch.begin(now);
         let result = work(&mut batch);
         self.finish(&mut batch);
-        batch.take_gates(); // whoever borrows a batch cannot be held back
+        let gates = batch.take_gates();
         self.spare.lock().push(batch);
-        result
+        (result, gates)
     }
 
     /// Ends a batch: observers are told, every touched session is written out, counters are added.

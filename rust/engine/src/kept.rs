@@ -297,6 +297,7 @@ pub(crate) fn decode_message(data: &[u8]) -> Result<Message, DecodeError> {
         properties: Properties::decode(&mut reader, Carrier::Publish)?,
         payload: reader.rest(),
         blob: Blob::default(),
+        hops: 0,
     })
 }
 
@@ -464,6 +465,7 @@ mod tests {
             publisher: "client".into(),
             received_at: 5,
             blob: Blob::default(),
+            hops: 0,
         };
         let bytes = written(|out| encode_message(&message, out));
         let read = decode_message(&bytes).unwrap();

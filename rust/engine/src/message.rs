@@ -42,6 +42,8 @@ pub struct Message {
     pub received_at: Millis,
     /// Where it is in the store.
     pub blob: Blob,
+    /// Through how many rules of the broker it has come: what goes on for ever ends somewhere.
+    pub hops: u8,
 }
 
 impl Message {
@@ -91,6 +93,7 @@ impl Message {
             publisher,
             received_at: now,
             blob: Blob::default(),
+            hops: 0,
         }
     }
 

@@ -187,7 +187,10 @@ impl RuleBuilder {
                         None => vec![self.name_of(expr)],
                     };
                     names.push(path[0].clone());
-                    let node = compiler.compile(expr)?;
+                    let node = match path.as_slice() {
+                        [alias] if name.is_some() => compiler.column(alias, expr)?,
+                        _ => compiler.compile(expr)?,
+                    };
                     Selected::Column(path.into_iter().map(String::into_boxed_str).collect(), node)
                 }
             });

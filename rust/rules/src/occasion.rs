@@ -229,6 +229,11 @@ pub trait Occasion {
     /// The Content Type that the message names.
     fn content_type(&self) -> Option<&str>;
 
+    /// Through how many rules it has come.
+    fn hops(&self) -> u8 {
+        0
+    }
+
     /// Anything else; [`Value::Missing`] if there is none.
     fn get(&self, attribute: Attribute) -> Value<'_>;
 }

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use smallvec::SmallVec;
+
 use crate::fields::Fields;
 use crate::occasion::{ATTRIBUTES, Event, Occasion};
 use crate::program::{
@@ -15,6 +17,11 @@ use crate::windows::{Gathered, Keyed, Window, WindowState};
 
 /// The longest key of a group, in bytes; of a longer one this and its hash.
 const LONGEST_KEY: usize = 512;
+
+/// What the groups of a rule may hold in memory, in bytes, roughly; and how often it is counted when that seems to be
+/// reached, in milliseconds.
+const MOST_BYTES: usize = 128 << 20;
+const WEIGH: u64 = 1000;
 
 /// What a rule selects.
 #[derive(Debug, Clone)]
@@ -69,6 +76,29 @@ pub(crate) struct State {
     key: String,
     /// Nothing is due before.
     due: u64,
+    /// About how much the groups hold, in bytes, and when that was counted.
+    bytes: usize,
+    weighed: u64,
+    /// It was little.
+    light: bool,
+}
+
+/// What goes from one item of a message to the next: to read it for each would take the square of their number.
+#[derive(Default)]
+struct Carried<'a> {
+    fields: Option<Vec<Value<'a>>>,
+    shared: SmallVec<[Option<Value<'a>>; 2]>,
+}
+
+impl<'a> Carried<'a> {
+    fn take(&mut self, env: &mut Environment<'a, '_>) {
+        self.fields = env.fields.take();
+        self.shared = std::mem::take(&mut env.shared);
+    }
+
+    fn give(&mut self, env: &mut Environment<'a, '_>) {
+        env.fields = self.fields.take();
+    }
 }
 
 /// What is remembered of one group.
@@ -78,6 +108,8 @@ struct Entry {
     window: Option<WindowState>,
     kept: Vec<Value<'static>>,
     last_seen: u64,
+    /// Through how many rules the last message had come.
+    hops: u8,
     /// Its silence was told.
     silent: bool,
     /// From when on another result may come.
@@ -94,7 +126,17 @@ pub struct Fired<'f, 'a, 'e> {
 impl<'a> Fired<'_, 'a, '_> {
     /// Writes a template of this rule.
     pub fn render(&mut self, template: &'a Template, out: &mut Vec<u8>) -> Result<(), Failure> {
-        template.render(self.row, self.env, out)
+        // The places of a template are not those of the rule.
+        let trace = self.env.trace.take();
+        let rendered = template.render(self.row, self.env, out);
+        self.env.trace = trace;
+        rendered.map_err(|failure| Failure { span: 0..0, ..failure })
+    }
+
+    /// Through how many rules came what it was made of.
+    pub fn hops(&self) -> u8 {
+        let occasion = self.env.occasion.map(|occasion| occasion.hops());
+        occasion.or(self.env.group.map(|group| group.hops)).unwrap_or(0)
     }
 
     /// The message or the event, unless a window has closed or a silence was found.
@@ -116,9 +158,23 @@ pub struct Ran {
     pub failure: Option<Failure>,
 }
 
+impl Entry {
+    /// Roughly the memory that its window takes, in bytes.
+    fn weight(&self) -> usize {
+        self.window.as_ref().map_or(0, WindowState::weight)
+    }
+}
+
 impl State {
     pub(crate) fn new(most: usize) -> Self {
-        Self { groups: Keyed::new(most), key: String::new(), due: u64::MAX }
+        Self {
+            groups: Keyed::new(most),
+            key: String::new(),
+            due: u64::MAX,
+            bytes: 0,
+            weighed: 0,
+            light: true,
+        }
     }
 }
 
@@ -208,6 +264,23 @@ impl Rule {
         ran
     }
 
+    /// Goes on at this time after it was switched off: what came meanwhile is not known, so silences are counted from here
+    /// on, and windows and what was before are forgotten.
+    pub fn resume(&self, now: u64) {
+        {
+            let mut state = self.lock();
+            state.due = u64::MAX;
+            let mut due = u64::MAX;
+            for entry in state.groups.iter_mut() {
+                let (kept, hops, silent) = (std::mem::take(&mut entry.kept), entry.hops, entry.silent);
+                *entry = Entry { kept, hops, silent, ..self.entry(now) };
+                due = due.min(self.due(entry));
+            }
+            (state.due, state.bytes) = (due, 0);
+        }
+        self.begin(now);
+    }
+
     fn count_groups(&self, groups: &Keyed<Entry>) {
         self.remembered.store(groups.len(), Relaxed);
         self.forgotten.store(groups.evicted, Relaxed);
@@ -260,8 +333,8 @@ impl Rule {
         ran: &mut Ran,
     ) -> Result<(), Failure> {
         let mut state = self.lock();
-        let State { groups, key, due } = &mut *state;
-        let mut fields = None;
+        let State { groups, key, due, bytes, weighed, light } = &mut *state;
+        let mut kept = Carried::default();
         let items = {
             let mut env = Environment::new(now, Some(occasion), &self.fields);
             (env.externs, env.trace) = (externs, trace.as_deref_mut());
@@ -281,24 +354,37 @@ impl Rule {
                 Some(items) => array(&items.array, &mut env)?,
                 None => vec![Value::Missing],
             };
-            fields.clone_from(&env.fields);
+            kept.take(&mut env);
             items
         };
+        let shared = kept.shared.clone();
         for item in items {
             let mut env = Environment::new(now, Some(occasion), &self.fields);
             (env.externs, env.trace, env.item) = (externs, trace.as_deref_mut(), item);
-            env.fields.clone_from(&fields);
+            kept.give(&mut env);
+            // What an item has asked for is not for the next.
+            env.shared.clone_from(&shared);
             self.key(&mut env, key)?;
+            // What has gone again was not counted: all is weighed anew, but not for each message if it is much.
+            if *bytes > MOST_BYTES && (*light || now.saturating_sub(*weighed) >= WEIGH) {
+                *bytes = groups.iter_mut().map(|entry| entry.weight()).sum();
+                (*weighed, *light) = (now, *bytes < MOST_BYTES / 2);
+            }
+            if *bytes > MOST_BYTES {
+                ran.evicted += 1;
+                kept.take(&mut env);
+                continue;
+            }
             let entry = groups.entry(key, || self.entry(now));
-            let fed = self.feed(env, entry, now, each, ran);
+            let fed = self.feed(env, entry, now, each, ran, &mut kept);
             *due = (*due).min(self.due(entry));
             self.count_groups(groups);
-            fed?;
+            *bytes += fed?;
         }
         Ok(())
     }
 
-    /// One item of a message, or the message, into its group.
+    /// One item of a message, or the message, into its group; how much memory that takes, in bytes.
     fn feed<'a, 'e>(
         &'a self,
         mut env: Environment<'a, 'e>,
@@ -306,35 +392,43 @@ impl Rule {
         now: u64,
         each: &mut dyn FnMut(&mut Fired<'_, 'a, '_>),
         ran: &mut Ran,
-    ) -> Result<(), Failure> {
+        carried: &mut Carried<'a>,
+    ) -> Result<usize, Failure> {
         // What has closed goes out before anything is added.
         if self.window.is_some() {
             self.close(entry, now, env.externs, each, ran)?;
         }
-        let Entry { memories, window, kept, last_seen, silent, next } = entry;
+        let Entry { memories, window, kept, last_seen, hops, silent, next } = entry;
         env.memory = Some(memories);
         if let Some(condition) = self.each.as_ref().and_then(|items| items.condition.as_ref())
             && !condition.holds(&mut env)?
         {
-            return Ok(());
+            carried.take(&mut env);
+            return Ok(0);
         }
         if self.window.is_none() && self.absent.is_none() {
             let row = self.row(&mut env)?;
             self.pass(&row, &mut env, next, each, ran);
-            return Ok(());
+            carried.take(&mut env);
+            return Ok(0);
         }
         *kept = self.keep(&mut env)?;
         (*last_seen, *silent) = (now, false);
-        let (Some(window), Some(kind)) = (window, self.window) else { return Ok(()) };
+        *hops = env.occasion.map_or(0, |occasion| occasion.hops());
+        let (Some(window), Some(kind)) = (window, self.window) else { return Ok(0) };
         let values = self.gather(&mut env)?;
+        carried.take(&mut env);
+        let weight = kind.weight_of(&values);
         let (closed, full) = window.add(kind, &self.kinds, values, now);
         ran.evicted += u64::from(full);
-        let Some(closed) = closed else { return Ok(()) };
-        let group = self.grouped(&closed.all, kept.clone(), (closed.start, closed.end), *last_seen);
+        let Some(closed) = closed else { return Ok(weight) };
+        let times = (closed.start, closed.end, *last_seen);
+        let group = self.grouped(&closed.all, kept.clone(), times, *hops);
         let mut inner = Environment::new(now, None, &self.fields);
         (inner.externs, inner.memory, inner.group) = (env.externs, env.memory.take(), Some(&group));
         inner.trace = env.trace.take();
-        self.conclude(&mut inner, next, each, ran)
+        self.conclude(&mut inner, next, each, ran)?;
+        Ok(weight)
     }
 
     /// Results of the windows of a group that have closed.
@@ -348,8 +442,8 @@ impl Rule {
     ) -> Result<(), Failure> {
         let (Some(window), Some(kind)) = (&mut entry.window, self.window) else { return Ok(()) };
         while let Some(closed) = window.close(kind, &self.kinds, now) {
-            let group =
-                self.grouped(&closed.all, entry.kept.clone(), (closed.start, closed.end), entry.last_seen);
+            let times = (closed.start, closed.end, entry.last_seen);
+            let group = self.grouped(&closed.all, entry.kept.clone(), times, entry.hops);
             let mut env = Environment::new(now, None, &self.fields);
             (env.externs, env.memory, env.group) = (externs, Some(&mut entry.memories), Some(&group));
             self.conclude(&mut env, &mut entry.next, each, ran)?;
@@ -437,7 +531,8 @@ impl Rule {
             return Ok(());
         }
         entry.silent = true;
-        let group = self.grouped(&[], entry.kept.clone(), (entry.last_seen, now), entry.last_seen);
+        let group =
+            self.grouped(&[], entry.kept.clone(), (entry.last_seen, now, entry.last_seen), entry.hops);
         let mut env = Environment::new(now, None, &self.fields);
         (env.externs, env.memory, env.group) = (externs, Some(&mut entry.memories), Some(&group));
         self.conclude(&mut env, &mut entry.next, each, ran)
@@ -458,6 +553,7 @@ impl Rule {
             window: self.window.map(|window| window.state(&self.kinds, now)),
             kept: Vec::new(),
             last_seen: now,
+            hops: 0,
             // Nothing of it has come yet: its silence is no news.
             silent: true,
             next: 0,
@@ -511,11 +607,11 @@ impl Rule {
         &self,
         all: &[Gathered],
         kept: Vec<Value<'static>>,
-        (start, end): (u64, u64),
-        last_seen: u64,
+        (start, end, last_seen): (u64, u64, u64),
+        hops: u8,
     ) -> Group {
         let aggregates = self.kinds.iter().zip(all).map(|(kind, gathered)| kind.result(gathered)).collect();
-        Group { aggregates, kept, start, end, last_seen }
+        Group { aggregates, kept, start, end, last_seen, hops }
     }
 
     /// The columns of a result.

@@ -34,7 +34,8 @@ fn errors_are_shown_as_the_table_says() {
     let mut count = 0;
     for case in TABLE.split("\n\n") {
         count += 1;
-        let said = case.find(&format!("\n{INDENT}line ")).unwrap_or_else(|| panic!("nothing is said of {case}"));
+        let said =
+            case.find(&format!("\n{INDENT}line ")).unwrap_or_else(|| panic!("nothing is said of {case}"));
         let text = &case[..said];
         let lines = case[said + 1..].lines().map(|line| line.strip_prefix(INDENT).unwrap_or(line));
         let expected = lines.collect::<Vec<_>>().join("\n");

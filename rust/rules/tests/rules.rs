@@ -6,20 +6,10 @@
 mod cases;
 mod common;
 
-use cases::{Case, Step, expressions, rules};
+use cases::{Case, FILES, Step, expressions, rules};
 use common::{START, message, rule, run};
 use hookmq_rules::format::to_json;
 use hookmq_rules::{Fired, RuleBuilder, Template, Value};
-
-const FILES: [(&str, &str); 7] = [
-    ("selecting", include_str!("cases/selecting.txt")),
-    ("foreach", include_str!("cases/foreach.txt")),
-    ("windows", include_str!("cases/windows.txt")),
-    ("silence", include_str!("cases/silence.txt")),
-    ("remembering", include_str!("cases/remembering.txt")),
-    ("occasions", include_str!("cases/occasions.txt")),
-    ("templates", include_str!("cases/templates.txt")),
-];
 
 #[test]
 fn expressions_give_what_the_table_says() {

@@ -260,6 +260,7 @@ impl Runtime {
 
     /// Tells everyone behind these taps of a message that was published.
     fn tell<'a>(
+        &self,
         sinks: &'a HashMap<TapId, Sink>,
         desk: &mut Desk<'a, '_>,
         rules: &mut RuleRun<'_>,
@@ -287,7 +288,7 @@ impl Runtime {
                 Some(Sink::Rule(rule)) => rules.published(rule, message),
                 Some(Sink::RuleElsewhere(rule, hook)) => {
                     let happening = happening_of(RuleEvent::MessagePublished, message.share());
-                    Self::put_rule(desk, hook, rule, Some(happening));
+                    self.put_rule(desk, hook, rule, Some(happening));
                 }
                 Some(Sink::Hook(_) | Sink::Decider(_)) | None => {}
             }
@@ -296,6 +297,7 @@ impl Runtime {
 
     /// Runs the rules behind these taps on what has happened to a message.
     fn tell_rules<'a>(
+        &self,
         sinks: &'a HashMap<TapId, Sink>,
         desk: &mut Desk<'a, '_>,
         rules: &mut RuleRun<'_>,
@@ -305,7 +307,7 @@ impl Runtime {
         for tap in taps {
             match sinks.get(tap) {
                 Some(Sink::Rule(rule)) => rules.happened(rule, &happening()),
-                Some(Sink::RuleElsewhere(rule, hook)) => Self::put_rule(desk, hook, rule, Some(happening())),
+                Some(Sink::RuleElsewhere(rule, hook)) => self.put_rule(desk, hook, rule, Some(happening())),
                 _ => {}
             }
         }
@@ -322,7 +324,7 @@ impl Runtime {
     ) {
         for rule in self.rules_of(event) {
             match hooks.get(&rule.number) {
-                Some(hook) => Self::put_rule(desk, hook, &rule, Some(happening())),
+                Some(hook) => self.put_rule(desk, hook, &rule, Some(happening())),
                 None => rules.happened(&rule, &happening()),
             }
         }
@@ -398,7 +400,7 @@ impl Observer for Runtime {
             match event {
                 Event::Published { message, taps, receipt } => {
                     let shared = few || taps.len() > SEVERAL || !Parcel::takes(message);
-                    Self::tell(&sinks, &mut desk, &mut rules, taps, message, (receipt.as_ref(), shared));
+                    self.tell(&sinks, &mut desk, &mut rules, taps, message, (receipt.as_ref(), shared));
                     held |= receipt.is_some();
                 }
                 Event::Sent { message, sent, taps } | Event::Acked { message, sent, taps } => {
@@ -455,7 +457,7 @@ impl Observer for Runtime {
             if let Some((kind, taps)) = ruled(event) {
                 let happening = || happening_of_event(kind, event, self.now());
                 match taps {
-                    Some(taps) => Self::tell_rules(&sinks, &mut desk, &mut rules, taps, happening),
+                    Some(taps) => self.tell_rules(&sinks, &mut desk, &mut rules, taps, happening),
                     None => self.tell_rules_of_clients(&rule_hooks, &mut desk, &mut rules, kind, happening),
                 }
             }

@@ -1,14 +1,19 @@
 //! Rules that run on a hook's thread, because they call functions of Python's.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use hookmq_engine::Millis;
 use hookmq_server::Clock;
-use hookmq_server::rules::{ActiveRule, Happening, Outputs};
+use hookmq_server::rules::{ActiveRule, Happening, Outputs, Way, along, current, wait_for};
 use pyo3::prelude::*;
 
 use super::functions::Functions;
 use crate::hooks::runtime::Runtime;
+
+/// How long a call waits for whoever has more than it can take.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// On what such a rule runs: something that has happened, or what is due.
 #[pyclass(frozen, module = "hookmq._hookmq")]
@@ -16,9 +21,17 @@ use crate::hooks::runtime::Runtime;
 pub(crate) struct RuleInput {
     pub(crate) rule: Arc<ActiveRule>,
     pub(crate) happening: Option<Happening>,
+    /// When it came: what waits here before it was earlier, however late it is looked at.
+    at: Millis,
+    /// Through which rules it has come.
+    way: Way,
 }
 
 impl RuleInput {
+    pub(super) fn new(rule: Arc<ActiveRule>, happening: Option<Happening>, at: Millis) -> Self {
+        Self { rule, happening, at, way: current() }
+    }
+
     /// Roughly the memory it takes, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.happening.as_ref().map_or(0, Happening::size)
@@ -41,14 +54,22 @@ impl RuleCall {
         let input = input.get();
         let mut outputs = Outputs::default();
         let externs = self.functions.attached(py);
-        let now: Millis = self.clock.now();
-        match &input.happening {
-            Some(happening) => input.rule.run(&happening.as_happened(&broker), Some(&externs), &mut outputs),
-            None => _ = input.rule.tick(now, &broker, Some(&externs), &mut outputs),
-        }
+        along(input.way.clone(), || match &input.happening {
+            Some(happening) => {
+                input.rule.run(&happening.as_happened(&broker), Some(&externs), &mut outputs);
+            }
+            None => {
+                input.rule.told_due.store(false, Relaxed);
+                input.rule.tick(input.at, &broker, Some(&externs), &mut outputs);
+            }
+        });
         if !outputs.is_empty() {
             // Detached: packets may be written to sockets before this returns.
-            py.detach(|| runtime.act(outputs, &broker, now, &mut Vec::new()));
+            py.detach(|| {
+                let mut gates = Vec::new();
+                along(input.way.clone(), || runtime.act(outputs, &broker, self.clock.now(), &mut gates));
+                wait_for(&gates, PATIENCE);
+            });
         }
     }
 }

@@ -69,6 +69,7 @@ impl RuleHandle {
         let counters = instead.map_or_else(Arc::default, |instead| Arc::clone(&instead.rule.counters));
         let number = runtime.rules.number();
         let rule = Arc::new(ActiveRule::new(name.clone(), number, made, actions, enabled, counters));
+        let taps = taps(&rule, runtime)?;
         let hook = match (calls, lane) {
             (false, _) => None,
             (true, None) => {
@@ -97,7 +98,6 @@ impl RuleHandle {
                 }))
             }
         };
-        let taps = taps(&rule, runtime)?;
         let handle = Self {
             rule,
             text,
@@ -112,7 +112,7 @@ impl RuleHandle {
         Ok(handle)
     }
 
-    /// Lets it run.
+    /// Lets it run. If that fails, nothing of it is left.
     fn begin(&self, instead: Option<&Self>) -> PyResult<()> {
         let runtime = &self.runtime;
         if let Some(hook) = &self.hook {
@@ -131,12 +131,18 @@ impl RuleHandle {
                 );
             }
         }
-        let elsewhere: Arc<dyn Elsewhere> = Arc::<Runtime>::clone(runtime);
-        runtime.rules.add(&self.rule, &self.broker, &elsewhere)?;
+        // Messages go to the one or the other with the taps; what else happens, with the registry.
         let old = instead.filter(|old| !old.removed.swap(true, Relaxed));
         self.broker.swap_taps(&self.taps, old.into_iter().flat_map(|old| &old.taps), LIMIT);
+        let elsewhere: Arc<dyn Elsewhere> = Arc::<Runtime>::clone(runtime);
+        let added = runtime.rules.add(&self.rule, old.map(|old| &old.rule), &self.broker, &elsewhere);
         if let Some(old) = old {
             old.forget();
+        }
+        if let Err(error) = added {
+            self.broker.swap_taps([], &self.taps, LIMIT);
+            self.forget();
+            return Err(error.into());
         }
         runtime.watch_for_rules(&self.broker);
         Ok(())
@@ -251,7 +257,7 @@ impl RuleHandle {
     fn enable(&self, py: Python<'_>, enabled: bool) {
         if !self.rule.enabled.swap(enabled, Relaxed) && enabled {
             // Detached: it may be running, in a function of Python's.
-            py.detach(|| self.rule.rule.begin(self.clock.now()));
+            py.detach(|| self.rule.rule.resume(self.clock.now()));
         }
     }
 

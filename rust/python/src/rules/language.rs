@@ -206,7 +206,7 @@ fn answer<'py>(
     let add = |name: &str, start: usize, end: usize, value: Bound<'py, PyAny>| -> PyResult<()> {
         let step = PyDict::new(py);
         step.set_item("step", name)?;
-        step.set_item("text", &sql[start..end])?;
+        step.set_item("text", sql.get(start..end))?;
         step.set_item("start", characters(sql, start))?;
         step.set_item("end", characters(sql, end))?;
         step.set_item("value", value)?;

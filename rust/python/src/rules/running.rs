@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use hookmq_engine::{Broker, Gate, Millis, Passing};
 use hookmq_rules::Event;
-use hookmq_server::rules::{ActiveRule, Elsewhere, Happened, Happening, Outputs, ResultRow};
+use hookmq_server::rules::{ActiveRule, Elsewhere, Happened, Happening, Outputs, Rest, ResultRow};
 
 use super::call::RuleInput;
 use crate::hooks::desk::Desk;
@@ -84,18 +84,17 @@ impl Runtime {
         now: Millis,
         gates: &mut Vec<Arc<dyn Gate>>,
     ) {
-        let mut rows = Vec::new();
-        outputs.act(broker, now, &mut rows, &mut |publish| {
-            let rule = Arc::clone(&publish.rule);
-            let (action, error) = (publish.action, publish.error);
-            let waits =
-                self.elsewhere().is_some_and(|elsewhere| self.rules.retry(publish, broker, &elsewhere));
-            if !waits {
-                rule.actions[action].failed.fetch_add(1, Relaxed);
-                *rule.actions[action].error.lock() = Some(error.to_owned());
-            }
-        });
-        self.hand_out(rows, gates);
+        let mut rest = Rest { results: Vec::new(), refused: Vec::new(), gates };
+        outputs.act(broker, now, &mut rest);
+        let Rest { mut results, refused, .. } = rest;
+        for publish in refused.into_iter().map(Box::new) {
+            let again = match self.elsewhere() {
+                Some(elsewhere) => self.rules.retry(publish, broker, &elsewhere),
+                None => Err(publish),
+            };
+            results.extend(again.err().and_then(|publish| publish.give_up()));
+        }
+        self.hand_out(results, gates);
     }
 
     /// Calls hooks with results.
@@ -117,13 +116,15 @@ impl Runtime {
 
     /// Gives a rule that calls functions of Python's to the hook that runs it.
     pub(crate) fn put_rule<'a>(
+        &self,
         desk: &mut Desk<'a, '_>,
         hook: &'a Hook,
         rule: &Arc<ActiveRule>,
         happening: Option<Happening>,
     ) {
         if hook.wants(b"") {
-            let input = RuleInput { rule: Arc::clone(rule), happening };
+            let at = happening.as_ref().map_or_else(|| self.now(), |happening| happening.at);
+            let input = RuleInput::new(Arc::clone(rule), happening, at);
             desk.put(hook, lane::Happening::Rule(Box::new(input)));
         }
     }
@@ -138,16 +139,19 @@ impl Runtime {
 }
 
 impl Elsewhere for Runtime {
-    fn results(&self, rows: Vec<ResultRow>) {
-        self.hand_out(rows, &mut Vec::new());
+    fn results(&self, rows: Vec<ResultRow>, gates: &mut Vec<Arc<dyn Gate>>) {
+        self.hand_out(rows, gates);
     }
 
     fn run(&self, rule: &Arc<ActiveRule>, happening: Option<Happening>) -> bool {
         let hook = self.rule_hooks.read().get(&rule.number).cloned();
         let Some(hook) = hook else { return false };
+        if happening.is_none() && rule.told_due.swap(true, Relaxed) {
+            return true; // it has not come to that yet
+        }
         let mut gates = Vec::new();
         let mut desk = Desk::new(1, &self.hooks, &mut gates);
-        Self::put_rule(&mut desk, &hook, rule, happening);
+        self.put_rule(&mut desk, &hook, rule, happening);
         desk.close(&self.deliveries);
         true
     }

@@ -49,6 +49,8 @@ pub(crate) struct Compiler<'s> {
     pub(crate) item: Option<String>,
     /// Names of columns and what they are made of: conditions may use them.
     pub(crate) columns: Vec<(String, &'s Expr)>,
+    /// Columns that remember something, and for which mode they were made.
+    shared: Vec<(String, Mode, Node)>,
     /// Columns that are being looked into, so that none is made of itself.
     open: Vec<String>,
     /// Whether windows, silences and the like are there, and so their fields.
@@ -83,6 +85,7 @@ impl<'s> Compiler<'s> {
             called: Vec::new(),
             item: None,
             columns: Vec::new(),
+            shared: Vec::new(),
             open: Vec::new(),
             windowed: false,
             attributes: Vec::new(),
@@ -231,14 +234,31 @@ impl<'s> Compiler<'s> {
         }
         let column = self.columns.iter().find(|(known, _)| known == name).map(|(_, expr)| *expr);
         if let Some(expr) = column.filter(|_| !self.open.iter().any(|open| open == name)) {
-            self.open.push(name.to_owned());
-            let node = self.compile(expr);
-            self.open.pop();
-            return node.map(|node| Node { span: span.clone(), ..node });
+            return self.column(name, expr).map(|node| Node { span: span.clone(), ..node });
         }
         let mut others: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
         others.extend(self.item.clone());
         Err(unknown_name(name, span.clone(), &others))
+    }
+
+    /// Makes a node of a column, wherever it is named. One that remembers something has one memory, and runs once.
+    pub(crate) fn column(&mut self, name: &str, expr: &Expr) -> Compiled {
+        let known = |(known, mode, _): &&(String, Mode, Node)| known == name && *mode == self.mode;
+        if let Some((_, _, node)) = self.shared.iter().find(known) {
+            return Ok(node.clone());
+        }
+        let memories = self.memories;
+        self.open.push(name.to_owned());
+        let node = self.compile(expr);
+        self.open.pop();
+        let node = node?;
+        if self.memories == memories {
+            return Ok(node);
+        }
+        let span = node.span.clone();
+        let shared = Node { kind: NodeKind::Shared(self.shared.len(), Box::new(node)), span };
+        self.shared.push((name.to_owned(), self.mode, shared.clone()));
+        Ok(shared)
     }
 
     fn call(&mut self, call: &Call, span: &Span) -> Compiled {

@@ -1,5 +1,7 @@
 //! What an expression runs on.
 
+use smallvec::SmallVec;
+
 use crate::fields::Fields;
 use crate::format::{self, Format};
 use crate::functions::Wrong;
@@ -39,6 +41,7 @@ pub(crate) struct Group {
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) last_seen: u64,
+    pub(crate) hops: u8,
 }
 
 /// What an expression runs on. `'a` is the message and the program, `'e` what lives for this run only.
@@ -52,6 +55,8 @@ pub(crate) struct Environment<'a, 'e> {
     pub(crate) trace: Option<&'e mut Vec<Step>>,
     /// The fields of the payload, once they were asked for.
     pub(crate) fields: Option<Vec<Value<'a>>>,
+    /// Columns that conditions and results share, because they remember something: what they gave.
+    pub(crate) shared: SmallVec<[Option<Value<'a>>; 2]>,
     wanted: &'a Fields,
 }
 
@@ -66,6 +71,7 @@ impl<'a, 'e> Environment<'a, 'e> {
             group: None,
             trace: None,
             fields: None,
+            shared: SmallVec::new(),
             wanted,
         }
     }

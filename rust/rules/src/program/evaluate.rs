@@ -212,6 +212,17 @@ impl NodeKind {
                     None => return Err(node.failure("there is nothing before it here")),
                 }
             }
+            Self::Shared(place, inner) => {
+                if let Some(Some(value)) = env.shared.get(*place) {
+                    return Ok(value.clone());
+                }
+                let value = inner.evaluate(env)?;
+                if env.shared.len() <= *place {
+                    env.shared.resize(*place + 1, None);
+                }
+                env.shared[*place] = Some(value.clone());
+                value
+            }
             Self::Aggregate(index) => {
                 env.group.and_then(|group| group.aggregates.get(*index)).cloned().unwrap_or_default()
             }

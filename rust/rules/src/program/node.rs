@@ -45,6 +45,9 @@ pub(crate) enum NodeKind {
     Extern(usize, Vec<Node>),
     /// A function of what was before, by the place of its memory.
     State(usize, StateKind, Vec<Node>),
+    /// A column that remembers something and is named more than once: it is run once, and its place says where what it gave
+    /// is.
+    Shared(usize, Box<Node>),
     /// What an aggregate gives for the group.
     Aggregate(usize),
     /// What was kept of the group's last message.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
+use base64ct::{Base64, Encoding as _};
+
 use super::compile::Compiler;
 use super::environment::{Environment, Failure};
 use super::node::Node;
@@ -30,8 +32,8 @@ pub struct Template {
 #[derive(Debug, Clone)]
 enum Part {
     Text(Box<str>),
-    /// The whole result.
-    Row,
+    /// The whole result; whether it stands in quotes.
+    Row(bool),
     /// A column, and the way into it; whether it stands in quotes.
     Column(Path, bool),
     Expression(Box<Node>, bool),
@@ -151,7 +153,7 @@ impl Template {
         let failed = |failure: Failure| RuleError::new(failure.what, failure.span);
         for part in &template.parts {
             match part {
-                Part::Row => write_json(row, &mut out),
+                Part::Row(quoted) => write_row(row, *quoted && template.json, &mut out),
                 Part::Text(text) => out.extend_from_slice(text.as_bytes()),
                 Part::Column(path, quoted) => template.write(find(&all, path), *quoted, &mut out),
                 Part::Expression(node, quoted) => {
@@ -181,7 +183,7 @@ impl Template {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Row => write_json(row, out),
+                Part::Row(quoted) => write_row(row, *quoted && self.json, out),
                 Part::Column(path, quoted) => self.write(find(row, path), *quoted, out),
                 Part::Expression(node, quoted) => {
                     let value = node.evaluate(env)?;
@@ -206,7 +208,8 @@ impl Template {
             _ if !quoted => write_json(value, out),
             Value::Missing | Value::Null => {}
             Value::Text(text) => write_inside(text, out),
-            other => write_inside(&to_json(other).trim_matches('"').replace("\\\"", "\""), out),
+            Value::Bytes(bytes) => write_inside(&Base64::encode_string(bytes), out),
+            other => write_inside(&to_json(other), out),
         }
     }
 }
@@ -218,7 +221,7 @@ fn part(
     quoted: bool,
 ) -> Result<Part, RuleError> {
     match hole {
-        "." | "*" => return Ok(Part::Row),
+        "." | "*" => return Ok(Part::Row(quoted)),
         "$" => return Ok(Part::Text("$".into())),
         "" => return Err(RuleError::new("${} names nothing", 0..0).hint("for instance ${clientid}")),
         _ => {}
@@ -288,6 +291,13 @@ pub(crate) fn write_plain(value: &Value<'_>, out: &mut Vec<u8>) {
             let _ = write!(out, "{number}");
         }
         other => write_json(other, out),
+    }
+}
+
+fn write_row(row: &Object<'_>, quoted: bool, out: &mut Vec<u8>) {
+    match quoted {
+        true => write_inside(&serde_json::to_string(row).unwrap_or_default(), out),
+        false => write_json(row, out),
     }
 }
 

@@ -42,6 +42,11 @@ impl Cron {
         })
     }
 
+    /// Whether it is due in each hour.
+    pub(super) fn is_every_hour(&self) -> bool {
+        self.hours == (1 << 24) - 1
+    }
+
     pub(super) fn has_day(&self, day: Date) -> bool {
         let has = |bits: u64, number: i8| bits >> number & 1 == 1;
         let (in_month, in_week) =

@@ -111,6 +111,15 @@ impl Timer {
         match &self.times {
             Times::Daily(times) => times.iter().filter(|time| self.has_time(**time)).filter_map(later).min(),
             Times::At(date, time) => Some(*time).filter(|_| *date == day).as_ref().and_then(later),
+            Times::Cron(cron) if cron.is_every_hour() && self.repeats_an_hour(day) => {
+                let both = |time: Time| {
+                    let moments = self.zone.to_ambiguous_timestamp(day.to_datetime(time));
+                    [moments.earlier().ok(), moments.later().ok()]
+                };
+                let times = cron.times().filter(|time| self.has_time(*time));
+                let moments = times.flat_map(both).flatten().map(|moment| moment.as_millisecond());
+                moments.filter(|moment| *moment > after).min()
+            }
             Times::Cron(cron) => {
                 cron.times().filter(|time| self.has_time(*time)).find_map(|time| later(&time))
             }
@@ -134,6 +143,18 @@ impl Timer {
                     (due < end).then_some(due)
                 })
             }
+        }
+    }
+
+    /// Whether the clock is set back on this day: what comes every hour comes in both.
+    fn repeats_an_hour(&self, day: Date) -> bool {
+        let begin = self.zone.to_timestamp(day.to_datetime(Time::midnight()));
+        let end = day
+            .checked_add(1.day())
+            .and_then(|next| self.zone.to_timestamp(next.to_datetime(Time::midnight())));
+        match (begin, end) {
+            (Ok(begin), Ok(end)) => end.as_second() - begin.as_second() > 24 * 3600,
+            _ => false,
         }
     }
 

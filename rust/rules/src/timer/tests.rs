@@ -77,6 +77,15 @@ fn hours_that_the_clock_leaves_out_or_repeats_come_once() {
         }
         count
     };
+    let every = words::parse("cron */10 * * * * in Europe/Berlin").unwrap();
+    let mut now = "2026-10-24T22:00:00Z".parse::<Timestamp>().unwrap().as_millisecond() as u64 - 1;
+    let mut gaps = Vec::new();
+    while gaps.len() < 150 {
+        let due = every.next_after(now).unwrap();
+        gaps.push(due - now);
+        now = due;
+    }
+    assert!(gaps[1..].iter().all(|gap| *gap == 600_000), "{gaps:?}");
     assert_eq!(count("2026-03-27T12:00:00Z", 4), 4);
     assert_eq!(count("2026-10-23T12:00:00Z", 4), 4);
 }

@@ -70,8 +70,10 @@ impl AggregateKind {
             Self::CountDistinct => Gathered::Distinct(HashSet::from([hash(&value)])),
             Self::Sum => {
                 let sum = number()?;
-                let whole = match Value::number(sum) {
-                    Value::Int(whole) => Some(whole),
+                // What is whole is added up exactly, also where a float would not be.
+                let whole = match (&value, Value::number(sum)) {
+                    (Value::Int(whole), _) => Some(*whole),
+                    (_, Value::Int(whole)) => Some(whole),
                     _ => None,
                 };
                 Gathered::Sum { whole, sum, count: 1 }
@@ -121,6 +123,18 @@ impl AggregateKind {
 }
 
 impl Gathered {
+    /// Roughly the memory it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let of = |value: &Option<Value<'static>>| value.as_ref().map_or(0, Value::weight);
+        let beside = match self {
+            Self::Distinct(all) => 16 * all.len(),
+            Self::Least(value) | Self::Greatest(value) | Self::First(value) | Self::Last(value) => of(value),
+            Self::Collected(all) => all.iter().map(|value| size_of::<Value<'_>>() + value.weight()).sum(),
+            _ => 0,
+        };
+        size_of::<Self>() + beside
+    }
+
     /// Adds what was gathered later.
     pub(crate) fn add(&mut self, later: &Self) {
         match (self, later) {

@@ -53,6 +53,16 @@ pub(crate) struct Slide {
 }
 
 impl Window {
+    /// About how much memory values take that are added, in bytes: numbers become one with those that are there, unless
+    /// the window slides.
+    pub(crate) fn weight_of(self, values: &[Gathered]) -> usize {
+        let alone: usize = values.iter().map(Gathered::weight).sum();
+        match self {
+            Self::Hopping { .. } => alone - size_of_val(values),
+            Self::Sliding(_) => alone,
+        }
+    }
+
     /// The time from one end to the next.
     fn step(self) -> u64 {
         match self {
@@ -78,6 +88,15 @@ impl Window {
 }
 
 impl WindowState {
+    /// Roughly the memory it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let of = |(_, values): &(u64, Vec<Gathered>)| values.iter().map(Gathered::weight).sum::<usize>();
+        match self {
+            Self::Hopping { pieces, .. } => pieces.iter().map(of).sum(),
+            Self::Sliding(slide) => slide.first.iter().chain(&slide.last).map(of).sum(),
+        }
+    }
+
     /// When the next window closes, if one does by itself.
     pub(crate) fn due(&self) -> Option<u64> {
         match self {

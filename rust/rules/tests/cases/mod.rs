@@ -12,8 +12,22 @@
 //!
 //! A payload `0x…` is bytes. Lines with `#` in front are comments.
 
+// Each test file uses its part; in a test a panic is the report.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+
 use crate::common::{event, message};
 use hookmq_rules::sample::Sample;
+
+/// The tables of rules, and their names.
+pub(crate) const FILES: [(&str, &str); 7] = [
+    ("selecting", include_str!("selecting.txt")),
+    ("foreach", include_str!("foreach.txt")),
+    ("windows", include_str!("windows.txt")),
+    ("silence", include_str!("silence.txt")),
+    ("remembering", include_str!("remembering.txt")),
+    ("occasions", include_str!("occasions.txt")),
+    ("templates", include_str!("templates.txt")),
+];
 
 /// An expression, and what it gives.
 pub(crate) struct Expression {

@@ -13,7 +13,9 @@ pub(crate) fn evaluate(expr: &Expr, payload: &Json) -> Result<Value, Fails> {
     let value = |expr: &Expr| evaluate(expr, payload);
     let all = |exprs: &[Expr]| exprs.iter().map(value).collect::<Result<Vec<_>, _>>();
     // What a test says, or that it cannot say it.
-    let told = |told: Option<bool>, negated: bool| Ok(Some(told.map_or(Json::Null, |told| (told != negated).into())));
+    let told = |told: Option<bool>, negated: bool| {
+        Ok(Some(told.map_or(Json::Null, |told| (told != negated).into())))
+    };
     match expr {
         Expr::Literal(value) => Ok(Some(value.clone())),
         Expr::Field(key) => Ok(payload.get(key).cloned()),
@@ -59,7 +61,9 @@ pub(crate) fn evaluate(expr: &Expr, payload: &Json) -> Result<Value, Fails> {
             }
         }
         Expr::Binary(left, operator, right) => match (value(left)?, value(right)?) {
-            (Some(left), Some(right)) if !left.is_null() && !right.is_null() => binary(&left, operator, &right),
+            (Some(left), Some(right)) if !left.is_null() && !right.is_null() => {
+                binary(&left, operator, &right)
+            }
             _ => Ok(Some(Json::Null)),
         },
         Expr::IsNull(inner, negated) => told(Some(is_null(&value(inner)?)), *negated),
@@ -77,12 +81,15 @@ pub(crate) fn evaluate(expr: &Expr, payload: &Json) -> Result<Value, Fails> {
         }
         Expr::InArray(inner, array, negated) => match (value(inner)?, value(array)?) {
             (None | Some(Json::Null), _) | (_, None | Some(Json::Null)) => told(None, *negated),
-            (Some(inner), Some(Json::Array(items))) => told(Some(items.iter().any(|one| same(&inner, one))), *negated),
+            (Some(inner), Some(Json::Array(items))) => {
+                told(Some(items.iter().any(|one| same(&inner, one))), *negated)
+            }
             _ => Err(Fails),
         },
         Expr::Between(parts, negated) => match all(&**parts)?.as_slice() {
             [Some(inner), Some(low), Some(high)] if ![inner, low, high].iter().any(|one| one.is_null()) => {
-                let within = order(inner, low).is_some_and(Ordering::is_ge) && order(inner, high).is_some_and(Ordering::is_le);
+                let within = order(inner, low).is_some_and(Ordering::is_ge)
+                    && order(inner, high).is_some_and(Ordering::is_le);
                 told(Some(within), *negated)
             }
             _ => told(None, *negated),

@@ -115,7 +115,7 @@ impl Pen<'_> {
     }
 
     fn expr(&mut self, expr: &Expr, least: u8) {
-        if expr.strength() < least || self.chance() % 8 == 0 {
+        if expr.strength() < least || self.chance().is_multiple_of(8) {
             self.put("(");
             self.bare(expr);
             self.put(")");
@@ -139,6 +139,12 @@ impl Pen<'_> {
         }
     }
 
+    /// What a key or an index follows: a number in parentheses.
+    fn inner(&mut self, inner: &Expr) {
+        let is_number = matches!(inner, Expr::Literal(Json::Number(_)));
+        self.expr(inner, if is_number { PRIMARY + 1 } else { POSTFIX });
+    }
+
     fn bare(&mut self, expr: &Expr) {
         match expr {
             Expr::Literal(Json::String(text)) => self.quoted(text),
@@ -149,11 +155,11 @@ impl Pen<'_> {
                 self.key(key);
             }
             Expr::Member(inner, key) => {
-                self.expr(inner, POSTFIX);
+                self.inner(inner);
                 self.key(key);
             }
             Expr::Index(inner, index) => {
-                self.expr(inner, POSTFIX);
+                self.inner(inner);
                 self.put("[");
                 self.expr(index, ANY);
                 self.put("]");
@@ -220,7 +226,9 @@ impl Pen<'_> {
                 self.keyword("like");
                 self.expr(pattern, OPERAND);
             }
-            Expr::Case(subject, branches, otherwise) => self.case(subject.as_deref(), branches, otherwise.as_deref()),
+            Expr::Case(subject, branches, otherwise) => {
+                self.case(subject.as_deref(), branches, otherwise.as_deref())
+            }
             Expr::Call(name, arguments) => {
                 self.keyword(name);
                 self.put("(");
@@ -283,12 +291,14 @@ impl Pen<'_> {
     }
 
     fn quoted(&mut self, text: &str) {
-        let quote = if self.chance() % 2 == 0 { '\'' } else { '"' };
+        let quote = if self.chance().is_multiple_of(2) { '\'' } else { '"' };
         let mut literal = String::from(quote);
         for one in text.chars() {
             match one {
                 '\\' => literal.push_str("\\\\"),
-                _ if one == quote => literal.extend([if self.chance() % 2 == 0 { '\\' } else { quote }, quote]),
+                _ if one == quote => {
+                    literal.extend([if self.chance().is_multiple_of(2) { '\\' } else { quote }, quote])
+                }
                 _ => literal.push(one),
             }
         }

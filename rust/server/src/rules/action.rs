@@ -80,7 +80,7 @@ impl Action {
         fired: &mut Fired<'_, 'a, '_>,
         happened: Option<&Happened<'_>>,
         bounds: Bounds,
-        now: Millis,
+        (now, hops): (Millis, u8),
     ) -> Result<Asked, Failure> {
         let mut render = |template: usize| {
             let mut text = Vec::new();
@@ -113,11 +113,9 @@ impl Action {
                     }
                 }
                 for (name, template) in &properties.user {
-                    let value = into_text(render(*template)?)?;
-                    pairs.push(
-                        PropertyId::UserProperty,
-                        PropertyValue::Pair(name.as_str().into(), value.into()),
-                    );
+                    let value = property_text(render(*template)?)?;
+                    let pair = PropertyValue::Pair(name.as_str().into(), value.into());
+                    pairs.push(PropertyId::UserProperty, pair);
                 }
                 if topic.len() + payload.len() + pairs.body_len() + 16 > bounds.bytes {
                     return Err(failure("the message is larger than limits.max_packet_size"));
@@ -132,6 +130,7 @@ impl Action {
                     expires_at,
                     publisher: Arc::from(""),
                     received_at: now,
+                    hops,
                     ..Message::default()
                 }))
             }
@@ -197,17 +196,26 @@ fn checked_topic(topic: String, bounds: Bounds) -> Result<String, Failure> {
     }
 }
 
-fn property(id: PropertyId, bytes: Vec<u8>) -> Result<PropertyValue, Failure> {
+/// A text that a property may hold. [MQTT-1.5.4-2]
+fn property_text(bytes: Vec<u8>) -> Result<String, Failure> {
     if bytes.len() > 65_535 {
         return Err(failure("a property's value may have 65,535 bytes at most"));
     }
-    if id == PropertyId::CorrelationData {
-        return Ok(PropertyValue::Binary(bytes.into()));
-    }
     let text = into_text(bytes)?;
-    if text.contains('\0') {
-        return Err(failure("a property's text must not contain the null character"));
+    match text.contains('\0') {
+        true => Err(failure("a property's text must not contain the null character")),
+        false => Ok(text),
     }
+}
+
+fn property(id: PropertyId, bytes: Vec<u8>) -> Result<PropertyValue, Failure> {
+    if id == PropertyId::CorrelationData {
+        return match bytes.len() {
+            ..=65_535 => Ok(PropertyValue::Binary(bytes.into())),
+            _ => Err(failure("a property's value may have 65,535 bytes at most")),
+        };
+    }
+    let text = property_text(bytes)?;
     Ok(match id {
         PropertyId::PayloadFormatIndicator => {
             PropertyValue::Number(u32::from(matches!(text.trim(), "1" | "true")))

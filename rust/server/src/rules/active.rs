@@ -73,8 +73,10 @@ pub struct ActiveRule {
     pub actions: Vec<ActionState>,
     /// Whether it runs.
     pub enabled: AtomicBool,
-    /// It was taken away: nothing is due of it any more.
+    /// It was taken away: it runs no more.
     pub(super) removed: AtomicBool,
+    /// Somebody else's thread was told that something is due, and has not looked yet.
+    pub told_due: AtomicBool,
     /// What it counted; one that takes its place goes on with them.
     pub counters: Arc<Counters>,
     last_error: Mutex<Option<LastError>>,
@@ -106,6 +108,7 @@ impl ActiveRule {
             actions: actions.into_iter().map(state).collect(),
             enabled: AtomicBool::new(enabled),
             removed: AtomicBool::new(false),
+            told_due: AtomicBool::new(false),
             counters,
             last_error: Mutex::new(None),
             last_result: Mutex::new((0, None)),
@@ -121,15 +124,16 @@ impl ActiveRule {
         outputs: &mut Outputs,
     ) {
         let counters = &self.counters;
+        if self.removed.load(Relaxed) {
+            return;
+        }
         if !self.enabled.load(Relaxed) {
             counters.skipped.fetch_add(1, Relaxed);
             return;
         }
         counters.matched.fetch_add(1, Relaxed);
         let Some(way) = chain::extended(self.number) else {
-            counters.loops.fetch_add(1, Relaxed);
-            let what = "its own result came back to it, and was not looked at again".to_owned();
-            self.fail(Failure { what, span: 0..0 }, happened.at, outputs);
+            self.looped("its own result came back to it, and was not looked at again", happened.at, outputs);
             return;
         };
         let bounds = bounds(happened.broker);
@@ -152,7 +156,7 @@ impl ActiveRule {
         externs: Option<&dyn Externs>,
         outputs: &mut Outputs,
     ) -> Millis {
-        if !self.enabled.load(Relaxed) {
+        if !self.enabled.load(Relaxed) || self.removed.load(Relaxed) {
             return Millis::MAX;
         }
         let Some(way) = chain::extended(self.number) else { return Millis::MAX };
@@ -173,8 +177,16 @@ impl ActiveRule {
         outputs: &mut Outputs,
     ) {
         self.show(fired.row, now);
+        // One more than what it was made of, however that has come here.
+        let hops = fired.hops().max(u8::try_from(way.len() - 1).unwrap_or(u8::MAX)).saturating_add(1);
+        if usize::from(hops) > chain::LONGEST {
+            return self.looped("what it was made of came through too many rules", now, outputs);
+        }
+        if !chain::may_cause(way) {
+            return self.looped("one message has caused too many results through rules", now, outputs);
+        }
         for (index, state) in self.actions.iter().enumerate() {
-            match state.action.asks(&self.templates, fired, happened, bounds, now) {
+            match state.action.asks(&self.templates, fired, happened, bounds, (now, hops)) {
                 Ok(asked) => {
                     if !outputs.add(self, index, asked, way) {
                         self.action_failed(index, "too many results at a time");
@@ -186,6 +198,12 @@ impl ActiveRule {
                 }
             }
         }
+    }
+
+    /// Counts a result that would go on for ever.
+    fn looped(&self, what: &str, now: Millis, outputs: &mut Outputs) {
+        self.counters.loops.fetch_add(1, Relaxed);
+        self.fail(Failure { what: what.to_owned(), span: 0..0 }, now, outputs);
     }
 
     fn count(&self, ran: hookmq_rules::Ran, now: Millis, outputs: &mut Outputs) {

@@ -156,6 +156,10 @@ impl Occasion for Happened<'_> {
         message.properties.text(PropertyId::ContentType).map(|name| &**name)
     }
 
+    fn hops(&self) -> u8 {
+        self.message.map_or(0, |message| message.hops)
+    }
+
     fn get(&self, attribute: Attribute) -> Value<'_> {
         let owned = |text: Option<String>| text.map_or(Value::Missing, Value::text);
         match attribute {

@@ -19,6 +19,7 @@ mod registry;
 
 pub use action::{Action, Properties};
 pub use active::{ActionState, ActiveRule, Counters, LastError};
+pub use chain::{Way, along, current};
 pub use happened::{Happened, Happening};
-pub use outputs::{Outputs, Publish, ResultRow};
-pub use registry::{Elsewhere, Rules};
+pub use outputs::{Outputs, Publish, Rest, ResultRow};
+pub use registry::{Elsewhere, Rules, wait_for};

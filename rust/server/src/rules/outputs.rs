@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use hookmq_codec::ReasonCode;
-use hookmq_engine::{Broker, Event, Message, Millis, Origin};
+use hookmq_engine::{Batch, Broker, Event, Gate, Message, Millis, Origin};
 use hookmq_rules::{Object, Value};
 
 use super::action::{Action, Asked};
 use super::active::ActiveRule;
-use super::chain::{Way, along};
+use super::chain::{Way, along, causing};
 
 /// What the results of one batch may take in memory, in bytes: one message of many items, each of which is made to a
 /// message as large, is not to fill it.
@@ -24,10 +24,22 @@ pub struct Publish {
     pub action: usize,
     /// What.
     pub message: Message,
+    /// Through which rules it has come.
+    pub way: Way,
     /// Why not.
     pub error: &'static str,
     /// How often it was tried.
     pub tries: u32,
+}
+
+/// What is left to others of what results ask for.
+pub struct Rest<'r> {
+    /// For hooks.
+    pub results: Vec<ResultRow>,
+    /// What could not be published, and may be later.
+    pub refused: Vec<Publish>,
+    /// What has more than it can take: whoever caused it is to wait.
+    pub gates: &'r mut Vec<Arc<dyn Gate>>,
 }
 
 /// A result for a hook.
@@ -95,93 +107,89 @@ impl Outputs {
         self.notes.push(text);
     }
 
-    /// Does what can be done here: publishes, disconnects and logs. What is for hooks goes to `results`, what could not be
-    /// published to `refused`. What is published is told to rules before this returns.
-    pub fn act(
-        self,
-        broker: &Broker,
-        now: Millis,
-        results: &mut Vec<ResultRow>,
-        refused: &mut dyn FnMut(Publish),
-    ) {
+    /// Does what can be done here: publishes, disconnects and logs. What is published is told to rules before this returns.
+    pub fn act(self, broker: &Broker, now: Millis, rest: &mut Rest<'_>) {
         let Self { all, notes, .. } = self;
         if !notes.is_empty() {
             broker.with_batch(now, |batch| {
                 notes.into_iter().for_each(|text| batch.note(Event::Log { warning: true, text }));
             });
         }
-        let mut all = all.into_iter().peekable();
-        while let Some(first) = all.next() {
-            let way = first.way.clone();
-            // What comes the same way is one batch: one write for each receiver.
-            along(way.clone(), || {
-                broker.with_batch(now, |batch| {
-                    let mut next = Some(first);
-                    while let Some(Output { rule, action, asked, .. }) = next {
-                        match asked {
-                            Asked::Publish(message) => {
-                                publish(broker, rule, action, *message, 1, batch, results, refused);
-                            }
-                            Asked::Disconnect(client) => {
-                                match broker.disconnect(&client, ReasonCode::AdministrativeAction) {
-                                    true => _ = rule.actions[action].done.fetch_add(1, Relaxed),
-                                    false => {
-                                        rule.action_failed(action, &format!("{client:?} is not connected"))
-                                    }
-                                }
-                            }
-                            Asked::Log(warning, text) => {
-                                rule.actions[action].done.fetch_add(1, Relaxed);
-                                let text = format!("rule {}: {text}", rule.name);
-                                batch.note(Event::Log { warning, text });
-                            }
-                            Asked::Result(row) => {
-                                rule.actions[action].done.fetch_add(1, Relaxed);
-                                results.push(row);
-                            }
-                        }
-                        next = all.next_if(|output| output.way == way);
-                    }
+        causing(all.len(), || {
+            let mut all = all.into_iter().peekable();
+            while let Some(first) = all.next() {
+                // What comes the same way is one batch: one write for each receiver.
+                let way = first.way.clone();
+                let same =
+                    std::iter::once(first).chain(std::iter::from_fn(|| all.next_if(|next| next.way == way)));
+                let (way, same): (Way, Vec<Output>) = (way.clone(), same.collect());
+                along(way, || {
+                    let gates = broker.with_batch_held(now, |batch| {
+                        same.into_iter().for_each(|output| output.act(broker, batch, rest));
+                    });
+                    rest.gates.extend(gates);
                 });
-            });
+            }
+        });
+    }
+}
+
+impl Output {
+    fn act(self, broker: &Broker, batch: &mut Batch, rest: &mut Rest<'_>) {
+        let Self { rule, action, asked, way } = self;
+        let done = || rule.actions[action].done.fetch_add(1, Relaxed);
+        match asked {
+            Asked::Publish(message) => {
+                let (message, error) = (*message, "");
+                Publish { rule, action, message, way, error, tries: 0 }.again(broker, batch, rest);
+            }
+            Asked::Disconnect(client) => match broker.disconnect(&client, ReasonCode::AdministrativeAction) {
+                true => _ = done(),
+                false => rule.action_failed(action, &format!("{client:?} is not connected")),
+            },
+            Asked::Log(warning, text) => {
+                done();
+                batch.note(Event::Log { warning, text: format!("rule {}: {text}", rule.name) });
+            }
+            Asked::Result(row) => {
+                done();
+                rest.results.push(row);
+            }
         }
     }
 }
 
 /// How often a message is tried that is refused for want of room, the first time included.
-pub(super) const TRIES: u32 = 4;
+const TRIES: u32 = 4;
 
-/// Publishes a message of a rule.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn publish(
-    broker: &Broker,
-    rule: Arc<ActiveRule>,
-    action: usize,
-    message: Message,
-    tries: u32,
-    batch: &mut hookmq_engine::Batch,
-    results: &mut Vec<ResultRow>,
-    refused: &mut dyn FnMut(Publish),
-) {
-    // With QoS 0 nobody has to keep it, so nobody refuses it; the copy shares the payload.
-    let kept = message.clone();
-    match broker.publish(message, Origin::broker(), batch) {
-        Ok(_) => _ = rule.actions[action].done.fetch_add(1, Relaxed),
-        Err(error) if tries < TRIES => {
-            refused(Publish { rule, action, message: kept, error: error.what, tries });
-        }
-        Err(error) => {
-            rule.action_failed(action, error.what);
-            if let Action::Republish { dead: Some(hook), .. } = &rule.actions[action].action {
-                let row = vec![
-                    ("error".into(), Value::text(error.what)),
-                    ("topic".into(), Value::text(kept.topic.to_string())),
-                    ("payload".into(), Value::Bytes(kept.payload.to_vec().into())),
-                    ("qos".into(), Value::Int(i64::from(kept.qos.value()))),
-                    ("retain".into(), Value::Bool(kept.retain)),
-                ];
-                results.push(ResultRow { hook: *hook, row: Object(row), source: None });
+impl Publish {
+    /// Publishes it, once more.
+    pub(super) fn again(mut self, broker: &Broker, batch: &mut Batch, rest: &mut Rest<'_>) {
+        // The copy shares the payload.
+        match broker.publish(self.message.clone(), Origin::broker(), batch) {
+            Ok(_) => _ = self.rule.actions[self.action].done.fetch_add(1, Relaxed),
+            Err(error) => {
+                (self.error, self.tries) = (error.what, self.tries + 1);
+                match self.tries < TRIES {
+                    true => rest.refused.push(self),
+                    false => rest.results.extend(self.give_up()),
+                }
             }
         }
+    }
+
+    /// Counts that it failed; what the hook for dead letters is told, if there is one.
+    pub fn give_up(self) -> Option<ResultRow> {
+        let Self { rule, action, message, error, .. } = self;
+        rule.action_failed(action, error);
+        let Action::Republish { dead: Some(hook), .. } = rule.actions[action].action else { return None };
+        let row = vec![
+            ("error".into(), Value::text(error)),
+            ("topic".into(), Value::text(message.topic.to_string())),
+            ("payload".into(), Value::Bytes(message.payload.to_vec().into())),
+            ("qos".into(), Value::Int(i64::from(message.qos.value()))),
+            ("retain".into(), Value::Bool(message.retain)),
+        ];
+        Some(ResultRow { hook, row: Object(row), source: None })
     }
 }

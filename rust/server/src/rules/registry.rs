@@ -4,15 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hookmq_engine::{Broker, Millis};
+use hookmq_engine::{Broker, Gate, Millis};
 use hookmq_rules::{Event, Source};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use super::active::ActiveRule;
+use super::chain::along;
 use super::happened::Happening;
-use super::outputs::{self, Outputs, Publish, ResultRow};
+use super::outputs::{Outputs, Publish, Rest, ResultRow};
 use crate::clock::Clock;
 
 /// How often windows and silences are looked at, in milliseconds.
@@ -25,10 +26,16 @@ const MOST_RETRY_BYTES: usize = 64 << 20;
 /// How long it waits before the second try; twice as long before each further.
 const FIRST_WAIT: Millis = 250;
 
+/// How often timers are compared with the wall clock, which may be set, in milliseconds.
+const WALL: Millis = 5000;
+
+/// How long the thread waits for whoever has more than it can take, each time.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// Who knows hooks.
 pub trait Elsewhere: Send + Sync + 'static {
     /// Calls hooks with results. It must return at once.
-    fn results(&self, rows: Vec<ResultRow>);
+    fn results(&self, rows: Vec<ResultRow>, gates: &mut Vec<Arc<dyn Gate>>);
 
     /// Runs a rule whose functions are not ours: on what has happened, or on what is due if that is nothing. `false` if
     /// it is none of these.
@@ -37,6 +44,7 @@ pub trait Elsewhere: Send + Sync + 'static {
 
 /// Something that is due.
 struct Due {
+    /// By the broker's clock; of a timer by the wall clock.
     at: Millis,
     what: What,
 }
@@ -65,6 +73,25 @@ pub struct Rules {
     queue: Arc<(Mutex<Queue>, Condvar)>,
     thread: Mutex<Option<JoinHandle<()>>>,
     clock: Clock,
+}
+
+impl Due {
+    /// In how many milliseconds it is due.
+    fn wait(&self, now: Millis, wall: Millis) -> Millis {
+        match self.what {
+            What::Timer(..) => self.at.saturating_sub(wall),
+            _ => self.at.saturating_sub(now),
+        }
+    }
+}
+
+impl Queue {
+    fn retry(&mut self, publish: Publish, now: Millis) {
+        let wait = FIRST_WAIT << (publish.tries - 1).min(10);
+        self.retries += 1;
+        self.retry_bytes += publish.message.size();
+        self.due.push(Due { at: now + wait, what: What::Retry(Box::new(publish)) });
+    }
 }
 
 impl Rules {
@@ -97,10 +124,11 @@ impl Rules {
         all.iter().any(|rule| rule.rule.sources().iter().any(|source| events.contains(&source.event())))
     }
 
-    /// Adds a rule, and begins with what is due of it.
+    /// Adds a rule in the place of another, if one is named, and begins with what is due of it.
     pub fn add(
         &self,
         rule: &Arc<ActiveRule>,
+        instead: Option<&Arc<ActiveRule>>,
         broker: &Arc<Broker>,
         elsewhere: &Arc<dyn Elsewhere>,
     ) -> io::Result<()> {
@@ -109,56 +137,59 @@ impl Rules {
         if rule.is_timed() {
             self.start(broker, elsewhere)?;
         }
-        self.all.write().push(Arc::clone(rule));
+        let mut all = self.all.write();
         let mut queue = self.queue.0.lock();
+        if let Some(old) = instead {
+            forget(old, &mut all, &mut queue);
+        }
+        all.push(Arc::clone(rule));
         if rule.rule.is_timed() {
             queue.due.push(Due { at: now + LOOK, what: What::Tick(Arc::clone(rule)) });
         }
         for (index, source) in rule.rule.sources().iter().enumerate() {
             if let Source::Timer(timer) = source
-                && let Some(at) = timer.next_after(now)
+                && let Some(at) = timer.next_after(Clock::wall())
             {
                 queue.due.push(Due { at, what: What::Timer(Arc::clone(rule), index) });
             }
         }
-        drop(queue);
+        drop((queue, all));
         self.queue.1.notify_all();
         Ok(())
     }
 
     /// Forgets a rule.
     pub fn remove(&self, rule: &Arc<ActiveRule>) {
-        rule.removed.store(true, Relaxed);
-        self.all.write().retain(|one| !Arc::ptr_eq(one, rule));
-        self.queue.0.lock().due.retain(|due| match &due.what {
-            What::Tick(one) | What::Timer(one, _) => !Arc::ptr_eq(one, rule),
-            What::Retry(_) => true,
-        });
+        let (mut all, mut queue) = (self.all.write(), self.queue.0.lock());
+        forget(rule, &mut all, &mut queue);
     }
 
-    /// Tries a message again after a while; `false` if too many wait.
-    pub fn retry(&self, publish: Publish, broker: &Arc<Broker>, elsewhere: &Arc<dyn Elsewhere>) -> bool {
+    /// Tries a message again after a while. If too many wait, it is given back.
+    pub fn retry(
+        &self,
+        publish: Box<Publish>,
+        broker: &Arc<Broker>,
+        elsewhere: &Arc<dyn Elsewhere>,
+    ) -> Result<(), Box<Publish>> {
         if self.start(broker, elsewhere).is_err() {
-            return false;
+            return Err(publish);
         }
-        let wait = FIRST_WAIT << (publish.tries - 1).min(10);
-        let size = publish.message.size();
         let mut queue = self.queue.0.lock();
-        if queue.retries >= MOST_RETRIES || queue.retry_bytes + size > MOST_RETRY_BYTES {
-            return false;
+        let full =
+            queue.retries >= MOST_RETRIES || queue.retry_bytes + publish.message.size() > MOST_RETRY_BYTES;
+        if full || queue.stopped {
+            return Err(publish);
         }
-        queue.retries += 1;
-        queue.retry_bytes += size;
-        queue.due.push(Due { at: self.clock.now() + wait, what: What::Retry(Box::new(publish)) });
+        queue.retry(*publish, self.clock.now());
         drop(queue);
         self.queue.1.notify_all();
-        true
+        Ok(())
     }
 
     /// Starts the thread, the first time.
     fn start(&self, broker: &Arc<Broker>, elsewhere: &Arc<dyn Elsewhere>) -> io::Result<()> {
         let mut thread = self.thread.lock();
-        if thread.is_some() {
+        if thread.is_some() || self.queue.0.lock().stopped {
             return Ok(());
         }
         let queue = Arc::clone(&self.queue);
@@ -182,11 +213,22 @@ impl Rules {
             queue.due.clear();
         }
         self.queue.1.notify_all();
-        if let Some(thread) = self.thread.lock().take() {
+        // Taken out first: the thread may be about to look at it.
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
             // A panic there was reported by the thread itself.
             let _ = thread.join();
         }
     }
+}
+
+fn forget(rule: &Arc<ActiveRule>, all: &mut Vec<Arc<ActiveRule>>, queue: &mut Queue) {
+    rule.removed.store(true, Relaxed);
+    all.retain(|one| !Arc::ptr_eq(one, rule));
+    queue.due.retain(|due| match &due.what {
+        What::Tick(one) | What::Timer(one, _) => !Arc::ptr_eq(one, rule),
+        What::Retry(_) => true,
+    });
 }
 
 /// Waits for what is due next; `None` at the end.
@@ -197,11 +239,10 @@ fn next(queue: &(Mutex<Queue>, Condvar), clock: Clock) -> Option<Due> {
         if queue.stopped {
             return None;
         }
-        let now = clock.now();
-        let first =
-            queue.due.iter().enumerate().min_by_key(|(_, due)| due.at).map(|(index, due)| (index, due.at));
-        match first {
-            Some((index, at)) if at <= now => {
+        let (now, wall) = (clock.now(), Clock::wall());
+        let waits = queue.due.iter().map(|due| due.wait(now, wall));
+        match waits.enumerate().min_by_key(|(_, wait)| *wait) {
+            Some((index, 0)) => {
                 let due = queue.due.swap_remove(index);
                 if let What::Retry(publish) = &due.what {
                     queue.retries -= 1;
@@ -209,8 +250,8 @@ fn next(queue: &(Mutex<Queue>, Condvar), clock: Clock) -> Option<Due> {
                 }
                 return Some(due);
             }
-            Some((_, at)) => {
-                changed.wait_for(&mut queue, Duration::from_millis(at - now));
+            Some((_, wait)) => {
+                changed.wait_for(&mut queue, Duration::from_millis(wait.min(WALL)));
             }
             None => changed.wait(&mut queue),
         }
@@ -225,71 +266,60 @@ fn handle(
     now: Millis,
 ) {
     let mut outputs = Outputs::default();
-    let mut results = Vec::new();
-    let mut again = Vec::new();
+    let mut gates = Vec::new();
+    let mut rest = Rest { results: Vec::new(), refused: Vec::new(), gates: &mut gates };
+    let mut again = None;
     match due.what {
         What::Tick(rule) => {
             if !elsewhere.run(&rule, None) {
                 rule.tick(now, broker, None, &mut outputs);
             }
-            again.push(Due { at: now + LOOK, what: What::Tick(rule) });
+            again = Some(Due { at: now + LOOK, what: What::Tick(rule) });
         }
         What::Timer(rule, index) => {
-            let happening = Happening::new(Event::Timer, due.at);
+            let happening = Happening::new(Event::Timer, now);
             if !elsewhere.run(&rule, Some(happening.clone())) {
                 rule.run(&happening.as_happened(broker), None, &mut outputs);
             }
-            // Times that went by while the machine slept are not made up for.
+            // Times that went by while the machine slept, or that the clock left out, are not made up for.
             if let Some(Source::Timer(timer)) = rule.rule.sources().get(index)
-                && let Some(at) = timer.next_after(now)
+                && let Some(at) = timer.next_after(Clock::wall().max(due.at))
             {
-                again.push(Due { at, what: What::Timer(rule, index) });
+                again = Some(Due { at, what: What::Timer(rule, index) });
             }
         }
-        What::Retry(publish) => {
-            let Publish { rule, action, message, tries, .. } = *publish;
-            let mut refused = Vec::new();
-            broker.with_batch(now, |batch| {
-                outputs::publish(
-                    broker,
-                    rule,
-                    action,
-                    message,
-                    tries + 1,
-                    batch,
-                    &mut results,
-                    &mut |publish| {
-                        refused.push(publish);
-                    },
-                );
-            });
-            again.extend(refused.into_iter().map(|publish| due_again(publish, now)));
-        }
+        What::Retry(publish) => along(publish.way.clone(), || {
+            let held = broker.with_batch_held(now, |batch| publish.again(broker, batch, &mut rest));
+            rest.gates.extend(held);
+        }),
     }
     if !outputs.is_empty() {
-        outputs.act(broker, now, &mut results, &mut |publish| again.push(due_again(publish, now)));
+        outputs.act(broker, now, &mut rest);
     }
+    let Rest { results, refused, .. } = rest;
     if !results.is_empty() {
-        elsewhere.results(results);
+        elsewhere.results(results, &mut gates);
     }
-    let mut queue = queue.0.lock();
-    for due in again {
-        let gone = match &due.what {
-            What::Retry(publish) => {
-                queue.retries += 1;
-                queue.retry_bytes += publish.message.size();
-                false
-            }
+    {
+        let mut queue = queue.0.lock();
+        if !queue.stopped {
+            refused.into_iter().for_each(|publish| queue.retry(publish, now));
             // It may have been removed meanwhile.
-            What::Tick(rule) | What::Timer(rule, _) => rule.removed.load(Relaxed),
-        };
-        if !gone && !queue.stopped {
-            queue.due.push(due);
+            queue.due.extend(again.filter(|due| match &due.what {
+                What::Tick(rule) | What::Timer(rule, _) => !rule.removed.load(Relaxed),
+                What::Retry(_) => true,
+            }));
         }
     }
+    wait_for(&gates, PATIENCE);
 }
 
-fn due_again(publish: Publish, now: Millis) -> Due {
-    let wait = FIRST_WAIT << (publish.tries - 1).min(10);
-    Due { at: now + wait, what: What::Retry(Box::new(publish)) }
+/// Waits until whoever has more than it can take has room, but not for ever: it may be waiting for this thread.
+pub fn wait_for(gates: &[Arc<dyn Gate>], patience: Duration) {
+    let until = Instant::now() + patience;
+    for gate in gates {
+        while !gate.is_open() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
