@@ -4,7 +4,8 @@
     python tools/reference.py --check    writes nothing; shows what differs and exits with 1
 
 The configuration comes from `hookmq.settings.config.SETTINGS`, the errors from `hookmq.errors.ERRORS`, the
-hooks from `hookmq.hooks.registry.HOOKS`, the docstrings of the decorators, and `hookmq.hooks.options`.
+hooks from `hookmq.hooks.registry.HOOKS`, the docstrings of the decorators, and `hookmq.hooks.options`, what
+rules can call from the native module, and what they can do from `hookmq.rules.actions`.
 """
 
 from __future__ import annotations
@@ -19,14 +20,20 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+from hookmq._hookmq import rule_functions
 from hookmq.decorators import Decorators
 from hookmq.errors import ERRORS, ErrorSpec
 from hookmq.hooks import options
 from hookmq.hooks.hook import OVERFLOWS, Options
 from hookmq.hooks.registry import HOOKS
+from hookmq.rules.actions.action import Option
+from hookmq.rules.actions.delivery import RETRYING
+from hookmq.rules.actions.kinds import KINDS_OF_ACTIONS, class_of
 from hookmq.settings.config import CONFIG_FILE, SETTINGS
 from hookmq.settings.keys import LISTENER
+from hookmq.settings.setting import Setting
 
 ROOT = Path(__file__).resolve().parents[1]
 DIRECTORY = ROOT / "docs" / "reference"
@@ -75,12 +82,12 @@ GROUPS = {
     "E4": "Refused by a broker, or a broker out of reach",
     "E5": "Use of the Python API",
     "E6": "Storage",
-    "E7": "Files and streams of the command line",
+    "E7": "Files and streams of the command line; rules",
     "E8": "Homes of CrystalMQ and MQTTRoute",
 }
 
 # What registers functions beside the hooks of the registry, and what is not written as a decorator.
-OTHERS = ("schedule", "route", "websocket", "mount")
+OTHERS = ("rule_function", "schedule", "route", "websocket", "mount")
 CALLED = ("websocket", "mount")
 
 WIDTH = 100
@@ -92,6 +99,8 @@ def pages() -> Mapping[Path, str]:
         DIRECTORY / "configuration.md": configuration(),
         DIRECTORY / "errors.md": errors(),
         DIRECTORY / "hooks.md": hooks(),
+        DIRECTORY / "rule-functions.md": functions_of_rules(),
+        DIRECTORY / "rule-actions.md": actions_of_rules(),
     }
 
 
@@ -199,6 +208,92 @@ def hooks() -> str:
             listed = [f"- `{key}`: {_markdown(meaning)}" for key, meaning in told.items()]
             parts += ["**Options:**", "\n".join(listed)]
     return _joined(parts)
+
+
+def functions_of_rules() -> str:
+    """Return the page of all functions that rules can call."""
+    functions = rule_functions()
+    groups = {
+        one["group"]: [each for each in functions if each["group"] == one["group"]] for one in functions
+    }
+    parts = [
+        "# Functions of rules",
+        NOTICE,
+        f"The {len(functions)} functions that a [rule](../rules.md) can call; `hookmq rules functions "
+        "NAME` explains one in the terminal. Names may be written in capital letters. `null` as an "
+        "argument gives "
+        "`null`, unless the function is about that. The examples are tests: time is "
+        "2026-01-01T00:00:00Z, the topic "
+        "`sensors/roof/temp`.",
+        "\n".join(f"- [{group}](#{_anchor(group)}): {_names(each)}" for group, each in groups.items()),
+    ]
+    for group, each in groups.items():
+        parts.append(f"## {group}")
+        parts += [_function(one) for one in each]
+    return _joined(parts)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", heading.lower()).strip())
+
+
+def _names(functions: Iterable[Mapping[str, object]]) -> str:
+    return ", ".join(f"`{one['name']}`" for one in functions)
+
+
+def _function(one: Mapping[str, object]) -> str:
+    aliases, examples = one["aliases"], one["examples"]
+    assert isinstance(aliases, Sequence) and isinstance(examples, Sequence)
+    also = f" Also called {', '.join(f'`{alias}`' for alias in aliases)}." if aliases else ""
+    shown = "\n".join(f"{expression}   →   {value}" for expression, value in examples)
+    return f"### {one['name']}\n\n`{one['usage']}`\n\n{one['what']}{also}\n\n```text\n{shown}\n```"
+
+
+def actions_of_rules() -> str:
+    """Return the page of all actions of rules, and their options."""
+    parts = [
+        "# Actions of rules",
+        NOTICE,
+        "What is done with each result of a [rule](../rules.md). An action is a table with a `kind` and the "
+        "options below, in `[[rules.actions]]`, in the comments of a `.sql` file, in "
+        "`broker.add_rule`, or in "
+        "JSON. Any option may be read from a file or from the environment: `password_file`, "
+        "`password_env`. In "
+        "options marked with `${}` fields stand as `${name}`: see [Templates](../rules.md#templates).",
+        "\n".join(f"- [`{kind}`](#{kind}) {class_of(kind).what}" for kind in KINDS_OF_ACTIONS),
+        "Those that wait for somebody else (`webhook`, `email`, `store`, `function`) carry results "
+        "on a thread of "
+        "their own, in order, try again with pauses from 0.1 to 10 seconds, and keep what waits on "
+        "disk if there "
+        "is a data directory. They can be told:",
+        _options(RETRYING),
+    ]
+    common = {option.key for option in RETRYING}
+    for kind in KINDS_OF_ACTIONS:
+        made = class_of(kind)
+        parts += [f"## {kind}", f"It {made.what}."]
+        own = [option for option in made.OPTIONS if option.key not in common]
+        if own:
+            parts.append(_options(own))
+        if len(own) < len(made.OPTIONS):
+            parts.append("It tries again, as said above.")
+    return _joined(parts)
+
+
+def _options(options: Iterable[Option]) -> str:
+    rows = ["| Option | Default | Meaning |", "|---|---|---|"]
+    for option in options:
+        default = "needed" if option.required else _shown_default(option)
+        mark = " `${}`" if option.template else ""
+        rows.append(f"| `{option.key}`{mark} | {default} | {option.help} |")
+    return "\n".join(rows)
+
+
+def _shown_default(option: Option) -> str:
+    if option.default is None or option.type == "templates":
+        return ""
+    kind: Any = option.type
+    return f"`{Setting(option.key, kind, option.default, option.help).default_text}`"
 
 
 def _told(method: object) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """The native half of HookMQ; use it through the package ``hookmq``."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, final
 
 __all__ = [
@@ -25,6 +25,8 @@ __all__ = [
     "Message",
     "NativeBroker",
     "PageReply",
+    "RuleError",
+    "RuleHandle",
     "Running",
     "SocketLane",
     "StepReply",
@@ -38,12 +40,18 @@ __all__ = [
     "check_condition",
     "check_filter",
     "check_store",
+    "check_template",
     "check_users",
     "copy_store",
+    "describe_rule",
     "explain_acl",
     "hash_user",
+    "is_rule_function",
     "remove_user",
+    "render_template",
+    "rule_functions",
     "set_user",
+    "try_rule",
     "verify_user",
 ]
 
@@ -69,7 +77,19 @@ def check_acl(text: str) -> int: ...
 def explain_acl(
     text: str, user: str | None, client: str, address: str | None, action: str, topic: str
 ) -> tuple[bool, int | None]: ...
+def describe_rule(sql: str, functions: Sequence[str] = ...) -> dict[str, Any]: ...
+def rule_functions() -> list[dict[str, Any]]: ...
+def is_rule_function(name: str) -> bool: ...
+def try_rule(
+    sql: str,
+    samples: list[dict[str, Any]],
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    templates: Sequence[str] = ...,
+) -> list[dict[str, Any]]: ...
+def check_template(template: str) -> list[str]: ...
+def render_template(template: str, row: dict[str, Any], source: dict[str, Any] | None = None) -> str: ...
 
+class RuleError(ValueError): ...
 class BindError(Exception): ...
 class FileError(Exception): ...
 class StoreError(Exception): ...
@@ -168,6 +188,37 @@ class HookHandle:
     @property
     def paused(self) -> bool: ...
     def pause(self, paused: bool) -> None: ...
+
+@final
+class RuleHandle:
+    @property
+    def name(self) -> str: ...
+    @property
+    def matched(self) -> int: ...
+    @property
+    def passed(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def results(self) -> int: ...
+    @property
+    def loops(self) -> int: ...
+    @property
+    def keys(self) -> int: ...
+    @property
+    def evicted(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
+    @property
+    def last_error(self) -> tuple[str, int, int, float] | None: ...
+    @property
+    def last_result(self) -> dict[str, Any] | None: ...
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def actions(self) -> list[dict[str, Any]]: ...
+    def enable(self, enabled: bool) -> None: ...
+    def remove(self) -> None: ...
 
 @final
 class Lane:
@@ -385,6 +436,18 @@ class NativeBroker:
         flush: Callable[[], object] | None = None,
         instead: HookHandle | None = None,
     ) -> HookHandle: ...
+    def add_rule(
+        self,
+        name: str,
+        sql: str,
+        actions: list[dict[str, Any]],
+        *,
+        functions: Mapping[str, Callable[..., Any]] | None = None,
+        lane: Lane | None = None,
+        enabled: bool = True,
+        max_keys: int = 10_000,
+        instead: RuleHandle | None = None,
+    ) -> RuleHandle: ...
     def swap_hooks(
         self, added: list[HookHandle], removed: list[HookHandle], *, drain: bool = False
     ) -> None: ...

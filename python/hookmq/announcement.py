@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from ._hookmq import __version__
@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["announce"]
 
+MAX_RULES = 8
+"""Names of rules that are listed."""
+
 
 def announce(
-    run: Run, hooks: Sequence[HookInfo], jobs: Sequence[JobInfo], routes: Sequence[RouteInfo]
+    run: Run,
+    hooks: Sequence[HookInfo],
+    jobs: Sequence[JobInfo],
+    routes: Sequence[RouteInfo],
+    rules: Collection[str],
 ) -> None:
     """Print where a broker is to be reached, what it keeps, and which functions it calls."""
     settings = run.settings
@@ -42,6 +49,10 @@ def announce(
         else f"{http[:-1].replace('http', 'ws', 1)}{settings['websocket.path']}",
         pages=[route.path for route in routes],
         storage=None if run.recorder is None else run.recorder.describe(),
+        rules=None
+        if not rules
+        else f"{len(rules)}: {', '.join(sorted(rules)[:MAX_RULES])}"
+        + (", …" if len(rules) > MAX_RULES else ""),
         hooks=[
             *(BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in hooks),
             *(BannerHook(job.name, job.description, job.where, scheduled=True) for job in jobs),

@@ -1,4 +1,4 @@
-"""Backups of a data directory: one file with the store and the history, made while the broker runs.
+"""Backups of a data directory: one file with the store, the history and rules, made while the broker runs.
 
 A backup is put back in two steps. Its content comes into the data directory under a name of its own, and is
 checked there; then it takes the place of what is there, at once or, while a broker runs on the directory, at
@@ -24,7 +24,7 @@ from .recovering import store_error
 __all__ = ["back_up", "restore", "take_staged"]
 
 _STORE = "store"
-_HISTORY = "history.db"
+_DATABASES = ("history.db", "rules.db")
 _MARK = "hookmq-backup"
 _STAGED = "restoring"
 """What a backup is called in a data directory until it takes its place there."""
@@ -44,14 +44,15 @@ def back_up(directory: Path, to: Path, progress: Progress | None = None) -> int:
     Raises:
         HookMQError: E602 if the store cannot be read, E703 if the file cannot be written.
     """
-    with _written(to), tempfile.TemporaryDirectory(dir=to.absolute().parent, prefix=".backup-") as name:
-        content = Path(name)
+    with _written(to), tempfile.TemporaryDirectory(dir=to.absolute().parent, prefix=".backup-") as place:
+        content = Path(place)
         try:
             copy_store(directory / _STORE, content / _STORE, progress)
         except StoreError as error:
             raise store_error(error) from None
-        if (directory / _HISTORY).is_file():
-            _copy_database(directory / _HISTORY, content / _HISTORY)
+        for name in _DATABASES:
+            if (directory / name).is_file():
+                _copy_database(directory / name, content / name)
         sums = "".join(f"{_sum(file)}  {file.relative_to(content)}\n" for file in _files(content))
         (content / _MARK).write_text(f"{_FORMAT}\n{sums}")
         new = content / "new.tar"

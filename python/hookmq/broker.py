@@ -13,7 +13,7 @@ from .errors import HookMQError
 from .lifecycle import Lifecycle
 from .message import encode_payload
 from .run import left
-from .source import Source
+from .source import Source, place_of
 from .subscription import Subscription
 
 TYPE_CHECKING = False
@@ -28,6 +28,17 @@ if TYPE_CHECKING:
 __all__ = ["Broker"]
 
 _UNSET: Any = object()
+
+_OF_RULES = (
+    "rules",
+    "rules_matched",
+    "rules_passed",
+    "rules_failed",
+    "rules_results",
+    "rules_loops",
+    "rules_actions_failed",
+)
+"""What is counted of rules; 0 where there are none."""
 
 
 class Broker(Lifecycle):
@@ -358,6 +369,61 @@ class Broker(Lifecycle):
         made: Self = open_home(home, make, **settings)
         return made
 
+    # Rules ----------------------------------------------------------------------------------------------
+
+    def add_rule(
+        self,
+        name: str,
+        sql: str,
+        actions: Sequence[Mapping[str, Any]] = (),
+        *,
+        description: str = "",
+        enabled: bool = True,
+        max_keys: int = 10_000,
+    ) -> None:
+        """Add a rule, whose results go to actions; one of the same name that was added so is replaced.
+
+        Args:
+            name: what it is called.
+            sql: what it selects; see [Rules](../rules.md).
+            actions: tables as ``[[rules.actions]]`` has them, each with its ``kind``.
+            description: what it is for.
+            enabled: whether it is evaluated from the beginning.
+            max_keys: how many keys it remembers something of.
+
+        ```python
+        broker.add_rule(
+            "hot",
+            '''SELECT payload.temp AS t FROM "sensors/+/temp" WHERE payload.temp > 30''',
+            [{"kind": "republish", "topic": "alarm/${clientid}", "payload": "${t} degrees"}],
+        )
+        ```
+
+        Raises:
+            HookMQError: E3xx and E711 for what is wrong, E710 for SQL that cannot be: at the start, or at
+                once if the broker runs.
+        """
+        from .rules.definition import Rule
+
+        where = place_of(sys._getframe(1))
+        table = {"name": name, "sql": sql, "actions": list(actions), "description": description}
+        rule = Rule.of(table | {"enabled": enabled, "max_keys": max_keys}, "python", where)
+        with self._lifecycle:
+            before = self.rules.get(name)
+            again = before is not None and before.source == "python" and before.hook is None
+            self.rules.add(rule, before=before if again else None)
+
+    def remove_rule(self, name: str) -> None:
+        """Remove a rule that Python has added.
+
+        Raises:
+            HookMQError: E712 if there is none of the name, E713 if it comes from somewhere else.
+        """
+        with self._lifecycle:
+            hook = self.rules.remove(name).hook
+            if hook is not None:
+                self._remove_hook(hook)
+
     # Counting -------------------------------------------------------------------------------------------
 
     @property
@@ -367,7 +433,16 @@ class Broker(Lifecycle):
         counters = dict(run.native.statistics())
         if run.recorder is not None:
             counters |= run.recorder.counters()
-        return counters
+        return counters | (self._book.counters() if self._book is not None else dict.fromkeys(_OF_RULES, 0))
+
+    def wait_for_rules(self, timeout: float = 5.0) -> bool:
+        """Wait until what rules have selected is where actions bring it. Return whether it was in time."""
+        deadline = time.monotonic() + timeout
+        told = self.wait_for_hooks(timeout)
+        return told and (self._book is None or self._book.wait(lambda: left(deadline)))
+
+    def _stored_messages(self, filter: str, **chosen: Any) -> History:
+        return self.history(filter, **chosen)
 
     def wait_for_hooks(self, timeout: float = 5.0) -> bool:
         """Wait until every observer was told what happened before. Return whether they were in time.

@@ -6,11 +6,13 @@ Each returns the function untouched, so it stays callable and testable. Those of
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from .hooks.deciding import Deciding
 from .hooks.observing import Observing
 from .hooks.registering import overload
+from .source import place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     import schedule
 
-    from .hooks.options import DeciderOptions
+    from .hooks.options import DeciderOptions, ObserverOptions
     from .hooks.registering import F
     from .web.sockets import PageSockets
 
@@ -42,6 +44,14 @@ class Decorators(Observing, Deciding):
         raise NotImplementedError
 
     def _add_websocket(self, path: str) -> PageSockets:
+        raise NotImplementedError
+
+    def _add_rule_hook(
+        self, sql: str, function: Callable[..., Any], description: str, options: dict[str, Any], where: str
+    ) -> None:
+        raise NotImplementedError
+
+    def _add_rule_function(self, function: Callable[..., Any], name: str | None) -> None:
         raise NotImplementedError
 
     # The broker's own life ------------------------------------------------------------------------------
@@ -105,6 +115,71 @@ class Decorators(Observing, Deciding):
         def decorate(function: F) -> F:
             self._add_job(when, function, name)
             return function
+
+        return decorate
+
+    # Rules ----------------------------------------------------------------------------------------------
+
+    def rule(
+        self, sql: str, /, *, description: str = "", **options: Unpack[ObserverOptions]
+    ) -> Callable[[F], F]:
+        """Call the function with each result of a rule, a dict by the names of its columns.
+
+        The rule is evaluated natively: what it does not select costs no Python. A function that takes two
+        arguments is given what the result was selected from as well, a dict too. It runs like any observer;
+        see [Rules](../rules.md).
+
+        ```python
+        @broker.rule('''
+            SELECT payload.temp AS t, clientid FROM "sensors/+/temp"
+            WHERE payload.temp > 30 AND topic_level(2) = 'roof'
+        ''')
+        def hot(row):
+            print(row["clientid"], row["t"])
+        ```
+
+        Raises:
+            HookMQError: E710 for SQL that cannot be, at the start of the broker or at once if it runs; E711
+                if there is a rule of this name already.
+        """
+        if callable(sql):
+            from .hooks.functions import bare
+
+            raise bare("rule", sql, """@broker.rule('SELECT * FROM "tank/#"')""")
+
+        def decorate(function: F) -> F:
+            self._add_rule_hook(sql, function, description, dict(options), place_of(sys._getframe(1)))
+            return function
+
+        return decorate
+
+    @overload
+    def rule_function(self, function: F, /) -> F: ...
+    @overload
+    def rule_function(self, /, *, name: str | None = None) -> Callable[[F], F]: ...
+    def rule_function(self, function: Any = None, /, *, name: str | None = None) -> Any:
+        """Let rules call the function by its name, or by ``name``.
+
+        It is given values (``None``, ``bool``, ``int``, ``float``, ``str``, ``bytes``, ``list``, ``dict``)
+        and returns one. A rule that calls it is evaluated on a thread of its own, ``hookmq-rule-NAME``; when
+        it raises, that is logged, and the rule selects nothing.
+
+        ```python
+        @broker.rule_function
+        def dew_point(temp, humidity):
+            return temp - (100 - humidity) / 5
+        ```
+
+        Raises:
+            HookMQError: E711 for the name of a function that rules have already.
+        """
+        if callable(function):
+            self._add_rule_function(function, name)
+            return function
+
+        def decorate(given: F) -> F:
+            self._add_rule_function(given, name)
+            return given
 
         return decorate
 

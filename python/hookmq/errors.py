@@ -12,7 +12,7 @@ E3xx  the configuration                               3
 E4xx  refused by a broker, or a broker out of reach   6 (E402: 1)
 E5xx  use of the Python API                           1 (E511: 4)
 E6xx  storage                                         1
-E7xx  files and streams of the command line           1
+E7xx  files and streams of the command line, rules    1 (E710, E711: 3)
 E8xx  homes of CrystalMQ and MQTTRoute                3 (E803: 4)
 ====  ==============================================  =========
 
@@ -205,6 +205,11 @@ _CATALOGUE = (
         "E708", "`{path}` is there already", "choose another file, or replace this one with --replace", 1
     ),
     ErrorSpec("E709", "that cannot be asked: {reason}", None, 1),
+    # E71x: rules
+    ErrorSpec("E710", "{where}: {problem}", None, 3),
+    ErrorSpec("E711", "{where}  the rule cannot be used: {reason}", None, 3),
+    ErrorSpec("E712", "there is no rule `{name}`", "those there are:   {known}", 1),
+    ErrorSpec("E713", "the rule `{name}` is not changed: {reason}", None, 1),
     # E8xx: homes of CrystalMQ and MQTTRoute
     ErrorSpec(
         "E801",

@@ -31,6 +31,9 @@ __all__ = ["Lifecycle"]
 LAST_WRITE = 1.0
 """Seconds that connectors have at the end in any case, also if a hook has used all the grace up."""
 
+RULES = "rules.db"
+"""The file of the data directory that has rules of the HTTP API, as :mod:`hookmq.rules.store` calls it."""
+
 _STARTING = 5.0
 """Seconds that a start on another thread may take when the process ends."""
 
@@ -71,6 +74,8 @@ class Lifecycle(Registration):
             settings = self._resolve()
             try:
                 self._configure(settings)
+                if self._has_rules(settings):
+                    self._the_book().prepare(settings)
                 config.require_authentication(settings, authenticated=self._callbacks.asks_who_it_is)
                 run = Run(settings, self._callbacks, self._event_loop)
             except BaseException:
@@ -96,8 +101,10 @@ class Lifecycle(Registration):
                 self._pages.open(run)
             if self._scheduler is not None:
                 self._scheduler.start()
-            run.serve()
             try:
+                if self._has_rules(settings):
+                    self._the_book().open(run, data_dir_of(run))
+                run.serve()
                 OwnHooks(self._hooks, self._event_loop, self._failures).start()
             except BaseException:
                 self._stop_now()
@@ -136,7 +143,9 @@ class Lifecycle(Registration):
                 signals.raises = False
                 log_to_terminal(str(self.settings["log.level"]))
                 if (run := self._run) is not None:  # a hook may have stopped it already
-                    announce(run, self.hooks, self.jobs, self.routes)
+                    announce(
+                        run, self.hooks, self.jobs, self.routes, [] if self._book is None else self._book
+                    )
                 supervisor.tell("ready")
                 while not (signals.received or self._stopped.is_set()):
                     signals.wait()
@@ -279,14 +288,25 @@ class Lifecycle(Registration):
         try:
             if code and self._source is not None:
                 self._load_code(self._source, run)
+            self._reload_rules()
         finally:
             run.reload()
+
+    def _reload_rules(self) -> None:
+        """Read the rules of the settings again."""
+        settings = self._resolve()
+        if settings["rules"] or self._book is not None:
+            self._the_book().reload(settings)
 
     def _load_code(self, source: Source, run: Run) -> None:
         from .reloading import differences, load
 
         def check(fresh: Lifecycle) -> None:
-            self._unapplied = differences(run.settings, fresh._resolve())
+            # Rules are read again at once: see `_reload_rules`.
+            changed = differences(run.settings, fresh._resolve())
+            self._unapplied = [key for key in changed if key != "rules"]
+            if self._book is not None:
+                self._book.check_adoption(fresh._book)
             # What asks nobody who he is must not open by a reload what a start would not have opened.
             config.require_authentication(run.settings, authenticated=fresh._callbacks.asks_who_it_is)
             try:
@@ -346,6 +366,21 @@ class Lifecycle(Registration):
         finally:
             self._configured_hooks = [hook for hook in self._hooks if hook not in before]
 
+    def _has_rules(self, settings: config.Settings) -> bool:
+        """Whether there may be rules: who has none does not import what they are."""
+        if self._book is not None or settings["rules"] or settings["rules_folder"] is not None:
+            return True
+        directory = settings["data_dir"]
+        return directory is not None and os.path.exists(os.path.join(str(directory), RULES))
+
+    def check_rules(self) -> list[HookMQError]:
+        """Return what is wrong with rules of the settings, of files and of Python; nothing is started."""
+        try:
+            settings = self._resolve()
+            return self._the_book().problems(settings) if self._has_rules(settings) else []
+        except HookMQError as error:
+            return [error]
+
     def _in_hook(self, run: Run) -> bool:
         current = threading.current_thread()
         is_loop = self._loop is not None and current is self._loop.thread
@@ -368,6 +403,8 @@ class Lifecycle(Registration):
                 self._scheduler.stop(left(deadline))
             # What happened before the stop is still told; what hooks publish meanwhile is still stored.
             run.settle(deadline, self._hooks)
+            if self._book is not None:
+                self._book.close(lambda: max(left(deadline), LAST_WRITE))
             self._parts.stop(lambda: max(left(deadline), LAST_WRITE))
             if self._pages is not None and (late := self._pages.close(lambda: left(deadline))):
                 logger().warning("a page did not end: %s", ", ".join(late))

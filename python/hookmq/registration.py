@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .message import Message
     from .pages import Pages
     from .parts import Part
+    from .rules import RuleBook
     from .run import Run
     from .scheduler import JobInfo, Scheduler
     from .web.routes import RouteInfo
@@ -50,6 +51,7 @@ class Registration(Decorators):
         self._making = threading.Lock()
         self._callbacks = Callbacks(self._answer, self._event_loop, self._failures)
         self._parts = Parts()
+        self._book: RuleBook | None = None
         self._configured_hooks: list[Hook] = []
         """Those of what the settings name: they are there for one run."""
 
@@ -75,6 +77,18 @@ class Registration(Decorators):
         """Every connector: how it is, what it has written, and what waits."""
         infos = [part.info() for part in self._parts]
         return [info for info in infos if info is not None]
+
+    @property
+    def rules(self) -> RuleBook:
+        """Every rule by its name; each can be switched, be tried, and tells what it has counted.
+
+        >>> from hookmq import Broker
+        >>> broker = Broker(port=0, http_port=None)
+        >>> broker.add_rule("hot", 'SELECT payload.t AS t FROM "t/#" WHERE payload.t > 30')
+        >>> broker.rules["hot"].test({"topic": "t/1", "payload": {"t": 31}}).results
+        [{'t': 31}]
+        """
+        return self._the_book()
 
     def pause(self, name: str) -> None:
         """Keep what happens from a hook or a job: it passes them by, counted in their ``skipped``.
@@ -105,12 +119,15 @@ class Registration(Decorators):
 
     # Hooks ----------------------------------------------------------------------------------------------
 
-    def _add_hook(self, hook: Hook) -> None:
+    def _add_hook(self, hook: Hook, prepared: Callable[[], object] | None = None) -> None:
+        """Take a hook; ``prepared()`` is called when it has its place, before those that it replaces go."""
         with self._lifecycle:
             self._wire(hook)
             replaced = [other for other in self._hooks if hook.replaces(other)]
             if self._run is not None:
                 self._run.prepare(hook, replaced[0] if replaced else None)
+            if prepared is not None:
+                prepared()
             _insert(self._hooks, hook, replaced)
             deciders = self._callbacks.hooks_of(hook.spec.name)
             if deciders is not None:
@@ -124,6 +141,13 @@ class Registration(Decorators):
                 self._run.swap([hook], replaced)
             if any(other.is_async for other in replaced):
                 self._relieve()
+
+    def _remove_hook(self, hook: Hook) -> None:
+        """Let a hook that observes go, when it was told what happened before."""
+        with self._lifecycle:
+            self._hooks.remove(hook)
+            if self._run is not None:
+                self._run.swap([], [hook], drain=True)
 
     def _relieve(self) -> None:
         """Something was replaced: see to it that what was there before holds nothing up any more."""
@@ -170,6 +194,59 @@ class Registration(Decorators):
             self._scheduler = Scheduler(self._failures.failed, self._event_loop)
         return self._scheduler
 
+    # Rules ----------------------------------------------------------------------------------------------
+
+    def _add_rule_hook(
+        self, sql: str, function: Callable[..., Any], description: str, options: dict[str, Any], where: str
+    ) -> None:
+        from .hooks.hook import Hook, Options
+        from .hooks.registry import HOOKS
+        from .rules.definition import Rule
+
+        name = options.pop("name", None)
+        hook = Hook.of(HOOKS["rule"], function, None, Options(**options), name)
+        # What is built in stands nowhere; the decorator does.
+        where = where if hook.where == "?" else hook.where
+        rule = Rule.of({"name": hook.name, "sql": sql, "description": description}, "python", where)
+        book = self._the_book()
+        with self._lifecycle:
+            before = book.get(rule.name)
+            again = before is not None and before.hook is not None and hook.replaces(before.hook)
+            self._add_hook(hook, lambda: book.add(rule, hook=hook, before=before if again else None))
+
+    def _add_rule_function(self, function: Callable[..., Any], name: str | None) -> None:
+        from .hooks.functions import function_name
+
+        with self._lifecycle:
+            self._the_book().set_function(name or function_name(function), function)
+
+    def _the_book(self) -> RuleBook:
+        with self._making:
+            if self._book is None:
+                from .rules import RuleBook
+
+                book = RuleBook(
+                    self._courier_of, self._event_loop, self._stored_messages, self._failures.failed
+                )
+                if self._run is not None:  # it began without rules
+                    book.open(self._run, data_dir_of(self._run))
+                self._book = book
+            return self._book
+
+    def _courier_of(self, name: str) -> Any:
+        """Return the courier of a connector. Raises E508 if there is none of the name."""
+        from .connectors.feed import Feed
+
+        feeds = {part.name: part for part in self._parts if isinstance(part, Feed)}
+        if name not in feeds:
+            known = ", ".join(sorted(feeds)) or "none"
+            raise HookMQError("E508", what="connector", name=name, known=known)
+        return feeds[name].courier
+
+    def _stored_messages(self, filter: str, **chosen: Any) -> Any:
+        """Return messages of the history; see :meth:`hookmq.broker.Broker.history`."""
+        raise NotImplementedError
+
     # Pages ----------------------------------------------------------------------------------------------
 
     def _add_route(self, path: str, function: Callable[..., Any], methods: tuple[str, ...] | None) -> None:
@@ -197,11 +274,17 @@ class Registration(Decorators):
                     connectors=lambda: self.connectors,
                     pause=self._pause,
                     reload=self.reload,
+                    rules=self._rule_operations,
                 )
                 self._pages = Pages(self._event_loop, self._failures.failed, self._relieve, api)
                 if self._run is not None:
                     self._pages.open(self._run)
             return self._pages
+
+    def _rule_operations(self) -> Sequence[Any]:
+        from .rules.api import operations
+
+        return operations(self._the_book)
 
     def _answer(self, *request: Any) -> None:
         self._the_pages().answer(*request)
@@ -255,7 +338,7 @@ class Registration(Decorators):
             kept = self._configured_hooks
             old = [hook for hook in self._hooks if hook not in kept]
             new, callbacks, parts = list(fresh._hooks), fresh._callbacks, fresh._parts
-            pages, scheduler = fresh._pages, fresh._scheduler
+            pages, scheduler, book = fresh._pages, fresh._scheduler, fresh._book
             for hook in new:
                 same = [other for other in old if other.name == hook.name and other.spec is hook.spec]
                 hook.paused = bool(same) and same[0].paused
@@ -272,6 +355,8 @@ class Registration(Decorators):
             self._callbacks.exchanges.hooks[:] = callbacks.exchanges.hooks
             self._parts.pair(parts)
             self._hooks[:] = [*new, *kept]
+            if book is not None or self._book is not None:
+                self._the_book().adopt(book)
             run.swap(new, old, drain=True)
             self._parts.replace(parts, self, data_dir_of(run), lambda: run.grace)
             if pages is not None or self._pages is not None:

@@ -70,6 +70,7 @@ class Run:
         self._deliveries: DeliveryLane | None = None
         self._sockets: SocketLane | None = None
         self._own: dict[Hook, list[Lane]] = {}
+        self._further: list[Lane] = []
         self._decisions: CallPool | None = None
         self._pages: CallPool | None = None
 
@@ -79,6 +80,7 @@ class Run:
         lanes: list[Lane | DeliveryLane] = [
             self._observers,
             *(lane for lanes in self._own.values() for lane in lanes),
+            *self._further,
         ]
         if self._coroutines is not None:
             lanes.append(self._coroutines.lane)
@@ -204,6 +206,18 @@ class Run:
             self.threads.start(f"{hook.name}-{index}", lane.run)
         self._own[hook] = lanes
         return lanes
+
+    def lane(self, name: str) -> Lane:
+        """Make a queue with a thread of its own, for what belongs to no single hook."""
+        made = self.native.lane()
+        self.threads.start(name, made.run)
+        self._further.append(made)
+        return made
+
+    def let_go(self, lane: Lane) -> None:
+        """End a queue of :meth:`lane`; its thread ends when it has made the calls that wait."""
+        self._further.remove(lane)
+        lane.close()
 
     def _waited_for(self, hook: Hook) -> Callable[..., Any]:
         """Return a function that lets the event loop run the coroutine, and waits for what it returns."""

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["Source", "is_loading", "loading"]
+__all__ = ["Source", "is_loading", "loading", "place_of"]
 
 
 class Source(Record):
@@ -38,6 +38,16 @@ class Source(Record):
         # `python -m pkg.app` calls the module __main__, but what it imports from its package needs its name.
         module = getattr(frame.f_globals.get("__spec__"), "name", None) or frame.f_globals.get("__name__")
         return cls(str(module or "__main__"), os.path.realpath(path))
+
+
+def place_of(frame: FrameType) -> str:
+    """Return ``app.py:7``: the file of a frame, relative to the working directory if below, and the line."""
+    file = frame.f_code.co_filename
+    try:
+        shown = os.path.relpath(file)
+    except ValueError:  # another drive
+        shown = file
+    return f"{file if shown.startswith('..') else shown}:{frame.f_lineno}"
 
 
 class _Loading(threading.local):

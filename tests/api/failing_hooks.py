@@ -136,6 +136,8 @@ class Site:
                 broker.authenticate(welcome)
             case "on_batch":
                 broker.on_batch("bad/#", max_rows=1, max_delay=0)(hook)  # each failure is a call of its own
+            case "rule":
+                broker.rule('SELECT topic FROM "bad/#"')(hook)
             case _:
                 decorator = getattr(broker, kind)
                 (decorator("bad/#") if kind in FILTERED else decorator)(hook)

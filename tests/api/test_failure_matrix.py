@@ -98,6 +98,7 @@ class Clients:
         return lambda: _success(wire.publish("bad/x", b"", 1))
 
     on_batch = on_message_received
+    rule = on_message_received
 
     def on_message_sent(self) -> Finish:
         wire = self.known("bad-sub", "bad/#")

@@ -134,6 +134,8 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "storage.spool_bytes": 1024**3,
         "connectors": (),
         "authentication": (),
+        "rules": (),
+        "rules_folder": None,
         "log.level": "info",
     }
     assert dict(settings) == expected

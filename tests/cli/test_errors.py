@@ -12,7 +12,8 @@ from hookmq.errors import ERRORS, ErrorSpec, HookMQError, render
 
 EXIT_CODES = {"1": 5, "2": 4, "3": 3, "4": 6, "5": 1, "6": 1, "7": 1, "8": 3}
 # A broker out of reach has refused nothing; an app, or an extension, that cannot be loaded is one.
-EXCEPTIONS = {"E402": 1, "E511": 4, "E803": 4}
+# Rules that are written wrongly are a configuration that is.
+EXCEPTIONS = {"E402": 1, "E511": 4, "E710": 3, "E711": 3, "E803": 4}
 
 # For every code, fields as the callers pass them, and the whole text.
 EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
@@ -211,6 +212,26 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
     "E709": (
         {"reason": "the topic has a wildcard"},
         "error[E709]: that cannot be asked: the topic has a wildcard",
+    ),
+    "E710": (
+        {
+            "where": "rules/hot.sql, line 2, column 8",
+            "problem": "there is no function `averge`",
+        },
+        "error[E710]: rules/hot.sql, line 2, column 8: there is no function `averge`",
+    ),
+    "E711": (
+        {"where": "hookmq.toml:3, rule 2", "reason": "there is a rule `hot` already, from app.py:7"},
+        "error[E711]: hookmq.toml:3, rule 2  the rule cannot be used: "
+        "there is a rule `hot` already, from app.py:7",
+    ),
+    "E712": (
+        {"name": "hto", "known": "cold, hot"},
+        "error[E712]: there is no rule `hto`\n  help: those there are:   cold, hot",
+    ),
+    "E713": (
+        {"name": "hot", "reason": "it comes from rules/hot.sql: change it there"},
+        "error[E713]: the rule `hot` is not changed: it comes from rules/hot.sql: change it there",
     ),
     "E801": (
         {"path": "/opt/CrystalMQ", "reason": "it has no conf"},

@@ -155,10 +155,10 @@ def test_retry_after_is_respected(peer: Peer, courier: MakeCourier, form: str) -
 
 
 def test_an_absurd_retry_after_is_bounded() -> None:
-    from hookmq.connectors.http import LONGEST_PAUSE, _retry_after
+    from hookmq.connectors.http import LONGEST_PAUSE, retry_after
 
-    assert _retry_after("999999999") == LONGEST_PAUSE
-    assert _retry_after("-5") == _retry_after("Mon, 01 Jan 2001 00:00:00 GMT") == 0.0
+    assert retry_after("999999999") == LONGEST_PAUSE
+    assert retry_after("-5") == retry_after("Mon, 01 Jan 2001 00:00:00 GMT") == 0.0
 
 
 def test_an_endpoint_that_is_stopped(peer: Peer, courier: MakeCourier) -> None:

@@ -26,6 +26,7 @@ ACCESS_LISTS = [block for page in PAGES for block in blocks(page, "acl")]
 COMMANDS = ["run", "dev", "check", "pub", "sub"]
 COMMANDS += [f"users {action}" for action in ("add", "rm", "ls", "check", "import")]
 COMMANDS += [f"acl {action}" for action in ("check", "test", "import")]
+COMMANDS += ["rules", "rules test", "rules add", "rules check"]
 COMMANDS += ["replay", "jobs", "bench", *(f"hooks {action}" for action in ("ls", "pause", "resume"))]
 
 

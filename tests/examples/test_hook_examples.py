@@ -335,3 +335,31 @@ def test_watch_hooks(tmp_path: Path) -> None:
         client.publish("sensor/3", '{"level": 10}')
         example.find("sensor/3 is low")
         assert "sensor/1 is low" not in example.output
+
+
+# Rules
+
+
+def test_rules(tmp_path: Path) -> None:
+    with Example("32_rules.py", tmp_path) as example:
+        with Client(example.port(), "alarm/#", "silent/#", "mean/#") as client:
+            for temp in (29, 31, 29, 32):
+                client.publish("sensors/roof/temp", json.dumps({"temp": temp}))
+            found: dict[str, list[str]] = {}
+            while "silent/roof" not in found:
+                topic, text = client.receive()
+                found.setdefault(topic, []).append(text)
+        example.find("roof is silent")
+    (alarm,) = found["alarm/roof"]
+    assert alarm.startswith("31 degrees, says ")
+    means = [json.loads(text) for text in found["mean/roof"]]
+    assert sum(mean["n"] for mean in means) == 4  # in one second, or in two if it began between them
+    assert sum(mean["mean"] * mean["n"] for mean in means) == 121
+
+
+def test_rule_python(tmp_path: Path) -> None:
+    with Example("33_rule_python.py", tmp_path) as example, Client(example.port()) as client:
+        for humidity in (50, 70, 90):
+            client.publish("sensors/roof/climate", json.dumps({"temp": 21, "humidity": humidity}))
+        example.find(r"roof is damp: 21 degrees, dew at 19\.?0?, says \S+")
+        assert json.loads(example.get("/rules")[0]) == {"damp": {"matched": 3, "results": 1}}

@@ -11,6 +11,7 @@
 //! - [`proxy`]: PROXY headers
 //! - [`acl`]: access rules and what they decide
 //! - [`users`]: the users file, and changing it; [`scram`]: logging in by SCRAM
+//! - [`rules`]: texts of rules, templates and payloads
 //! - `plain`: topic matching as the specification says it, without any cleverness
 
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ pub mod decoder;
 mod frame;
 mod plain;
 pub mod proxy;
+pub mod rules;
 pub mod scram;
 pub mod topic;
 pub mod users;
@@ -33,6 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("acl", acl::run),
     ("decoder", decoder::run),
     ("proxy", proxy::run),
+    ("rules", rules::run),
     ("scram", scram::run),
     ("topic", topic::run),
     ("users", users::run),

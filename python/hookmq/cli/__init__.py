@@ -30,6 +30,7 @@ from . import (
     publish,
     replay,
     restore,
+    rules,
     run,
     store,
     subscribe,
@@ -103,6 +104,7 @@ def _dispatch(arguments: list[str]) -> int:
             hooks,
             jobs,
             connectors,
+            rules,
             users,
             acl,
             store,
@@ -131,8 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
-    later = (hooks, jobs, connectors, users, acl, store, backup, restore, bench, migrate, doctor, version)
-    for command in later:
+    services = (hooks, jobs, connectors, rules)
+    for command in (*services, users, acl, store, backup, restore, bench, migrate, doctor, version):
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     return parser
 

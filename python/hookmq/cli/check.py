@@ -47,12 +47,13 @@ def main(options: argparse.Namespace) -> int:
 def _configuration_problems(broker: Broker) -> list[HookMQError]:
     from hookmq.settings import config
 
+    problems = broker.check_rules()
     try:
         authenticated = any(hook.kind == "authenticate" for hook in broker.hooks)
         config.require_authentication(broker.settings, authenticated=authenticated)
     except HookMQError as error:
-        return [error]
-    return []
+        problems.append(error)
+    return problems
 
 
 def _print_text(app: str, broker: Broker, problems: Sequence[HookMQError]) -> None:

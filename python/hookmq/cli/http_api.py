@@ -104,7 +104,13 @@ class HttpApi:
 
         return self._ask("POST", "/".join(quote(part, safe="") for part in parts))
 
-    def _ask(self, method: str, path: str) -> Any:
+    def send(self, method: str, *parts: str, body: Any = None) -> Any:
+        """Send JSON, and return the answer; the path is given in parts. Raises as :meth:`get`."""
+        from urllib.parse import quote
+
+        return self._ask(method, "/".join(quote(part, safe="") for part in parts), body)
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
         import http.client
 
         host, port = self.address
@@ -114,9 +120,11 @@ class HttpApi:
             else http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=self._context)
         )
         try:
-            connection.request(method, f"{self._path}{_PREFIX}{path}", headers={"X-HookMQ": "1"})
+            sent = None if body is None else json.dumps(body).encode()
+            headers = {"X-HookMQ": "1", "X-HookMQ-User": _user()}
+            connection.request(method, f"{self._path}{_PREFIX}{path}", sent, headers)
             answer = connection.getresponse()
-            status, body = answer.status, answer.read()
+            status, text = answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
             help = f"is it running? If its HTTP port is another one, name it:   {self._with_url()}"
@@ -124,8 +132,8 @@ class HttpApi:
         finally:
             connection.close()
         try:
-            values = json.loads(body)
-            if status == 200:
+            values = json.loads(text)
+            if status in (200, 201):
                 return values
             code, message, help = (values["error"][name] for name in ("code", "message", "help"))
         except (ValueError, TypeError, LookupError):
@@ -140,6 +148,16 @@ class HttpApi:
 
     def _with_url(self) -> str:
         return f"{self._command} --url http://127.0.0.1:8080"
+
+
+def _user() -> str:
+    """Return who types the command, for those who look later who has changed something."""
+    import getpass
+
+    try:
+        return getpass.getuser().encode("ascii", "replace").decode()
+    except (OSError, KeyError, ImportError):
+        return ""
 
 
 def _name_it(command: str) -> str:

@@ -13,12 +13,14 @@
 - `feed.py`          from a broker's hooks to records
 - `options.py`       connectors from `hookmq.toml`
 - `sql/`             `SQL`: SQLite, PostgreSQL, MySQL and MariaDB, SQL Server
-- `redis.py`, `mongodb.py`, `elasticsearch.py`, `webhook.py`, `kafka.py`, `influxdb.py`, `parquet.py`
+- `redis.py`, `mongodb.py`, `elasticsearch.py`, `webhook.py`, `kafka.py`, `influxdb.py`, `parquet.py`,
+  `email.py`
 - `plugin.py`        `Plugin`: a connector for an extension of CrystalMQ
 - `plugin_conf.py`   `PluginConf`: its configuration
 
 What several of them use: `library.py` (a client library, imported when it is needed), `address.py` (what may
-be shown of a URL), `shape.py` (the shapes of a record), `http.py` (a service over HTTP), `line_protocol.py`.
+be shown of a URL), `shape.py` (the shapes of a record), `fields.py` (texts with ``${…}``),
+`http.py` (a service over HTTP), `line_protocol.py`.
 
 Importing this package imports none of the services' libraries.
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .connector import Connector, Rejection
     from .courier import Courier, NotStored
     from .elasticsearch import Elasticsearch
+    from .email import Email
     from .health import ConnectorInfo
     from .influxdb import InfluxDB
     from .kafka import Kafka
@@ -57,6 +60,7 @@ __all__ = [
     "ConnectorInfo",
     "Courier",
     "Elasticsearch",
+    "Email",
     "InfluxDB",
     "Kafka",
     "MongoDB",
@@ -75,6 +79,7 @@ _PLACES = {
     "ConnectorInfo": "health",
     "Courier": "courier",
     "Elasticsearch": "elasticsearch",
+    "Email": "email",
     "InfluxDB": "influxdb",
     "Kafka": "kafka",
     "MongoDB": "mongodb",

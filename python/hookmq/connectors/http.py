@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from .library import library
 
-__all__ = ["HTTPService", "Refused", "Unavailable", "cause", "no_http_url"]
+__all__ = ["HTTPService", "Refused", "Unavailable", "cause", "no_http_url", "outcome", "retry_after"]
 
 MAX_ANSWER = 1 << 20
 """Bytes of an answer that are read."""
@@ -127,17 +127,11 @@ class HTTPService:
             ) from None
         except requests.RequestException as error:
             raise Unavailable(cause(error) or type(error).__name__) from None
-        status = int(response.status_code)
-        if 200 <= status < 300:
-            return text
-        self._not_before = time.monotonic() + _retry_after(response.headers.get("Retry-After"))
-        if 400 <= status < 500 and status not in _ABOUT_THE_SERVICE:
-            raise Refused(status, text)
-        if 300 <= status < 400:
-            raise Unavailable(
-                f"it answered {status}, and redirects are not followed: write the address it names"
-            )
-        raise Unavailable(_answer_in_words(status, text))
+        try:
+            return outcome(int(response.status_code), text)
+        except (Refused, Unavailable):
+            self._not_before = time.monotonic() + retry_after(response.headers.get("Retry-After"))
+            raise
 
     def close(self) -> None:
         """Close the connections."""
@@ -171,6 +165,22 @@ class HTTPService:
         return found[:MAX_ANSWER].decode(errors="replace")
 
 
+def outcome(status: int, text: str) -> str:
+    """Return what was answered, if that is 2xx.
+
+    Raises:
+        Refused: for an answer that says that the request is at fault.
+        Unavailable: for every other.
+    """
+    if 200 <= status < 300:
+        return text
+    if 400 <= status < 500 and status not in _ABOUT_THE_SERVICE:
+        raise Refused(status, text)
+    if 300 <= status < 400:
+        raise Unavailable(f"it answered {status}, and redirects are not followed: write the address it names")
+    raise Unavailable(_answer_in_words(status, text))
+
+
 def _answer_in_words(status: int, text: str) -> str:
     shown = " ".join(text.split())[:300]
     return f"it answered {status}" + (f": {shown}" if shown else "")
@@ -197,10 +207,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _retry_after(value: str | None) -> float:
+def retry_after(value: str | None) -> float:
     """Return the seconds that a header Retry-After asks for, within bounds.
 
-    >>> _retry_after("7"), _retry_after(None), _retry_after("soon")
+    >>> retry_after("7"), retry_after(None), retry_after("soon")
     (7.0, 0.0, 0.0)
     """
     if value is None:

@@ -25,6 +25,7 @@ KINDS_OF_CONNECTORS: Mapping[str, tuple[str, str]] = {
     "kafka": ("kafka", "Kafka"),
     "influxdb": ("influxdb", "InfluxDB"),
     "parquet": ("parquet", "Parquet"),
+    "email": ("email", "Email"),
 }
 """From the ``kind`` of a table to the module and the class."""
 

@@ -15,7 +15,7 @@ from .http import HTTPService, Refused, no_http_url
 from .record import Record
 from .shape import Shape, checked_shape, json_of, shaped
 
-__all__ = ["Webhook", "signature"]
+__all__ = ["Webhook", "key_of", "signature"]
 
 METHODS = ("POST", "PUT", "PATCH")
 
@@ -79,7 +79,7 @@ class Webhook(Connector):
             raise ValueError(f"the method of a webhook is one of {', '.join(METHODS)}, not {method!r}")
         self._url, self._method, self._array = url, method, array
         self._shape = checked_shape(shape)
-        self._key = None if secret is None else _key(secret)
+        self._key = None if secret is None else key_of(secret)
         self._secrets = (secret, password, *(headers or {}).values())
         auth = None if username is None else (username, password or "")
         self._service = HTTPService(
@@ -153,7 +153,7 @@ def signature(key: bytes, identifier: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(signed).decode("ascii")
 
 
-def _key(secret: str) -> bytes:
+def key_of(secret: str) -> bytes:
     """Return the key of a secret: what ``whsec_`` has in Base64, else its characters."""
     if not secret.startswith("whsec_"):
         return secret.encode()

@@ -188,6 +188,14 @@ _SPECS = (
         payload=True,
     ),
     HookSpec(
+        "rule",
+        "A rule has selected something from a message, an event or at a time. `row` is the result, a dict by "
+        "the names of its columns; `source` the message or the event that it was selected from.",
+        ("row", "source"),
+        "rule",
+        order="as they were selected, for each client",
+    ),
+    HookSpec(
         "on_startup",
         "The broker has begun to serve. If one raises, the broker does not start.",
         (),

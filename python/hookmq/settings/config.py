@@ -199,7 +199,7 @@ def require_authentication(settings: Settings, *, authenticated: bool) -> None:
 
 # Where values come from ------------------------------------------------------------------------------------
 
-_SECRET = frozenset({"authentication", "connectors", "history.url", "storage.url"})
+_SECRET = frozenset({"authentication", "connectors", "history.url", "rules", "storage.url"})
 """Keys whose values may have passwords in them."""
 
 _Given = tuple[Setting, object, str]  # a key, what was written for it, and where

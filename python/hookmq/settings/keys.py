@@ -291,6 +291,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "authentication", "tables", (), "Services that are asked who a client is; see `[[authentication]]`."
     ),
+    # rules
+    Setting("rules", "tables", (), "Rules; see `[[rules]]`."),
+    Setting("rules_folder", "path", None, "Folder whose `.sql` files are rules; none reads none."),
     # log
     Setting(
         "log.level",

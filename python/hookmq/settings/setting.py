@@ -36,7 +36,7 @@ Kind: TypeAlias = (
 )
 """The types a key can have."""
 
-_SHORT_VARIABLES = frozenset({"host", "port", "http_port", "data_dir"})
+_SHORT_VARIABLES = frozenset({"host", "port", "http_port", "data_dir", "rules_folder"})
 _MAX_PORT = 65_535
 _UNBOUNDED = 2**63 - 1  # what the native module can hold
 

@@ -19,7 +19,7 @@ from ..settings.config import is_loopback
 from .request import Request
 from .response import Response
 
-__all__ = ["PREFIX", "Api", "is_of_this_machine", "kinds"]
+__all__ = ["FRESH", "PREFIX", "Api", "Operation", "is_of_this_machine", "kinds"]
 
 PREFIX = "/api/v1/"
 """What every path of the API begins with."""
@@ -46,6 +46,7 @@ class Api:
         pause: is called with a name, whether it is to be paused, and ``["hook"]`` or ``["job"]``. It raises
             E508 if there is none.
         reload: loads the app's code again. Raises E511 and others when that fails.
+        rules: returns what can be asked of rules, and be done with them.
 
     There are no tokens yet, so only who is on the same machine is answered, and no pages of others: the
     client's address and the name by which it calls the broker must be of the loopback interface, an
@@ -64,12 +65,14 @@ class Api:
         connectors: Callable[[], Sequence[Any]],
         pause: Callable[[str, bool, Sequence[str]], None],
         reload: Callable[[], None],
+        rules: Callable[[], Sequence[Operation]] = tuple,
     ) -> None:
         self._hooks = hooks
         self._jobs = jobs
         self._connectors = connectors
         self._pause = pause
         self._reload = reload
+        self._rules = rules
 
     @staticmethod
     def answers(path: str) -> bool:
@@ -82,7 +85,12 @@ class Api:
         if reason is not None:
             return _error(403, "forbidden", reason, _HERE)
         path = request.path.removeprefix(PREFIX)
-        found = {one.method: one for one in _OPERATIONS if one.pattern.fullmatch(path)}
+        of_rules = path.partition("/")[0] == "rules"
+        there = self._rules() if of_rules else self._own()
+        found: dict[str, Operation] = {}
+        for one in there:
+            if one.pattern.fullmatch(path):
+                found.setdefault(one.method, one)  # the first: it is the more special one
         if not found:
             return _error(404, "not_found", f"there is no {request.path}")
         method = "GET" if request.method == "HEAD" else request.method
@@ -94,9 +102,24 @@ class Api:
         if method != "GET" and request.headers.get(PERMIT) != "1":
             return _error(403, "forbidden", "the header X-HookMQ: 1 is missing")
         try:
-            return Response(operation.act(self, *operation.names(path)), headers=_FRESH)
+            answer = operation.act(request, *operation.names(path))
         except HookMQError as error:
-            return _error(404 if error.code == "E508" else 409, error.code, error.message, error.help)
+            # What is sent here is a configuration; elsewhere it is the broker's own that is at fault.
+            status = 422 if of_rules and error.exit_code == 3 else _status(error)
+            return _error(status, error.code, error.message, error.help, more=_place(error))
+        return answer if isinstance(answer, Response) else Response(answer, headers=FRESH)
+
+    def _own(self) -> Sequence[Operation]:
+        return [
+            Operation.of("GET", "hooks", lambda request: self._list_hooks()),
+            Operation.of("GET", "hooks/kinds", lambda request: self._list_kinds()),
+            # A hook may have any name, also one with a slash.
+            Operation.of("POST", "hooks/(.+)/(pause|resume)", lambda request, *of: self._pause_hook(*of)),
+            Operation.of("GET", "jobs", lambda request: self._list_jobs()),
+            Operation.of("GET", "connectors", lambda request: self._list_connectors()),
+            Operation.of("POST", "jobs/(.+)/(pause|resume)", lambda request, *of: self._pause_job(*of)),
+            Operation.of("POST", "reload", lambda request: self._reload_code()),
+        ]
 
     # What there is --------------------------------------------------------------------------------------
 
@@ -138,10 +161,19 @@ def kinds() -> list[dict[str, Any]]:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Operation:
+class Operation:
+    """Something that can be asked, or be done."""
+
     method: str
     pattern: re.Pattern[str]
-    act: Callable[..., dict[str, Any]]
+    """Of its path; what stands in parentheses is handed over."""
+    act: Callable[..., dict[str, Any] | Response]
+    """Is given the request and the parts of the path; raises :class:`HookMQError`."""
+
+    @classmethod
+    def of(cls, method: str, pattern: str, act: Callable[..., dict[str, Any] | Response]) -> Operation:
+        """Return one whose path is that of a regular expression."""
+        return cls(method, re.compile(pattern, re.DOTALL), act)
 
     def names(self, path: str) -> tuple[str, ...]:
         """Return the parts of a path that are names."""
@@ -149,28 +181,35 @@ class _Operation:
         return () if match is None else match.groups()
 
 
-# A hook may have any name, also one with a slash.
-_OPERATIONS = tuple(
-    _Operation(method, re.compile(pattern, re.DOTALL), act)
-    for method, pattern, act in (
-        ("GET", "hooks", Api._list_hooks),
-        ("GET", "hooks/kinds", Api._list_kinds),
-        ("POST", "hooks/(.+)/(pause|resume)", Api._pause_hook),
-        ("GET", "jobs", Api._list_jobs),
-        ("GET", "connectors", Api._list_connectors),
-        ("POST", "jobs/(.+)/(pause|resume)", Api._pause_job),
-        ("POST", "reload", Api._reload_code),
-    )
-)
+FRESH = {"Cache-Control": "no-store"}
+"""The headers of every answer: what is true now may not be so in a moment."""
 
-_FRESH = {"Cache-Control": "no-store"}
+_STATUS = {"E508": 404, "E709": 400, "E712": 404}
+"""The status of errors by their code; all others are 409."""
+
+
+def _status(error: HookMQError) -> int:
+    if error.code == "E713" and "version" in error.fields:
+        return 412
+    return _STATUS.get(error.code, 409)
+
+
+def _place(error: HookMQError) -> dict[str, Any]:
+    """Return where in a text something is wrong, if the error says so."""
+    return {name: error.fields[name] for name in ("line", "column", "length", "hint") if name in error.fields}
 
 
 def _error(
-    status: int, code: str, message: str, help: str | None = None, *, headers: dict[str, str] | None = None
+    status: int,
+    code: str,
+    message: str,
+    help: str | None = None,
+    *,
+    headers: dict[str, str] | None = None,
+    more: dict[str, Any] | None = None,
 ) -> Response:
-    body = {"error": {"code": code, "message": message, "help": help}}
-    return Response(body, status=status, headers=_FRESH | (headers or {}))
+    body = {"error": {"code": code, "message": message, "help": help, **(more or {})}}
+    return Response(body, status=status, headers=FRESH | (headers or {}))
 
 
 # Whom it answers ------------------------------------------------------------------------------------------
