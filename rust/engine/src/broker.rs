@@ -391,6 +391,25 @@ impl Broker {
         will.map(|will| (will, session.client(), Arc::clone(session)))
     }
 
+    /// Ends sessions without a connection, chosen by their Client Identifier. Says how many messages waited in each.
+    pub fn end_sessions(&self, chosen: impl Fn(&str) -> bool, batch: &mut Batch) -> Vec<(Arc<str>, usize)> {
+        let _together = self.together();
+        let mut sessions = self.sessions.lock();
+        let found: Vec<_> = sessions.values().filter(|session| chosen(&session.id)).cloned().collect();
+        let (mut ended, mut wills) = (Vec::new(), Vec::new());
+        for session in found.iter().filter(|session| !session.is_connected()) {
+            let waiting = {
+                let state = session.state.lock();
+                state.queue.len() + state.inflight.len()
+            };
+            ended.push((Arc::clone(&session.id), waiting));
+            wills.extend(self.end_session(&mut sessions, session, batch));
+        }
+        drop(sessions);
+        wills.into_iter().for_each(|will| self.publish_will(will, batch));
+        ended
+    }
+
     pub(crate) fn publish_will(&self, (pending, client, session): DueWill, batch: &mut Batch) {
         // Asked again: the right may have been taken away since CONNECT.
         if !client.may(Right::Publish, &pending.will.topic) {

@@ -22,6 +22,9 @@ pub struct Client {
     pub address: Option<SocketAddr>,
     /// The protocol version.
     pub version: Version,
+    /// Whether it is a bridge of 3.x: its subscriptions have No Local and Retain As Published, for which 3.x has no
+    /// words.
+    pub bridge: bool,
     /// Whether it asked for a new session.
     pub clean_start: bool,
     /// Keep Alive in seconds that is in force, 0 for none.
@@ -44,6 +47,7 @@ impl Default for Client {
             password: None,
             address: None,
             version: Version::default(),
+            bridge: false,
             clean_start: true,
             keep_alive: 0,
             connected_at: 0,

@@ -1,5 +1,7 @@
 //! Looking at the broker from outside.
 
+use bytestring::ByteString;
+
 use crate::broker::Broker;
 
 /// How much the broker holds at one moment.
@@ -23,7 +25,35 @@ pub struct Totals {
     pub inflight: usize,
 }
 
+/// What one session holds at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Holdings {
+    /// Its topic filters.
+    pub filters: Vec<ByteString>,
+    /// Packet Identifiers of QoS 2 messages that were received and not released.
+    pub received: Vec<u16>,
+}
+
 impl Broker {
+    /// What the session with a Client Identifier holds, if there is one.
+    pub fn holdings(&self, client_id: &str) -> Option<Holdings> {
+        let session = self.sessions.lock().get(client_id).cloned()?;
+        let state = session.state.lock();
+        let mut received = Vec::with_capacity(state.received.len());
+        state.received.each(&mut |id| received.push(id));
+        let filters = state.subscriptions.keys().map(|filter| filter.as_str().into()).collect();
+        Some(Holdings { filters, received })
+    }
+
+    /// How many messages wait in a session, or are under way from it.
+    pub fn waiting(&self, client_id: &str) -> usize {
+        let session = self.sessions.lock().get(client_id).cloned();
+        session.map_or(0, |session| {
+            let state = session.state.lock();
+            state.queue.len() + state.inflight.len()
+        })
+    }
+
     /// How much it holds.
     pub fn totals(&self) -> Totals {
         // One lock after the other: held together they would have to be taken in their order.

@@ -14,6 +14,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::accept;
 use crate::bind::{self, BindError, Bound};
+use crate::bridge::status::Figures;
+use crate::bridge::{self, Bridges};
 use crate::clock::Clock;
 use crate::deciders::Deciders;
 use crate::files::{FileError, Files};
@@ -59,6 +61,7 @@ pub struct Server {
     ticker: Ticker,
     workers: Arc<[Worker]>,
     http: Option<(Arc<Notify>, JoinHandle<()>)>,
+    bridges: Option<Bridges>,
     files: Arc<Mutex<Files>>,
     /// Where MQTT is served, in the order of [`Settings::listeners`].
     pub addresses: Vec<BoundAddress>,
@@ -111,7 +114,7 @@ impl Server {
             None => None,
         };
         let engine = |opened: &Opened| Arc::clone(&opened.listener.engine);
-        let engines = listeners.iter().chain(&web).map(engine).collect();
+        let mut engines: Vec<_> = listeners.iter().chain(&web).map(engine).collect();
 
         let count = match settings.workers {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
@@ -127,9 +130,13 @@ impl Server {
         let serving = watch::Sender::new(false);
         let http = started
             .and_then(|()| web.map(|web| serve_http(web, &context, pages, serving.subscribe())).transpose());
-        let started = http.and_then(|http| Ok((http, Ticker::start(Arc::clone(&context))?)));
+        let started = http.and_then(|http| {
+            let ticker = Ticker::start(Arc::clone(&context))?;
+            Ok((http, ticker, Bridges::start(&context, serving.subscribe())?))
+        });
         let started = started.inspect_err(|_: &io::Error| workers.iter().for_each(Worker::stop));
-        let (http, ticker) = started?;
+        let (http, ticker, bridges) = started?;
+        engines.extend(bridges.iter().flat_map(Bridges::listeners));
         let workers: Arc<[Worker]> = workers.into();
         let first = &workers[0];
         let mut addresses = Vec::with_capacity(listeners.len());
@@ -154,6 +161,7 @@ impl Server {
             ticker,
             workers,
             http,
+            bridges,
             files,
             addresses,
             http_addresses,
@@ -163,8 +171,25 @@ impl Server {
 
     /// Lets clients in: what they may ask for has its place by now.
     pub fn serve(&self) {
+        self.forget_bridges();
         self.serving.send_replace(true);
         self.ticker.begin();
+    }
+
+    /// Ends sessions of bridges that there are no more: nobody would ever take what waits in them.
+    fn forget_bridges(&self) {
+        let Context { broker, settings, clock, .. } = &*self.context;
+        let is_bridge =
+            |id: &str| settings.bridges.iter().any(|bridge| id == bridge::client_id(&bridge.name));
+        broker.with_batch(clock.now(), |batch| {
+            let gone = |id: &str| id.starts_with(bridge::CLIENT_ID) && !is_bridge(id);
+            for (id, waiting) in broker.end_sessions(gone, batch) {
+                let text = format!(
+                    "{id} is in the settings no more: {waiting} messages that waited for it are given up"
+                );
+                batch.note(Event::Log { warning: waiting > 0, text });
+            }
+        });
     }
 
     /// Reads certificates, users and access rules again. Connections that are open stay. What cannot be read
@@ -174,9 +199,23 @@ impl Server {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// Tells every client that the server goes down, waits for them to be gone, and ends the threads.
+    /// What is to be told of each bridge, in the order of the settings.
+    pub fn bridges(&self) -> Vec<Figures> {
+        self.bridges.as_ref().map(Bridges::figures).unwrap_or_default()
+    }
+
+    /// Takes the link of a bridge down, or lets it come up again. Says whether there is a bridge of this name.
+    pub fn pause_bridge(&self, name: &str, paused: bool) -> bool {
+        self.bridges.as_ref().is_some_and(|bridges| bridges.pause(name, paused))
+    }
+
+    /// Says goodbye to other brokers, tells every client that the server goes down, waits for them to be gone, and ends the threads.
     pub fn stop(self) {
-        let Self { context, ticker, workers, http, .. } = self;
+        let Self { context, serving, ticker, workers, http, bridges, .. } = self;
+        drop(serving); // whoever still waits for it need not
+        if let Some(bridges) = bridges {
+            bridges.stop();
+        }
         let deadline = Instant::now() + context.settings.stop_grace;
         // Repeated, because a connection may be let in while others are told to go.
         while context.broker.statistics.clients_connected.load(std::sync::atomic::Ordering::Relaxed) > 0

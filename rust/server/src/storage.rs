@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hookmq_engine::{AccessRules, Acl, Broker, Event, Found, Ledger, Listener, Restored};
 pub use hookmq_store::{Error as StoreError, Sync};
 use hookmq_store::{LogStore, Options, Report, Store as _};
+use sha1::{Digest as _, Sha1};
 
 use crate::clock::Clock;
 use crate::keeper::Keeper;
@@ -52,6 +53,13 @@ impl Storage {
     /// Where the broker notes what is to be written.
     pub fn ledger(&self) -> Arc<Ledger> {
         Arc::clone(&self.ledger)
+    }
+
+    /// A name for this broker that stays as long as its store. It does not tell the number it is made of.
+    pub fn identity(&self) -> String {
+        let digest =
+            Sha1::new().chain_update("hookmq-bridge").chain_update(self.store.id().to_be_bytes()).finalize();
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The broker's time, which goes on from the last commit.

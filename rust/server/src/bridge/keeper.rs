@@ -1,0 +1,245 @@
+//! Keeps the link of one bridge up: connects, joins, waits, and connects again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use hookmq_codec::{Publish, QoS};
+use hookmq_engine::{Event, Message, Origin};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use crate::bridge::backoff::Backoff;
+use crate::bridge::echoes::Echoes;
+use crate::bridge::greeting::NoConnection;
+use crate::bridge::link::Link;
+use crate::bridge::passing::Passing;
+use crate::bridge::remote::{self, Dialect, Remote};
+use crate::bridge::settings::BridgeSettings;
+use crate::bridge::status::{Figures, Status};
+use crate::bridge::{self, local};
+use crate::listener::Listener;
+use crate::server::Context;
+use crate::worker::Turn;
+
+/// A link that was up for so long was a good one: the next try is soon.
+const GOOD: Duration = Duration::from_secs(30);
+
+/// One bridge.
+pub(crate) struct Bridge {
+    settings: BridgeSettings,
+    context: Arc<Context>,
+    turn: Arc<Mutex<Turn>>,
+    /// By which it comes into this broker.
+    listener: Arc<Listener>,
+    status: Arc<Status>,
+    /// Whether its link is to stay down.
+    paused: watch::Sender<bool>,
+}
+
+/// What is known of the other broker from one link to the next.
+struct Acquaintance {
+    dialect: Dialect,
+    /// Whether its session has the subscriptions of these settings.
+    subscribed: bool,
+}
+
+impl Bridge {
+    pub(crate) fn new(settings: &BridgeSettings, context: &Arc<Context>, turn: &Arc<Mutex<Turn>>) -> Self {
+        Self {
+            settings: settings.clone(),
+            context: Arc::clone(context),
+            turn: Arc::clone(turn),
+            listener: Listener::of_bridge(&settings.name),
+            status: Arc::default(),
+            paused: watch::Sender::new(!settings.enabled),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// What the engine knows of the listener by which it comes.
+    pub(crate) fn listener(&self) -> Arc<hookmq_engine::Listener> {
+        Arc::clone(&self.listener.engine)
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        let waiting = self.context.broker.waiting(&bridge::client_id(self.name()));
+        self.status.figures(self.name(), waiting)
+    }
+
+    /// Takes the link down and leaves it there, or lets it come up again.
+    pub(crate) fn pause(&self, paused: bool) {
+        self.paused.send_replace(paused);
+    }
+
+    /// Keeps the link up until the server stops.
+    pub(crate) async fn keep(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        let mut backoff = Backoff::new(self.settings.backoff);
+        let mut known = Acquaintance { dialect: Dialect::of(&self.settings), subscribed: false };
+        let paused = self.paused.subscribe();
+        self.publish_state(false);
+        if self.settings.tls.as_ref().is_some_and(|tls| tls.insecure) {
+            self.log(true, "takes any certificate of the other broker, because insecure is set");
+        }
+        while !is_set(&stop) {
+            if is_set(&paused) {
+                self.status.paused();
+                becomes(&stop, &paused, false).await;
+                continue;
+            }
+            let began = Instant::now();
+            let over = becomes(&stop, &paused, true);
+            let Err(error) = self.link(&mut known, over).await else { continue };
+            if began.elapsed() >= GOOD {
+                backoff.reset();
+            }
+            let wait = backoff.next(getrandom::u32().unwrap_or(u32::MAX));
+            if self.status.failed(&error) {
+                self.log(true, &format!("{error}; the next try is in {:.1} s", wait.as_secs_f64()));
+            }
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = becomes(&stop, &paused, true) => {}
+            }
+        }
+        self.status.paused();
+    }
+
+    /// One link from the first connection to the end of it, which is an error unless `over` came.
+    async fn link(&self, known: &mut Acquaintance, over: impl Future<Output = ()>) -> Result<(), String> {
+        tokio::pin!(over);
+        let joined = tokio::select! {
+            joined = self.join(known) => joined?,
+            () = &mut over => return Ok(()),
+        };
+        self.status.connected(known.dialect.version);
+        self.publish_state(true);
+        let address = self.status.figures("", 0).address.unwrap_or_default();
+        self.log(false, &format!("connected to {address} by MQTT {}", known.dialect.version.name()));
+        let ended = joined.run(over, |text| self.log(true, &text)).await;
+        self.publish_state(false);
+        ended
+    }
+
+    /// Connects to the other broker and then to this one.
+    async fn join(&self, known: &mut Acquaintance) -> Result<Link, String> {
+        let Self { settings, context, listener, turn, .. } = self;
+        let Remote { source, mut sink, terms, session_present } = self.reach(known).await?;
+        let limits = &context.settings.limits;
+        let broker = &context.broker;
+        let before = broker.holdings(&bridge::client_id(&settings.name));
+        let mut passing = Passing::new(
+            settings.topics.clone(),
+            ByteString::from(context.settings.identity.as_str()),
+            Arc::clone(&self.status),
+        );
+        passing.largest_here = limits.max_packet_size;
+        passing.largest_there = terms.max_packet_size;
+        passing.retains = terms.retains;
+        passing.echoes = (!known.dialect.has_no_local()).then(Echoes::default);
+        // Of two sessions that belong together only one may be there: a broker kept everything in memory and was started
+        // anew. Identifiers in the other are of messages that nobody knows any more.
+        if session_present && before.is_none() {
+            let most = limits.max_inflight.min(terms.receive_maximum);
+            passing.release_there(1..=most, &mut sink.wire);
+        }
+        let local = local::connect(settings, terms, listener, context, turn).await;
+        let (here, mut to_here) = local.map_err(|error| match error {
+            NoConnection::OtherVersion => "this broker did not take MQTT 5".to_owned(),
+            NoConnection::Failed(text) => format!("this broker did not let the bridge in: {text}"),
+        })?;
+        if !session_present {
+            known.subscribed = false;
+            passing.release_here(before.unwrap_or_default().received, &mut to_here.wire);
+        }
+        local::subscribe(settings, terms, context, &mut to_here);
+        // Before 5.0 every SUBSCRIBE makes all retained messages come again.
+        if known.dialect.version.is_v5() || !known.subscribed {
+            local::put_subscribe(settings.topics.subscribed_there(), terms, &mut sink);
+            known.subscribed = true;
+        }
+        let notify_topic = settings.notify_topic.clone();
+        Ok(Link { here: (here, to_here), there: (source, sink), passing, terms, notify_topic })
+    }
+
+    /// Connects to the first address that lets the bridge in, in the newest dialect that it knows.
+    async fn reach(&self, known: &mut Acquaintance) -> Result<Remote, String> {
+        let (settings, limits) = (&self.settings, &self.context.settings.limits);
+        let mut errors = Vec::new();
+        for address in &settings.addresses {
+            let name = format!("{}:{}", address.0, address.1);
+            self.status.connecting(name.clone());
+            loop {
+                match remote::connect(settings, address, known.dialect, limits).await {
+                    Ok(remote) => return Ok(remote),
+                    Err(NoConnection::Failed(text)) => errors.push(format!("{name}: {text}")),
+                    Err(NoConnection::OtherVersion) => {
+                        if let Some(older) = known.dialect.older(settings) {
+                            let before = known.dialect.version.name();
+                            if older.version != known.dialect.version {
+                                let now = older.version.name();
+                                self.log(
+                                    false,
+                                    &format!("{name} does not know MQTT {before}: {now} is tried"),
+                                );
+                            }
+                            known.dialect = older;
+                            continue;
+                        }
+                        errors.push(format!(
+                            "{name}: the broker knows no version of MQTT that the bridge does"
+                        ));
+                    }
+                }
+                break;
+            }
+        }
+        known.dialect = Dialect::of(settings); // it may be another broker the next time
+        Err(errors.join("; "))
+    }
+
+    fn log(&self, warning: bool, text: &str) {
+        let turn = &mut *self.turn.lock();
+        turn.batch.begin(self.context.clock.now());
+        turn.batch.note(Event::Log { warning, text: format!("bridge {}: {text}", self.settings.name) });
+        self.context.broker.finish(&mut turn.batch);
+    }
+
+    /// Publishes whether the link is up, where Mosquitto does.
+    fn publish_state(&self, up: bool) {
+        if self.context.settings.sys_interval.is_zero() {
+            return;
+        }
+        let publish = Publish {
+            topic: format!("$SYS/broker/connection/{}/state", self.settings.name).into(),
+            payload: Bytes::from_static(if up { b"1" } else { b"0" }),
+            qos: QoS::AtMostOnce,
+            retain: true,
+            ..Publish::default()
+        };
+        let turn = &mut *self.turn.lock();
+        turn.batch.begin(self.context.clock.now());
+        let message = Message::from_publish(publish, "".into(), self.context.clock.now());
+        let _ = self.context.broker.publish(message, Origin::broker(), &mut turn.batch); // QoS 0: never refused
+        self.context.broker.finish(&mut turn.batch);
+    }
+}
+
+fn is_set(flag: &watch::Receiver<bool>) -> bool {
+    *flag.borrow()
+}
+
+/// Waits until the server stops, or until the bridge is paused, or is not any more.
+async fn becomes(stop: &watch::Receiver<bool>, paused: &watch::Receiver<bool>, wanted: bool) {
+    let (mut stop, mut paused) = (stop.clone(), paused.clone());
+    // Neither has an end before the bridge.
+    tokio::select! {
+        _ = stop.wait_for(|stopped| *stopped) => {}
+        _ = paused.wait_for(|paused| *paused == wanted) => {}
+    }
+}

@@ -1,0 +1,103 @@
+//! The way into this broker: a connection like any client's, which comes in by a listener of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookmq_codec::{
+    ByteString, Connect, Packet, Properties, PropertyId, QoS, RetainHandling, Subscribe, SubscribeFilter,
+    SubscriptionOptions, Unsubscribe, Version,
+};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::bridge::greeting::{self, NoConnection};
+use crate::bridge::pipe::{self, Sink, Source};
+use crate::bridge::remote::Terms;
+use crate::bridge::settings::BridgeSettings;
+use crate::bridge::{self, trail};
+use crate::connection::{self, Visitor};
+use crate::listener::Listener;
+use crate::server::Context;
+use crate::stream::Stream;
+use crate::worker::Turn;
+
+/// Bytes between the bridge and the broker.
+const PIPE: usize = 64 << 10;
+
+/// How long the broker may take to let the bridge in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Packet Identifiers of the bridge's own packets, far from those of messages, which are counted from 1.
+pub(crate) const SUBSCRIBE: u16 = u16::MAX;
+pub(crate) const UNSUBSCRIBE: u16 = u16::MAX - 1;
+
+/// Connects to this broker, on the terms of the other.
+pub(crate) async fn connect(
+    settings: &BridgeSettings,
+    terms: Terms,
+    listener: &Arc<Listener>,
+    context: &Arc<Context>,
+    turn: &Arc<Mutex<Turn>>,
+) -> Result<(Source, Sink), NoConnection> {
+    let (ours, theirs) = tokio::io::duplex(PIPE);
+    let visitor =
+        Visitor { address: None, certificate: None, deadline: Instant::now() + PATIENCE, half_open: None };
+    let (listener, context, turn) = (Arc::clone(listener), Arc::clone(context), Arc::clone(turn));
+    let largest = context.settings.limits.max_packet_size;
+    let growth = 2 * settings.topics.growth().0 + trail::growth(&context.settings.identity);
+    tokio::spawn(async move {
+        let arriving =
+            Box::pin(connection::arrive(Stream::owned(theirs), visitor, &listener, &context, turn));
+        let client = arriving.await;
+        if let Some(client) = client {
+            client.serve().await;
+        }
+    });
+    // What was taken may have got longer on its way through here, by properties that hooks gave it.
+    let (mut source, mut sink) = pipe::open(Box::new(ours), Version::V5, largest.saturating_mul(2));
+    let mut properties = Properties::new()
+        .with(PropertyId::SessionExpiryInterval, u32::MAX)
+        .with(PropertyId::ReceiveMaximum, u32::from(terms.receive_maximum));
+    if let Ok(size) = u32::try_from(terms.max_packet_size.saturating_sub(growth).max(1)) {
+        properties = properties.with(PropertyId::MaximumPacketSize, size);
+    }
+    let connect = Connect {
+        version: Version::V5,
+        client_id: bridge::client_id(&settings.name).into(),
+        properties,
+        ..Connect::default()
+    };
+    greeting::greet((&mut source, &mut sink), connect).await?;
+    Ok((source, sink))
+}
+
+/// Subscribes to what goes out, and gives up what does not any more: the session may know other settings.
+pub(crate) fn subscribe(settings: &BridgeSettings, terms: Terms, context: &Context, sink: &mut Sink) {
+    let wanted = settings.topics.subscribed_here();
+    let known = context.broker.holdings(&bridge::client_id(&settings.name)).unwrap_or_default().filters;
+    let given_up: Vec<_> =
+        known.into_iter().filter(|filter| wanted.iter().all(|(other, _)| other != filter)).collect();
+    if !given_up.is_empty() {
+        let packet = Unsubscribe { packet_id: UNSUBSCRIBE, filters: given_up, ..Unsubscribe::default() };
+        sink.wire.put(&Packet::Unsubscribe(packet));
+    }
+    put_subscribe(wanted, terms, sink);
+}
+
+/// Subscribes to filters. Retained messages come for those that the session does not have yet.
+pub(crate) fn put_subscribe(filters: Vec<(ByteString, QoS)>, terms: Terms, sink: &mut Sink) {
+    let filter = |(filter, qos): (_, QoS)| SubscribeFilter {
+        filter,
+        options: SubscriptionOptions {
+            qos: qos.min(terms.max_qos),
+            no_local: true,
+            retain_as_published: true,
+            retain_handling: RetainHandling::SendIfNew,
+        },
+    };
+    let filters: Vec<_> = filters.into_iter().map(filter).collect();
+    if !filters.is_empty() {
+        let packet = Subscribe { packet_id: SUBSCRIBE, filters, ..Subscribe::default() };
+        sink.wire.put(&Packet::Subscribe(packet));
+    }
+}
