@@ -42,6 +42,7 @@ def announce(
         else f"{http[:-1].replace('http', 'ws', 1)}{settings['websocket.path']}",
         pages=[route.path for route in routes],
         storage=None if run.recorder is None else run.recorder.describe(),
+        bridges=[(bridge.name, bridge.url) for bridge in settings.bridges],
         hooks=[
             *(BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in hooks),
             *(BannerHook(job.name, job.description, job.where, scheduled=True) for job in jobs),

@@ -55,8 +55,8 @@ class BannerInfo:
 
     ``mqtt`` are the addresses clients connect to; ``http`` is the address of the pages or ``None``,
     ``websocket`` that of MQTT over WebSocket on the same port, ``pages`` the user's paths; ``storage`` is a
-    text such as ``"hookmq-data/history.db (SQLite, 0 messages)"``. With ``loopback_only`` the banner says how
-    to open the broker to others.
+    text such as ``"hookmq-data/history.db (SQLite, 0 messages)"``; ``bridges`` are names and addresses of
+    other brokers. With ``loopback_only`` the banner says how to open the broker to others.
 
     >>> BannerInfo(version="0.1.0", python="3.12.4", platform="Linux", mqtt=("mqtt://[::1]:1883",)).hooks
     ()
@@ -70,6 +70,7 @@ class BannerInfo:
     websocket: str | None = None
     pages: Sequence[str] = ()
     storage: str | None = None
+    bridges: Sequence[tuple[str, str]] = ()
     hooks: Sequence[BannerHook] = ()
     loopback_only: bool = True
 
@@ -98,6 +99,8 @@ def render(info: BannerInfo, *, colour: bool) -> str:
         row("WebSocket", info.websocket)
     if info.storage is not None:
         row("Storage", info.storage)
+    for index, (name, url) in enumerate(info.bridges):
+        row("" if index else "Bridge" if len(info.bridges) == 1 else "Bridges", url, name)
     lines += _hook_lines(info.hooks, paint)
     if info.loopback_only:
         lines.append(

@@ -10,7 +10,7 @@ import pytest
 
 from hookmq.errors import ERRORS, ErrorSpec, HookMQError, render
 
-EXIT_CODES = {"1": 5, "2": 4, "3": 3, "4": 6, "5": 1, "6": 1, "7": 1, "8": 3}
+EXIT_CODES = {"1": 5, "2": 4, "3": 3, "4": 6, "5": 1, "6": 1, "7": 1, "8": 3, "9": 3}
 # A broker out of reach has refused nothing; an app, or an extension, that cannot be loaded is one.
 EXCEPTIONS = {"E402": 1, "E511": 4, "E803": 4}
 

@@ -20,6 +20,7 @@ from . import (
     acl,
     backup,
     bench,
+    bridges,
     check,
     connectors,
     dev,
@@ -103,6 +104,7 @@ def _dispatch(arguments: list[str]) -> int:
             hooks,
             jobs,
             connectors,
+            bridges,
             users,
             acl,
             store,
@@ -131,7 +133,21 @@ def _parser() -> argparse.ArgumentParser:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
-    later = (hooks, jobs, connectors, users, acl, store, backup, restore, bench, migrate, doctor, version)
+    later = (
+        hooks,
+        jobs,
+        connectors,
+        bridges,
+        users,
+        acl,
+        store,
+        backup,
+        restore,
+        bench,
+        migrate,
+        doctor,
+        version,
+    )
     for command in later:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     return parser

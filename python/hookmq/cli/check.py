@@ -46,13 +46,14 @@ def main(options: argparse.Namespace) -> int:
 
 def _configuration_problems(broker: Broker) -> list[HookMQError]:
     from hookmq.settings import config
+    from hookmq.settings.bridges import missing_files
 
     try:
         authenticated = any(hook.kind == "authenticate" for hook in broker.hooks)
         config.require_authentication(broker.settings, authenticated=authenticated)
     except HookMQError as error:
         return [error]
-    return []
+    return missing_files(broker.settings.bridges)
 
 
 def _print_text(app: str, broker: Broker, problems: Sequence[HookMQError]) -> None:

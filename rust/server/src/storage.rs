@@ -89,6 +89,12 @@ impl Storage {
     }
 }
 
+/// A name for a broker that keeps nothing: another at each start.
+pub fn passing_identity() -> std::io::Result<String> {
+    let number = getrandom::u64().map_err(std::io::Error::other)?;
+    Ok(format!("{number:016x}"))
+}
+
 /// Reads a store and changes nothing, whether it is in use or not.
 pub fn check(directory: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, StoreError> {
     LogStore::check(directory, progress)

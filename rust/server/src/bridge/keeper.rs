@@ -48,12 +48,14 @@ struct Acquaintance {
 
 impl Bridge {
     pub(crate) fn new(settings: &BridgeSettings, context: &Arc<Context>, turn: &Arc<Mutex<Turn>>) -> Self {
+        let status = Arc::<Status>::default();
+        status.paused();
         Self {
             settings: settings.clone(),
             context: Arc::clone(context),
             turn: Arc::clone(turn),
             listener: Listener::of_bridge(&settings.name),
-            status: Arc::default(),
+            status,
             paused: watch::Sender::new(!settings.enabled),
         }
     }

@@ -8,7 +8,7 @@ use hookmq_codec::{QoS, Version};
 use crate::bridge::topics::Topics;
 
 /// Settings of a bridge. The Python package documents each of them and its default.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BridgeSettings {
     /// Its name.
     pub name: String,
@@ -42,6 +42,18 @@ pub struct BridgeSettings {
     pub tls: Option<ClientTls>,
     /// Whether its link comes up by itself.
     pub enabled: bool,
+}
+
+impl std::fmt::Debug for BridgeSettings {
+    /// Everything that tells bridges apart, and not the password, which must not reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BridgeSettings")
+            .field("name", &self.name)
+            .field("addresses", &self.addresses)
+            .field("topics", &self.topics)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How the other broker is known, and what it is shown.
