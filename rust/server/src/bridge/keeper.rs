@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::bridge::backoff::Backoff;
 use crate::bridge::echoes::Echoes;
 use crate::bridge::greeting::NoConnection;
-use crate::bridge::link::Link;
+use crate::bridge::link::{Link, News};
 use crate::bridge::passing::Passing;
 use crate::bridge::remote::{self, Dialect, Remote};
 use crate::bridge::settings::BridgeSettings;
@@ -26,6 +26,10 @@ use crate::worker::Turn;
 
 /// A link that was up for so long was a good one: the next try is soon.
 const GOOD: Duration = Duration::from_secs(30);
+
+/// Packet Identifiers that a session uses in any case: it counts from 1, and goes beyond the messages that may be under
+/// way before it begins anew.
+const FIRST_IDS: u16 = 64;
 
 /// One bridge.
 pub(crate) struct Bridge {
@@ -119,11 +123,19 @@ impl Bridge {
             joined = self.join(known) => joined?,
             () = &mut over => return Ok(()),
         };
-        self.status.connected(known.dialect.version);
-        self.publish_state(true);
-        let address = self.status.figures("", 0).address.unwrap_or_default();
-        self.log(false, &format!("connected to {address} by MQTT {}", known.dialect.version.name()));
-        let ended = joined.run(over, |text| self.log(true, &text)).await;
+        let (version, ready) = (known.dialect.version, &mut false);
+        let ended = joined.run(over, |news| match news {
+            News::Notice(text) => self.log(true, &text),
+            News::Ready => {
+                *ready = true;
+                self.status.connected(version);
+                self.publish_state(true);
+                let address = self.status.figures("", 0).address.unwrap_or_default();
+                self.log(false, &format!("connected to {address} by MQTT {}", version.name()));
+            }
+        });
+        let ended = ended.await;
+        known.subscribed |= *ready;
         self.publish_state(false);
         ended
     }
@@ -147,8 +159,7 @@ impl Bridge {
         // Of two sessions that belong together only one may be there: a broker kept everything in memory and was started
         // anew. Identifiers in the other are of messages that nobody knows any more.
         if session_present && before.is_none() {
-            let most = limits.max_inflight.min(terms.receive_maximum);
-            passing.release_there(1..=most, &mut sink.wire);
+            passing.release_there(1..=limits.max_inflight.max(FIRST_IDS), &mut sink.wire);
         }
         let local = local::connect(settings, terms, listener, context, turn).await;
         let (here, mut to_here) = local.map_err(|error| match error {
@@ -159,11 +170,11 @@ impl Bridge {
             known.subscribed = false;
             passing.release_here(before.unwrap_or_default().received, &mut to_here.wire);
         }
-        local::subscribe(settings, terms, context, &mut to_here);
+        passing.unsubscribed += u8::from(local::subscribe(settings, terms, context, &mut to_here));
         // Before 5.0 every SUBSCRIBE makes all retained messages come again.
         if known.dialect.version.is_v5() || !known.subscribed {
-            local::put_subscribe(settings.topics.subscribed_there(), terms, &mut sink);
-            known.subscribed = true;
+            let wanted = settings.topics.subscribed_there();
+            passing.unsubscribed += u8::from(local::put_subscribe(wanted, terms, &mut sink));
         }
         let notify_topic = settings.notify_topic.clone();
         Ok(Link { here: (here, to_here), there: (source, sink), passing, terms, notify_topic })

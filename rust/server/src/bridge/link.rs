@@ -28,6 +28,14 @@ pub(crate) struct Link {
     pub(crate) notify_topic: Option<String>,
 }
 
+/// What happens to a link.
+pub(crate) enum News {
+    /// Both sides have the subscriptions: whatever is published from now on passes.
+    Ready,
+    /// Something for the log.
+    Notice(String),
+}
+
 /// What the link was woken for.
 enum Woken {
     Here(io::Result<()>),
@@ -39,19 +47,24 @@ enum Woken {
 
 impl Link {
     /// Passes packets on until a connection ends, which is an error with the reason in words, or until `over`
-    /// comes. `say` is told what is to be said in the log.
+    /// comes. `tell` is told what happens meanwhile.
     pub(crate) async fn run(
         mut self,
         over: impl Future<Output = ()>,
-        say: impl Fn(String),
+        mut tell: impl FnMut(News),
     ) -> Result<(), String> {
         tokio::pin!(over);
+        let mut ready = false;
         let keep_alive = match self.terms.keep_alive {
             0 => NEVER,
             seconds => Duration::from_secs(seconds.into()),
         };
         let mut pinged = Instant::now();
         loop {
+            if !ready && self.passing.unsubscribed == 0 {
+                ready = true;
+                tell(News::Ready);
+            }
             let Self { here: (here, to_here), there: (there, to_there), passing, .. } = &mut self;
             let (full_here, full_there) = (is_full(to_here), is_full(to_there));
             let silent = to_there.wrote.min(there.heard.max(pinged)) + keep_alive;
@@ -89,7 +102,7 @@ impl Link {
                     return Ok(());
                 }
             }
-            self.passing.take_notices().into_iter().for_each(&say);
+            self.passing.take_notices().into_iter().map(News::Notice).for_each(&mut tell);
         }
     }
 

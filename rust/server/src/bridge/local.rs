@@ -71,8 +71,9 @@ pub(crate) async fn connect(
     Ok((source, sink))
 }
 
-/// Subscribes to what goes out, and gives up what does not any more: the session may know other settings.
-pub(crate) fn subscribe(settings: &BridgeSettings, terms: Terms, context: &Context, sink: &mut Sink) {
+/// Subscribes to what goes out, and gives up what does not any more: the session may know other settings. Says whether
+/// there is anything.
+pub(crate) fn subscribe(settings: &BridgeSettings, terms: Terms, context: &Context, sink: &mut Sink) -> bool {
     let wanted = settings.topics.subscribed_here();
     let known = context.broker.holdings(&bridge::client_id(&settings.name)).unwrap_or_default().filters;
     let given_up: Vec<_> =
@@ -81,11 +82,12 @@ pub(crate) fn subscribe(settings: &BridgeSettings, terms: Terms, context: &Conte
         let packet = Unsubscribe { packet_id: UNSUBSCRIBE, filters: given_up, ..Unsubscribe::default() };
         sink.wire.put(&Packet::Unsubscribe(packet));
     }
-    put_subscribe(wanted, terms, sink);
+    put_subscribe(wanted, terms, sink)
 }
 
-/// Subscribes to filters. Retained messages come for those that the session does not have yet.
-pub(crate) fn put_subscribe(filters: Vec<(ByteString, QoS)>, terms: Terms, sink: &mut Sink) {
+/// Subscribes to filters, if there are any, which it says. Retained messages come for those that the session does not
+/// have yet.
+pub(crate) fn put_subscribe(filters: Vec<(ByteString, QoS)>, terms: Terms, sink: &mut Sink) -> bool {
     let filter = |(filter, qos): (_, QoS)| SubscribeFilter {
         filter,
         options: SubscriptionOptions {
@@ -96,8 +98,10 @@ pub(crate) fn put_subscribe(filters: Vec<(ByteString, QoS)>, terms: Terms, sink:
         },
     };
     let filters: Vec<_> = filters.into_iter().map(filter).collect();
-    if !filters.is_empty() {
+    let any = !filters.is_empty();
+    if any {
         let packet = Subscribe { packet_id: SUBSCRIBE, filters, ..Subscribe::default() };
         sink.wire.put(&Packet::Subscribe(packet));
     }
+    any
 }

@@ -36,6 +36,8 @@ pub(crate) struct Passing {
     /// Where the other broker sends everything back.
     pub(crate) echoes: Option<Echoes>,
     pub(crate) status: Arc<Status>,
+    /// SUBACKs that have not come yet.
+    pub(crate) unsubscribed: u8,
     /// Identifiers that the bridge itself released at either side: nobody else waits for that PUBCOMP.
     released_here: HashSet<u16>,
     released_there: HashSet<u16>,
@@ -83,6 +85,7 @@ impl Passing {
             pressed: false,
             echoes: None,
             status,
+            unsubscribed: 0,
             released_here: HashSet::new(),
             released_there: HashSet::new(),
             under_way: HashMap::new(),
@@ -269,8 +272,11 @@ impl Passing {
     }
 
     fn subscribed(&mut self, ack: &SubAck, side: &str) {
+        self.unsubscribed = self.unsubscribed.saturating_sub(1);
         for reason in ack.reasons.iter().filter(|reason| reason.is_error()) {
-            self.notices.say(format!("{side} refused a subscription: {}", reason.text()));
+            let text = format!("{side} refused a subscription: {}", reason.text());
+            self.status.complain(&text);
+            self.notices.say(text);
         }
     }
 }

@@ -150,6 +150,11 @@ impl Status {
         news
     }
 
+    /// The link is up, and something is wrong with it.
+    pub(crate) fn complain(&self, error: &str) {
+        self.standing.lock().error = Some(error.to_owned());
+    }
+
     /// Somebody took the link down.
     pub(crate) fn paused(&self) {
         let standing = &mut *self.standing.lock();
