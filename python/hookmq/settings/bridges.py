@@ -47,6 +47,7 @@ class BridgeSettings(Record):
     protocol: str
     try_private: bool
     keep_alive: float
+    max_inflight: int
     session_expiry: float | None
     connect_timeout: float
     reconnect_min: float

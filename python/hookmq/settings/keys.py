@@ -361,6 +361,13 @@ BRIDGE: tuple[Setting, ...] = (
     Setting("try_private", "bool", True, "Say by 3.1.1 that it is a bridge, so that nothing is sent back."),
     Setting("keep_alive", "duration", 60.0, "Keep Alive; 0 for none.", maximum=65_535),
     Setting(
+        "max_inflight",
+        "int",
+        0,
+        "QoS 1 and 2 messages under way to the other broker; 0 is what it says by 5.0, and 20 by 3.1.1.",
+        maximum=65_535,
+    ),
+    Setting(
         "session_expiry",
         "duration",
         None,

@@ -30,6 +30,7 @@ pub(crate) fn bridge(dict: &Bound<'_, PyDict>) -> PyResult<BridgeSettings> {
         },
         bridge_bit: value(dict, "try_private")?,
         keep_alive: value::<f64>(dict, "keep_alive")?.ceil() as u16,
+        max_inflight: value(dict, "max_inflight")?,
         session_expiry: session_expiry.map_or(u32::MAX, |seconds| seconds.ceil() as u32),
         connect_timeout: seconds(dict, "connect_timeout")?,
         backoff: (seconds(dict, "reconnect_min")?, seconds(dict, "reconnect_max")?),

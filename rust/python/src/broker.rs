@@ -160,10 +160,12 @@ impl NativeBroker {
     }
 
     /// Lets clients in. Without effect before `start()` and after `stop()`.
-    fn serve(&self) {
-        if let Some(server) = self.server.read().as_ref() {
-            server.serve();
-        }
+    fn serve(&self, py: Python<'_>) {
+        py.detach(|| {
+            if let Some(server) = self.server.read().as_ref() {
+                server.serve();
+            }
+        });
     }
 
     /// Says farewell to every client and ends the network threads. Hooks that still run may go on

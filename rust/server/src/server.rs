@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hookmq_codec::ReasonCode;
+use hookmq_codec::{Publish, ReasonCode};
 use hookmq_engine::{Broker, Event};
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
@@ -37,6 +37,15 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     /// Where HTTP is served: pages of there may open WebSockets everywhere.
     pub(crate) http_ports: Vec<u16>,
+    /// Whether messages leave by bridges, so that clients may bring them back.
+    pub(crate) bridged: bool,
+}
+
+impl Context {
+    /// Whether a message that a client brings has left this broker by a bridge before.
+    pub(crate) fn returns(&self, publish: &Publish) -> bool {
+        self.bridged && !publish.properties.is_empty() && bridge::returns(self, publish)
+    }
 }
 
 /// Why a server did not start.
@@ -121,7 +130,8 @@ impl Server {
             count => count,
         };
         let http_ports = http_addresses.iter().map(SocketAddr::port).collect();
-        let context = Arc::new(Context { broker, deciders, settings, clock, http_ports });
+        let bridged = !settings.bridges.is_empty();
+        let context = Arc::new(Context { broker, deciders, settings, clock, http_ports, bridged });
         let mut workers = Vec::with_capacity(count);
         let started = (0..count).try_for_each(|index| {
             workers.push(Worker::start(index, &context.broker, clock)?);
@@ -132,7 +142,7 @@ impl Server {
             .and_then(|()| web.map(|web| serve_http(web, &context, pages, serving.subscribe())).transpose());
         let started = http.and_then(|http| {
             let ticker = Ticker::start(Arc::clone(&context))?;
-            Ok((http, ticker, Bridges::start(&context, serving.subscribe())?))
+            Ok((http, ticker, Bridges::start(&context)?))
         });
         let started = started.inspect_err(|_: &io::Error| workers.iter().for_each(Worker::stop));
         let (http, ticker, bridges) = started?;
@@ -172,6 +182,9 @@ impl Server {
     /// Lets clients in: what they may ask for has its place by now.
     pub fn serve(&self) {
         self.forget_bridges();
+        if let Some(bridges) = &self.bridges {
+            bridges.begin(); // before anybody publishes what they are to carry
+        }
         self.serving.send_replace(true);
         self.ticker.begin();
     }
@@ -211,8 +224,7 @@ impl Server {
 
     /// Says goodbye to other brokers, tells every client that the server goes down, waits for them to be gone, and ends the threads.
     pub fn stop(self) {
-        let Self { context, serving, ticker, workers, http, bridges, .. } = self;
-        drop(serving); // whoever still waits for it need not
+        let Self { context, ticker, workers, http, bridges, .. } = self;
         if let Some(bridges) = bridges {
             bridges.stop();
         }

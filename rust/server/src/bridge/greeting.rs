@@ -13,6 +13,15 @@ pub(crate) enum NoConnection {
     Failed(String),
 }
 
+impl std::fmt::Display for NoConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OtherVersion => f.write_str("the broker does not know this version of MQTT"),
+            Self::Failed(text) => f.write_str(text),
+        }
+    }
+}
+
 impl<E: std::error::Error> From<E> for NoConnection {
     fn from(error: E) -> Self {
         Self::Failed(error.to_string())

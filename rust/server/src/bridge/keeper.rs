@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use hookmq_codec::{Publish, QoS};
+use hookmq_codec::{Publish, QoS, RetainHandling};
 use hookmq_engine::{Event, Message, Origin};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use crate::bridge::backoff::Backoff;
 use crate::bridge::echoes::Echoes;
 use crate::bridge::greeting::NoConnection;
 use crate::bridge::link::{Link, News};
+use crate::bridge::local::Prepared;
 use crate::bridge::passing::Passing;
 use crate::bridge::remote::{self, Dialect, Remote};
 use crate::bridge::settings::BridgeSettings;
@@ -39,15 +40,19 @@ pub(crate) struct Bridge {
     /// By which it comes into this broker.
     listener: Arc<Listener>,
     status: Arc<Status>,
+    prepared: Mutex<Prepared>,
     /// Whether its link is to stay down.
     paused: watch::Sender<bool>,
 }
 
 /// What is known of the other broker from one link to the next.
+#[derive(Clone, Copy)]
 struct Acquaintance {
     dialect: Dialect,
     /// Whether its session has the subscriptions of these settings.
     subscribed: bool,
+    /// What was made of the session here since the last link that there was.
+    prepared: Prepared,
 }
 
 impl Bridge {
@@ -60,6 +65,7 @@ impl Bridge {
             turn: Arc::clone(turn),
             listener: Listener::of_bridge(&settings.name),
             status,
+            prepared: Mutex::default(),
             paused: watch::Sender::new(!settings.enabled),
         }
     }
@@ -83,10 +89,21 @@ impl Bridge {
         self.paused.send_replace(paused);
     }
 
+    /// Makes the session here, with the subscriptions of these settings: from then on messages wait in it, whether there
+    /// is a link or not.
+    pub(crate) async fn prepare(&self) {
+        let Self { settings, context, listener, turn, .. } = self;
+        match local::prepare(settings, listener, context, turn).await {
+            Ok(prepared) => *self.prepared.lock() = prepared,
+            Err(error) => self.log(true, &format!("has no session yet: {error}")),
+        }
+    }
+
     /// Keeps the link up until the server stops.
     pub(crate) async fn keep(self: Arc<Self>, stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::new(self.settings.backoff);
-        let mut known = Acquaintance { dialect: Dialect::of(&self.settings), subscribed: false };
+        let dialect = Dialect::of(&self.settings);
+        let mut known = Acquaintance { dialect, subscribed: false, prepared: *self.prepared.lock() };
         let paused = self.paused.subscribe();
         self.publish_state(false);
         if self.settings.tls.as_ref().is_some_and(|tls| tls.insecure) {
@@ -136,6 +153,9 @@ impl Bridge {
         });
         let ended = ended.await;
         known.subscribed |= *ready;
+        if *ready {
+            known.prepared = Prepared::default();
+        }
         self.publish_state(false);
         ended
     }
@@ -158,23 +178,28 @@ impl Bridge {
         passing.echoes = (!known.dialect.has_no_local()).then(Echoes::default);
         // Of two sessions that belong together only one may be there: a broker kept everything in memory and was started
         // anew. Identifiers in the other are of messages that nobody knows any more.
-        if session_present && before.is_none() {
+        if session_present && known.prepared.anew {
             passing.release_there(1..=limits.max_inflight.max(FIRST_IDS), &mut sink.wire);
         }
         let local = local::connect(settings, terms, listener, context, turn).await;
-        let (here, mut to_here) = local.map_err(|error| match error {
-            NoConnection::OtherVersion => "this broker did not take MQTT 5".to_owned(),
-            NoConnection::Failed(text) => format!("this broker did not let the bridge in: {text}"),
-        })?;
+        let (here, mut to_here) = local.map_err(|error| format!("this broker: {error}"))?;
         if !session_present {
             known.subscribed = false;
             passing.release_here(before.unwrap_or_default().received, &mut to_here.wire);
         }
-        passing.unsubscribed += u8::from(local::subscribe(settings, terms, context, &mut to_here));
+        // Who has forgotten everything, or is subscribed to for the first time, gets all retained messages; in between they
+        // would come to everybody once more with each link.
+        let retained = match known.prepared.subscribed || !session_present {
+            true => RetainHandling::Send,
+            false => RetainHandling::SendIfNew,
+        };
+        let options = local::options(terms, retained);
+        let subscribed = local::subscribe(settings, options, context, &mut to_here);
+        passing.unsubscribed += u8::from(subscribed);
         // Before 5.0 every SUBSCRIBE makes all retained messages come again.
         if known.dialect.version.is_v5() || !known.subscribed {
             let wanted = settings.topics.subscribed_there();
-            passing.unsubscribed += u8::from(local::put_subscribe(wanted, terms, &mut sink));
+            passing.unsubscribed += u8::from(local::put_subscribe(wanted, options, &mut sink));
         }
         let notify_topic = settings.notify_topic.clone();
         Ok(Link { here: (here, to_here), there: (source, sink), passing, terms, notify_topic })
@@ -182,13 +207,13 @@ impl Bridge {
 
     /// Connects to the first address that lets the bridge in, in the newest dialect that it knows.
     async fn reach(&self, known: &mut Acquaintance) -> Result<Remote, String> {
-        let (settings, limits) = (&self.settings, &self.context.settings.limits);
+        let settings = &self.settings;
         let mut errors = Vec::new();
         for address in &settings.addresses {
             let name = format!("{}:{}", address.0, address.1);
             self.status.connecting(name.clone());
             loop {
-                match remote::connect(settings, address, known.dialect, limits).await {
+                match remote::connect(settings, address, known.dialect, &self.context).await {
                     Ok(remote) => return Ok(remote),
                     Err(NoConnection::Failed(text)) => errors.push(format!("{name}: {text}")),
                     Err(NoConnection::OtherVersion) => {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookmq_codec::{
-    ByteString, Connect, Packet, Properties, PropertyId, QoS, RetainHandling, Subscribe, SubscribeFilter,
-    SubscriptionOptions, Unsubscribe, Version,
+    ByteString, Connect, Disconnect, Packet, Properties, PropertyId, QoS, ReasonCode, RetainHandling,
+    Subscribe, SubscribeFilter, SubscriptionOptions, Unsubscribe, Version,
 };
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -71,9 +71,62 @@ pub(crate) async fn connect(
     Ok((source, sink))
 }
 
+/// What was made of the session here before there was a link.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Prepared {
+    /// It is a new one.
+    pub(crate) anew: bool,
+    /// It has new subscriptions.
+    pub(crate) subscribed: bool,
+}
+
+/// Makes the session here and subscribes, unless both is so already, and leaves: it is there before the first link is.
+pub(crate) async fn prepare(
+    settings: &BridgeSettings,
+    listener: &Arc<Listener>,
+    context: &Arc<Context>,
+    turn: &Arc<Mutex<Turn>>,
+) -> Result<Prepared, NoConnection> {
+    let known = context.broker.holdings(&bridge::client_id(&settings.name));
+    let wanted = settings.topics.subscribed_here();
+    let anew = known.is_none();
+    let known = known.unwrap_or_default().filters;
+    let subscribed = wanted.iter().any(|(filter, _)| !known.contains(filter));
+    if !anew && !subscribed && known.len() == wanted.len() {
+        return Ok(Prepared::default());
+    }
+    let terms = Terms::default();
+    let (mut source, mut sink) = connect(settings, terms, listener, context, turn).await?;
+    // Retained messages are for the link, which asks for them.
+    let options = options(terms, RetainHandling::DoNotSend);
+    let mut waits = subscribe(settings, options, context, &mut sink);
+    sink.write_all().await?;
+    while waits {
+        match source.next()? {
+            Some(Packet::SubAck(_)) => waits = false,
+            Some(_) => {} // what waits in it comes again when there is a link
+            None => source.read().await?,
+        }
+    }
+    sink.wire.put(&Packet::Disconnect(Disconnect::new(ReasonCode::Success)));
+    sink.close().await?;
+    while source.read().await.is_ok() {}
+    Ok(Prepared { anew, subscribed })
+}
+
+/// How a bridge subscribes at either side.
+pub(crate) fn options(terms: Terms, retain_handling: RetainHandling) -> SubscriptionOptions {
+    SubscriptionOptions { qos: terms.max_qos, no_local: true, retain_as_published: true, retain_handling }
+}
+
 /// Subscribes to what goes out, and gives up what does not any more: the session may know other settings. Says whether
 /// there is anything.
-pub(crate) fn subscribe(settings: &BridgeSettings, terms: Terms, context: &Context, sink: &mut Sink) -> bool {
+pub(crate) fn subscribe(
+    settings: &BridgeSettings,
+    options: SubscriptionOptions,
+    context: &Context,
+    sink: &mut Sink,
+) -> bool {
     let wanted = settings.topics.subscribed_here();
     let known = context.broker.holdings(&bridge::client_id(&settings.name)).unwrap_or_default().filters;
     let given_up: Vec<_> =
@@ -82,20 +135,18 @@ pub(crate) fn subscribe(settings: &BridgeSettings, terms: Terms, context: &Conte
         let packet = Unsubscribe { packet_id: UNSUBSCRIBE, filters: given_up, ..Unsubscribe::default() };
         sink.wire.put(&Packet::Unsubscribe(packet));
     }
-    put_subscribe(wanted, terms, sink)
+    put_subscribe(wanted, options, sink)
 }
 
-/// Subscribes to filters, if there are any, which it says. Retained messages come for those that the session does not
-/// have yet.
-pub(crate) fn put_subscribe(filters: Vec<(ByteString, QoS)>, terms: Terms, sink: &mut Sink) -> bool {
-    let filter = |(filter, qos): (_, QoS)| SubscribeFilter {
-        filter,
-        options: SubscriptionOptions {
-            qos: qos.min(terms.max_qos),
-            no_local: true,
-            retain_as_published: true,
-            retain_handling: RetainHandling::SendIfNew,
-        },
+/// Subscribes to filters, each with its QoS at most, if there are any, which it says.
+pub(crate) fn put_subscribe(
+    filters: Vec<(ByteString, QoS)>,
+    options: SubscriptionOptions,
+    sink: &mut Sink,
+) -> bool {
+    let filter = |(filter, qos): (_, QoS)| {
+        let options = SubscriptionOptions { qos: qos.min(options.qos), ..options };
+        SubscribeFilter { filter, options }
     };
     let filters: Vec<_> = filters.into_iter().map(filter).collect();
     let any = !filters.is_empty();

@@ -33,9 +33,11 @@ mod trusting;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use hookmq_codec::Publish;
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -55,19 +57,30 @@ pub(crate) fn client_id(name: &str) -> String {
     format!("{CLIENT_ID}{name}")
 }
 
+/// Whether a message has left this broker by a bridge before.
+pub(crate) fn returns(context: &Context, publish: &Publish) -> bool {
+    trail::has_returned(&publish.properties, &context.settings.identity)
+}
+
+/// How long a server waits until the sessions of its bridges are there.
+const PREPARING: Duration = Duration::from_secs(5);
+
 /// How long bridges may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// All bridges of a server, on a thread of their own: what they carry delays nobody's packets.
 pub(crate) struct Bridges {
     all: Vec<Arc<Bridge>>,
+    begin: watch::Sender<bool>,
+    /// Says when the session of each is there.
+    prepared: Mutex<Receiver<()>>,
     stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
 
 impl Bridges {
-    /// Makes the thread, which begins when clients are let in. `None` without bridges.
-    pub(crate) fn start(context: &Context, mut serving: watch::Receiver<bool>) -> io::Result<Option<Self>> {
+    /// Makes the thread, which waits for [`Bridges::begin`]. `None` without bridges.
+    pub(crate) fn start(context: &Context) -> io::Result<Option<Self>> {
         if context.settings.bridges.is_empty() {
             return Ok(None);
         }
@@ -78,20 +91,26 @@ impl Bridges {
             settings: context.settings.clone(),
             clock: context.clock,
             http_ports: Vec::new(),
+            bridged: false, // they look at what they bring themselves
         });
         let turn = Arc::new(Mutex::new(Turn::new(&context.broker)));
         let make = |settings: &settings::BridgeSettings| Arc::new(Bridge::new(settings, &context, &turn));
         let all: Vec<_> = context.settings.bridges.iter().map(make).collect();
-        let stop = watch::Sender::new(false);
+        let (stop, begin) = (watch::Sender::new(false), watch::Sender::new(false));
+        let (done, prepared) = channel();
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        let (bridges, mut stopped) = (all.clone(), stop.subscribe());
+        let (bridges, mut begun, mut stopped) = (all.clone(), begin.subscribe(), stop.subscribe());
         let writing = write_left(turn, Arc::clone(&context.broker), context.clock);
         let work = async move {
             // An error is a server that ends before it served anybody.
-            if serving.wait_for(|serving| *serving).await.is_err() {
+            if begun.wait_for(|begun| *begun).await.is_err() {
                 return;
             }
             tokio::spawn(writing);
+            for bridge in &bridges {
+                bridge.prepare().await;
+            }
+            let _ = done.send(()); // nobody may wait any more
             let mut running: JoinSet<()> =
                 bridges.iter().map(|bridge| Arc::clone(bridge).keep(stopped.clone())).collect();
             let _ = stopped.wait_for(|stopped| *stopped).await;
@@ -108,7 +127,13 @@ impl Bridges {
             runtime.block_on(work);
             runtime.shutdown_timeout(Duration::from_millis(100)); // names may still be looked up
         })?;
-        Ok(Some(Self { all, stop, thread }))
+        Ok(Some(Self { all, begin, prepared: Mutex::new(prepared), stop, thread }))
+    }
+
+    /// Lets them begin, and waits until the session of each is there: what is published from then on waits in it.
+    pub(crate) fn begin(&self) {
+        self.begin.send_replace(true);
+        let _ = self.prepared.lock().recv_timeout(PREPARING); // it has the second time already
     }
 
     /// What the engine knows of their listeners.
@@ -129,8 +154,9 @@ impl Bridges {
 
     /// Says goodbye to both sides of each and ends the thread. Sessions stay.
     pub(crate) fn stop(self) {
-        // Also if it never began: the thread looks at this when clients are let in, or when the server is dropped.
-        self.stop.send_replace(true);
-        let _ = self.thread.join(); // a panic in a task was caught by the runtime
+        let Self { begin, stop, thread, .. } = self;
+        stop.send_replace(true);
+        drop(begin); // it may never have begun
+        let _ = thread.join(); // a panic in a task was caught by the runtime
     }
 }

@@ -171,7 +171,8 @@ impl Passing {
             count(&counters.dropped_too_slow);
             return;
         }
-        if trail::is_loop(&publish.properties, &self.identity) {
+        // It may have been noted by the bridge that brought it: only what comes can have returned.
+        if trail::is_too_long(&publish.properties) {
             count(&counters.loops);
             return answer(&publish, here);
         }
@@ -202,7 +203,7 @@ impl Passing {
 
     fn publish_here(&mut self, mut publish: Publish, here: &mut Wire, there: &mut Wire) {
         let counters = &self.status.counters;
-        if trail::is_loop(&publish.properties, &self.identity) {
+        if trail::has_returned(&publish.properties, &self.identity) {
             count(&counters.loops);
             return answer(&publish, there);
         }
@@ -218,6 +219,7 @@ impl Passing {
             return answer(&publish, there);
         };
         strip(&mut publish.properties, |topic| self.topics.answered_here(topic));
+        trail::note(&mut publish.properties, &self.identity);
         let name = std::mem::replace(&mut publish.topic, topic);
         let packet = Packet::Publish(publish);
         let fits = here.put_within(&packet, self.largest_here);

@@ -9,11 +9,16 @@ use tokio::time::timeout;
 use crate::bridge::greeting::{self, NoConnection};
 use crate::bridge::pipe::{self, Duplex, Sink, Source};
 use crate::bridge::settings::BridgeSettings;
-use crate::bridge::tls;
+use crate::bridge::{tls, trail};
+use crate::server::Context;
 
 /// The largest packet that MQTT has. Before 5.0 a broker cannot be told of less, and what it sends cannot be refused:
 /// it would come again for ever.
 const LARGEST: usize = 256 << 20;
+
+/// Messages under way to a broker of 3.1.1, which cannot say how many it takes: Mosquitto, unless it is told otherwise,
+/// closes the connection of a client with more of QoS 2.
+const UNSAID_INFLIGHT: u16 = 20;
 
 /// How the bridge speaks to the other broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +66,19 @@ pub(crate) struct Terms {
     pub(crate) keep_alive: u16,
 }
 
+impl Default for Terms {
+    /// Those of a broker that asks for nothing.
+    fn default() -> Self {
+        Self::of(&Properties::new(), Version::V5, 0)
+    }
+}
+
 impl Terms {
-    fn of(properties: &Properties, keep_alive: u16) -> Self {
+    fn of(properties: &Properties, version: Version, keep_alive: u16) -> Self {
         let number = |id| properties.number(id);
+        let unsaid = if version.is_v5() { u16::MAX } else { UNSAID_INFLIGHT };
         Self {
-            receive_maximum: number(PropertyId::ReceiveMaximum).map_or(u16::MAX, |most| most as u16),
+            receive_maximum: number(PropertyId::ReceiveMaximum).map_or(unsaid, |most| most as u16),
             max_packet_size: number(PropertyId::MaximumPacketSize).map_or(usize::MAX, |most| most as usize),
             max_qos: match number(PropertyId::MaximumQoS) {
                 Some(0) => QoS::AtMostOnce,
@@ -92,7 +105,7 @@ pub(crate) async fn connect(
     settings: &BridgeSettings,
     (host, port): &(String, u16),
     dialect: Dialect,
-    limits: &Limits,
+    context: &Context,
 ) -> Result<Remote, NoConnection> {
     let connecting = async {
         let tls = settings.tls.as_ref().map(tls::read).transpose()?;
@@ -103,12 +116,18 @@ pub(crate) async fn connect(
             Some(tls) => Box::new(tls.connect(host, stream).await?),
             None => Box::new(stream),
         };
-        let largest = largest_here(settings, limits);
+        let largest = largest_here(settings, &context.settings.limits, &context.settings.identity);
         let largest = if dialect.version.is_v5() { largest } else { LARGEST };
         let (mut source, mut sink) = pipe::open(stream, dialect.version, largest);
-        let packet = packet(settings, password, dialect, (limits.receive_maximum, largest));
+        let packet = packet(settings, password, dialect, (context.settings.limits.receive_maximum, largest));
         let connack = greeting::greet((&mut source, &mut sink), packet).await?;
-        let terms = Terms::of(&connack.properties, settings.keep_alive);
+        let mut terms = Terms::of(&connack.properties, dialect.version, settings.keep_alive);
+        if settings.max_inflight > 0 {
+            terms.receive_maximum = match dialect.version {
+                Version::V5 => terms.receive_maximum.min(settings.max_inflight),
+                _ => settings.max_inflight,
+            };
+        }
         if let Some(topic) = &settings.notify_topic {
             sink.wire.put(&notification(topic, terms, true));
         }
@@ -120,10 +139,10 @@ pub(crate) async fn connect(
     })
 }
 
-/// The largest packet that may come: what this broker takes, less what it gets longer by with its names here.
-pub(crate) fn largest_here(settings: &BridgeSettings, limits: &Limits) -> usize {
-    let (_, growth) = settings.topics.growth();
-    limits.max_packet_size.saturating_sub(2 * growth).clamp(1, LARGEST)
+/// The largest packet that may come: what this broker takes, less what that gets longer by on its way in.
+fn largest_here(settings: &BridgeSettings, limits: &Limits, identity: &str) -> usize {
+    let growth = 2 * settings.topics.growth().1 + trail::growth(identity);
+    limits.max_packet_size.saturating_sub(growth).clamp(1, LARGEST)
 }
 
 /// A message that says whether the link is up.

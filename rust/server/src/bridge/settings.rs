@@ -30,6 +30,8 @@ pub struct BridgeSettings {
     pub bridge_bit: bool,
     /// Keep Alive in seconds, 0 for none.
     pub keep_alive: u16,
+    /// QoS 1 and 2 messages under way to the other broker, 0 for what it says or bears.
+    pub max_inflight: u16,
     /// Session Expiry Interval in seconds at the other broker, `u32::MAX` for ever.
     pub session_expiry: u32,
     /// How long a connection may take until the other broker has answered CONNECT.

@@ -3,27 +3,34 @@
 use bytestring::ByteString;
 use hookmq_codec::{Properties, PropertyId, Value};
 
-/// The User Property in which each broker that a message leaves by a bridge puts its identifier.
+/// The User Property in which each broker that passes a message on by a bridge puts its identifier, whichever way.
 const NAME: &str = "hookmq-bridge";
 
 /// Brokers by which a message may come.
 const MOST: usize = 16;
 
-/// Whether a message has been at this broker before, or at more than any sensible number of brokers.
-pub(crate) fn is_loop(properties: &Properties, own: &str) -> bool {
-    let mut passed = 0;
-    properties.iter().any(|(_, value)| match value {
-        Value::Pair(name, broker) if name == NAME => {
-            passed += 1;
-            broker == own || passed >= MOST
-        }
-        _ => false,
+fn brokers(properties: &Properties) -> impl Iterator<Item = &ByteString> {
+    properties.iter().filter_map(|(_, value)| match value {
+        Value::Pair(name, broker) if name == NAME => Some(broker),
+        _ => None,
     })
 }
 
-/// Notes that a message leaves this broker.
+/// Whether a message that comes has been at this broker before, or at more than any sensible number of them.
+pub(crate) fn has_returned(properties: &Properties, own: &str) -> bool {
+    brokers(properties).any(|broker| broker == own) || is_too_long(properties)
+}
+
+/// Whether a message has been at more than any sensible number of brokers.
+pub(crate) fn is_too_long(properties: &Properties) -> bool {
+    brokers(properties).nth(MOST - 1).is_some()
+}
+
+/// Notes that a message passes this broker, if it is not noted yet.
 pub(crate) fn note(properties: &mut Properties, own: &ByteString) {
-    properties.push(PropertyId::UserProperty, Value::Pair(NAME.into(), own.clone()));
+    if brokers(properties).all(|broker| broker != own) {
+        properties.push(PropertyId::UserProperty, Value::Pair(NAME.into(), own.clone()));
+    }
 }
 
 /// Bytes that [`note`] adds at most, with those of a longer Property Length.
@@ -40,10 +47,12 @@ mod tests {
         let mut properties = Properties::new();
         properties.push(PropertyId::UserProperty, Value::Pair("other".into(), "me".into()));
         for number in 0..MOST {
-            assert!(!is_loop(&properties, "me"), "{number}");
-            note(&mut properties, &number.to_string().into());
-            assert!(is_loop(&properties, &number.to_string()));
+            assert!(!has_returned(&properties, "me"), "{number}");
+            let broker = number.to_string().into();
+            note(&mut properties, &broker);
+            note(&mut properties, &broker);
+            assert!(has_returned(&properties, &broker));
         }
-        assert!(is_loop(&properties, "me"));
+        assert!(has_returned(&properties, "me") && is_too_long(&properties));
     }
 }
