@@ -132,6 +132,7 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "storage.max_age": None,
         "storage.max_rows": None,
         "storage.spool_bytes": 1024**3,
+        "bridges": (),
         "connectors": (),
         "authentication": (),
         "log.level": "info",

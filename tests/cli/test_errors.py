@@ -231,6 +231,10 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
         "error[E804]: conf/broker.conf:9  it does not start like this: the web login has its default "
         "password",
     ),
+    "E901": (
+        {"where": "hookmq.toml:3, bridge 1", "name": "plant", "reason": "another bridge has this name"},
+        "error[E901]: hookmq.toml:3, bridge 1  the bridge `plant` cannot be used: another bridge has this name",
+    ),
 }
 
 

@@ -410,6 +410,18 @@ impl Broker {
         ended
     }
 
+    /// Forgets which QoS 2 messages a session has received: its client begins anew with its Packet Identifiers, and what
+    /// comes next is no repetition.
+    pub fn forget_received(&self, client_id: &str, batch: &mut Batch) {
+        let Some(session) = self.sessions.lock().get(client_id).cloned() else { return };
+        let state = &mut *session.state.lock();
+        let mut received = Vec::with_capacity(state.received.len());
+        state.received.each(&mut |id| received.push(id));
+        for id in received {
+            session.forget_received(state, id, batch);
+        }
+    }
+
     pub(crate) fn publish_will(&self, (pending, client, session): DueWill, batch: &mut Batch) {
         // Asked again: the right may have been taken away since CONNECT.
         if !client.may(Right::Publish, &pending.will.topic) {

@@ -25,24 +25,12 @@ pub struct Totals {
     pub inflight: usize,
 }
 
-/// What one session holds at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Holdings {
-    /// Its topic filters.
-    pub filters: Vec<ByteString>,
-    /// Packet Identifiers of QoS 2 messages that were received and not released.
-    pub received: Vec<u16>,
-}
-
 impl Broker {
-    /// What the session with a Client Identifier holds, if there is one.
-    pub fn holdings(&self, client_id: &str) -> Option<Holdings> {
+    /// The topic filters of the session with a Client Identifier, if there is one.
+    pub fn filters(&self, client_id: &str) -> Option<Vec<ByteString>> {
         let session = self.sessions.lock().get(client_id).cloned()?;
         let state = session.state.lock();
-        let mut received = Vec::with_capacity(state.received.len());
-        state.received.each(&mut |id| received.push(id));
-        let filters = state.subscriptions.keys().map(|filter| filter.as_str().into()).collect();
-        Some(Holdings { filters, received })
+        Some(state.subscriptions.keys().map(|filter| filter.as_str().into()).collect())
     }
 
     /// How many messages wait in a session, or are under way from it.

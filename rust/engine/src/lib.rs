@@ -82,7 +82,7 @@ pub use client::Client;
 pub use connection::{Close, Connection, Denied, End};
 pub use delivering::Receiver;
 pub use hook::{Event, Gate, Observer, Sent};
-pub use inspect::{Holdings, Totals};
+pub use inspect::Totals;
 pub use kept::note_time;
 pub use ledger::{Ledger, Takes};
 pub use limits::{Limits, QueuePolicy};

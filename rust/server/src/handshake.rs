@@ -211,7 +211,7 @@ impl<'a> Arrival<'a> {
             password: connect.password.clone(),
             address: self.visitor.address,
             version,
-            bridge: connect.bridge,
+            bridge: connect.bridge || self.listener.is_bridge,
             clean_start: connect.clean_start,
             keep_alive: self.keep_alive(&connect),
             connected_at: self.context.clock.now(),

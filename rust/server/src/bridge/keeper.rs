@@ -163,10 +163,20 @@ impl Bridge {
     /// Connects to the other broker and then to this one.
     async fn join(&self, known: &mut Acquaintance) -> Result<Link, String> {
         let Self { settings, context, listener, turn, .. } = self;
-        let Remote { source, mut sink, terms, session_present } = self.reach(known).await?;
         let limits = &context.settings.limits;
-        let broker = &context.broker;
-        let before = broker.holdings(&bridge::client_id(&settings.name));
+        let mut remote = self.reach(known).await?;
+        // Of two sessions that belong together only one may be there: a broker kept everything in memory and was started
+        // anew. What the other remembers are identifiers of messages that nobody knows any more.
+        if known.prepared.anew {
+            if remote.session_present {
+                let last = limits.max_inflight.max(FIRST_IDS);
+                let released = remote::release(remote, last, settings.connect_timeout).await;
+                released.map_err(|error| error.to_string())?;
+                remote = self.reach(known).await?;
+            }
+            known.prepared.anew = false;
+        }
+        let Remote { source, mut sink, terms, session_present } = remote;
         let mut passing = Passing::new(
             settings.topics.clone(),
             ByteString::from(context.settings.identity.as_str()),
@@ -176,16 +186,14 @@ impl Bridge {
         passing.largest_there = terms.max_packet_size;
         passing.retains = terms.retains;
         passing.echoes = (!known.dialect.has_no_local()).then(Echoes::default);
-        // Of two sessions that belong together only one may be there: a broker kept everything in memory and was started
-        // anew. Identifiers in the other are of messages that nobody knows any more.
-        if session_present && known.prepared.anew {
-            passing.release_there(1..=limits.max_inflight.max(FIRST_IDS), &mut sink.wire);
-        }
         let local = local::connect(settings, terms, listener, context, turn).await;
         let (here, mut to_here) = local.map_err(|error| format!("this broker: {error}"))?;
         if !session_present {
             known.subscribed = false;
-            passing.release_here(before.unwrap_or_default().received, &mut to_here.wire);
+            let id = bridge::client_id(&settings.name);
+            context
+                .broker
+                .with_batch(context.clock.now(), |batch| context.broker.forget_received(&id, batch));
         }
         // Who has forgotten everything, or is subscribed to for the first time, gets all retained messages; in between they
         // would come to everybody once more with each link.

@@ -87,10 +87,10 @@ pub(crate) async fn prepare(
     context: &Arc<Context>,
     turn: &Arc<Mutex<Turn>>,
 ) -> Result<Prepared, NoConnection> {
-    let known = context.broker.holdings(&bridge::client_id(&settings.name));
+    let known = context.broker.filters(&bridge::client_id(&settings.name));
     let wanted = settings.topics.subscribed_here();
     let anew = known.is_none();
-    let known = known.unwrap_or_default().filters;
+    let known = known.unwrap_or_default();
     let subscribed = wanted.iter().any(|(filter, _)| !known.contains(filter));
     if !anew && !subscribed && known.len() == wanted.len() {
         return Ok(Prepared::default());
@@ -128,7 +128,7 @@ pub(crate) fn subscribe(
     sink: &mut Sink,
 ) -> bool {
     let wanted = settings.topics.subscribed_here();
-    let known = context.broker.holdings(&bridge::client_id(&settings.name)).unwrap_or_default().filters;
+    let known = context.broker.filters(&bridge::client_id(&settings.name)).unwrap_or_default();
     let given_up: Vec<_> =
         known.into_iter().filter(|filter| wanted.iter().all(|(other, _)| other != filter)).collect();
     if !given_up.is_empty() {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use hookmq_codec::{Ack, Packet, Properties, PropertyId, Publish, QoS, ReasonCode, SubAck, Value};
 
 use crate::bridge::echoes::Echoes;
@@ -38,9 +38,6 @@ pub(crate) struct Passing {
     pub(crate) status: Arc<Status>,
     /// SUBACKs that have not come yet.
     pub(crate) unsubscribed: u8,
-    /// Identifiers that the bridge itself released at either side: nobody else waits for that PUBCOMP.
-    released_here: HashSet<u16>,
-    released_there: HashSet<u16>,
     /// Topics of messages that the other broker may still refuse.
     under_way: HashMap<u16, ByteString>,
     notices: Notices,
@@ -86,22 +83,9 @@ impl Passing {
             echoes: None,
             status,
             unsubscribed: 0,
-            released_here: HashSet::new(),
-            released_there: HashSet::new(),
             under_way: HashMap::new(),
             notices: Notices::default(),
         }
-    }
-
-    /// Releases identifiers that this broker has from a session which the other does not know any more: a new message
-    /// with one of them would be taken for a repetition.
-    pub(crate) fn release_here(&mut self, ids: impl IntoIterator<Item = u16>, here: &mut Wire) {
-        release(ids, &mut self.released_here, here);
-    }
-
-    /// The same for what the other broker has from a session which this one does not know any more.
-    pub(crate) fn release_there(&mut self, ids: impl IntoIterator<Item = u16>, there: &mut Wire) {
-        release(ids, &mut self.released_there, there);
     }
 
     /// What is to be said in the log.
@@ -121,7 +105,6 @@ impl Passing {
             Packet::PubAck(ack) => there.put(&Packet::PubAck(self.taken_here(&ack)?)),
             Packet::PubRec(ack) => there.put(&Packet::PubRec(self.taken_here(&ack)?)),
             Packet::PubRel(ack) => there.put(&Packet::PubRel(bare(&ack))),
-            Packet::PubComp(ack) if self.released_here.remove(&ack.packet_id) => {}
             Packet::PubComp(ack) => there.put(&Packet::PubComp(bare(&ack))),
             Packet::SubAck(ack) => self.subscribed(&ack, "this broker"),
             Packet::UnsubAck(_) | Packet::PingResp => {}
@@ -151,7 +134,6 @@ impl Passing {
                 here.put(&Packet::PubRec(bare(&ack)));
             }
             Packet::PubRel(ack) => here.put(&Packet::PubRel(bare(&ack))),
-            Packet::PubComp(ack) if self.released_there.remove(&ack.packet_id) => {}
             Packet::PubComp(ack) => here.put(&Packet::PubComp(bare(&ack))),
             Packet::SubAck(ack) => self.subscribed(&ack, "the other broker"),
             Packet::UnsubAck(_) | Packet::PingResp => {}
@@ -285,13 +267,6 @@ impl Passing {
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Relaxed);
-}
-
-fn release(ids: impl IntoIterator<Item = u16>, released: &mut HashSet<u16>, wire: &mut Wire) {
-    for id in ids {
-        released.insert(id);
-        wire.put(&Packet::PubRel(Ack::new(id, ReasonCode::Success)));
-    }
 }
 
 /// An acknowledgement without words, which the other side may have no room for.

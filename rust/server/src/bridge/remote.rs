@@ -1,7 +1,11 @@
 //! The way to the other broker, until it has let the bridge in.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use hookmq_codec::{Connect, Packet, Properties, PropertyId, Publish, QoS, Version, Will};
+use hookmq_codec::{
+    Ack, Connect, Disconnect, Packet, Properties, PropertyId, Publish, QoS, ReasonCode, Version, Will,
+};
 use hookmq_engine::Limits;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -143,6 +147,33 @@ pub(crate) async fn connect(
 fn largest_here(settings: &BridgeSettings, limits: &Limits, identity: &str) -> usize {
     let growth = 2 * settings.topics.growth().1 + trail::growth(identity);
     limits.max_packet_size.saturating_sub(growth).clamp(1, LARGEST)
+}
+
+/// Releases every Packet Identifier that a session which is lost here may have left behind there: a new message with one
+/// of them would be taken for a repetition. Takes the connection with it; what comes meanwhile is not acknowledged, and
+/// comes again.
+pub(crate) async fn release(remote: Remote, last: u16, patience: Duration) -> Result<(), NoConnection> {
+    let Remote { mut source, mut sink, .. } = remote;
+    let releasing = async {
+        for id in 1..=last {
+            sink.wire.put(&Packet::PubRel(Ack::new(id, ReasonCode::Success)));
+        }
+        sink.write_all().await?;
+        let mut released = 0;
+        while released < last {
+            match source.next()? {
+                Some(Packet::PubComp(_)) => released += 1,
+                Some(_) => {}
+                None => source.read().await?,
+            }
+        }
+        sink.wire.put(&Packet::Disconnect(Disconnect::new(ReasonCode::Success)));
+        sink.close().await?;
+        Ok(())
+    };
+    timeout(patience, releasing)
+        .await
+        .unwrap_or_else(|_| Err(NoConnection::Failed("the broker did not answer PUBREL".to_owned())))
 }
 
 /// A message that says whether the link is up.

@@ -174,21 +174,6 @@ fn a_side_that_is_too_slow_costs_messages_that_may_be_lost() {
 }
 
 #[test]
-fn identifiers_of_a_lost_session_are_released_and_nobody_is_told() {
-    let mut bench = Bench::new(Version::V311);
-    bench.passing.release_there([1, 2], &mut bench.there);
-    bench.passing.release_here([5], &mut bench.here);
-    let (here, there) = bench.sent();
-    assert_eq!(here, [Packet::PubRel(ack(5, OK))]);
-    assert_eq!(there, [Packet::PubRel(ack(1, OK)), Packet::PubRel(ack(2, OK))]);
-    bench.here_sends(Packet::PubComp(ack(5, ReasonCode::PacketIdentifierNotFound))).unwrap();
-    bench.there_sends(Packet::PubComp(ack(1, OK))).unwrap();
-    assert_eq!(bench.sent(), (vec![], vec![]));
-    bench.there_sends(Packet::PubComp(ack(1, OK))).unwrap(); // this one is of a message
-    assert_eq!(bench.sent(), (vec![Packet::PubComp(ack(1, OK))], vec![]));
-}
-
-#[test]
 fn an_echo_is_dropped_once_unless_it_is_a_repetition() {
     let mut bench = Bench::new(Version::V311);
     bench.passing.echoes = Some(Echoes::default());
