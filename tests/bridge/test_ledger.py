@@ -241,8 +241,8 @@ def test_nothing_acknowledged_is_lost_when_the_link_is_cut(
     stop = threading.Event()
     with ledger.working(server, [*ledger.publishers, ledger.reads_here, ledger.reads_there], stop):
         for _ in range(200 if LONG else 20):
-            # Mosquitto 2.0 that loses a connection before it has repeated a PUBREL repeats the PUBLISH the next
-            # time, so that QoS 2 comes twice: each connection lasts a while.
+            # Mosquitto 2.0 that loses a connection before it has repeated a PUBREL repeats the PUBLISH on
+            # the next one, so that QoS 2 comes twice: each connection lasts a while.
             time.sleep(ledger.random.uniform(0.3, 0.6))
             connections = len(gate.levels)
             gate.cut()
