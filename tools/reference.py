@@ -32,7 +32,7 @@ from hookmq.rules.actions.action import Option
 from hookmq.rules.actions.delivery import RETRYING
 from hookmq.rules.actions.kinds import KINDS_OF_ACTIONS, class_of
 from hookmq.settings.config import CONFIG_FILE, SETTINGS
-from hookmq.settings.keys import LISTENER
+from hookmq.settings.keys import BRIDGE, BRIDGE_TOPIC, LISTENER
 from hookmq.settings.setting import Setting
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,6 +84,7 @@ GROUPS = {
     "E6": "Storage",
     "E7": "Files and streams of the command line; rules",
     "E8": "Homes of CrystalMQ and MQTTRoute",
+    "E9": "Bridges to other brokers",
 }
 
 # What registers functions beside the hooks of the registry, and what is not written as a decorator.
@@ -136,15 +137,25 @@ def configuration() -> str:
             flag = f", flag `{setting.flag_name}`" if setting.flag else ""
             names.append(f"- `{setting.key}`: variable `{setting.variable}`{flag}")
         parts += [f"## {title}", introduction, "\n".join(rows), "\n".join(names)]
-    rows = ["| Key | Accepts | Meaning |", "|---|---|---|"]
-    rows += [f"| `{one.key}` | {_capitalised(one.expected)} | {one.help} |" for one in LISTENER]
     parts += [
         "## listeners",
         "The keys of one `[[listeners]]` table in the file, or of one dict in `Broker(listeners=[…])`. What "
         "is left out is as for all, in `[tls]`, `[access]` and `[limits]`. See [Listeners](../listeners.md).",
-        "\n".join(rows),
+        _keys_of(LISTENER),
+        "## bridges",
+        "The keys of one `[[bridges]]` table in the file, or of one dict in `Broker(bridges=[…])`. See "
+        "[Bridges](../bridge.md).",
+        _keys_of(BRIDGE),
+        "The keys of one entry of its `topics`:",
+        _keys_of(BRIDGE_TOPIC),
     ]
     return _joined(parts)
+
+
+def _keys_of(settings: Iterable[Setting]) -> str:
+    rows = ["| Key | Accepts | Meaning |", "|---|---|---|"]
+    rows += [f"| `{one.key}` | {_capitalised(one.expected)} | {one.help} |" for one in settings]
+    return "\n".join(rows)
 
 
 def errors() -> str:

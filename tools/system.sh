@@ -3,6 +3,7 @@
 # Elsewhere the tests that need them are left out, and say so. Tests start the servers themselves, on loopback.
 have() {
     case $1 in
+    mosquitto) command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] ;;
     mosquitto-clients) command -v mosquitto_pub >/dev/null && command -v mosquitto_rr >/dev/null ;;
     faketime) [ -n "$(find /usr/lib -name libfaketimeMT.so.1 2>/dev/null)" ] ;;
     postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
@@ -17,7 +18,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
 }
 
 missing=
-for package in mosquitto-clients faketime postgresql mariadb-server redis-server slapd libldap2-dev \
+for package in mosquitto mosquitto-clients faketime postgresql mariadb-server redis-server slapd libldap2-dev \
     libsasl2-dev python3-dev; do
     have "$package" || missing="$missing $package"
 done

@@ -53,6 +53,7 @@ def announce(
         if not rules
         else f"{len(rules)}: {', '.join(sorted(rules)[:MAX_RULES])}"
         + (", …" if len(rules) > MAX_RULES else ""),
+        bridges=[(bridge.name, bridge.url) for bridge in settings.bridges],
         hooks=[
             *(BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in hooks),
             *(BannerHook(job.name, job.description, job.where, scheduled=True) for job in jobs),

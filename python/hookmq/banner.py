@@ -56,7 +56,8 @@ class BannerInfo:
     ``mqtt`` are the addresses clients connect to; ``http`` is the address of the pages or ``None``,
     ``websocket`` that of MQTT over WebSocket on the same port, ``pages`` the user's paths; ``storage`` is a
     text such as ``"hookmq-data/history.db (SQLite, 0 messages)"``, ``rules`` one such as
-    ``"2: cold, hot"``. With ``loopback_only`` the banner says how to open the broker to others.
+    ``"2: cold, hot"``; ``bridges`` are names and addresses of other brokers. With ``loopback_only`` the
+    banner says how to open the broker to others.
 
     >>> BannerInfo(version="0.1.0", python="3.12.4", platform="Linux", mqtt=("mqtt://[::1]:1883",)).hooks
     ()
@@ -71,6 +72,7 @@ class BannerInfo:
     pages: Sequence[str] = ()
     storage: str | None = None
     rules: str | None = None
+    bridges: Sequence[tuple[str, str]] = ()
     hooks: Sequence[BannerHook] = ()
     loopback_only: bool = True
 
@@ -101,6 +103,8 @@ def render(info: BannerInfo, *, colour: bool) -> str:
         row("Storage", info.storage)
     if info.rules is not None:
         row("Rules", info.rules)
+    for index, (name, url) in enumerate(info.bridges):
+        row("" if index else "Bridge" if len(info.bridges) == 1 else "Bridges", url, name)
     lines += _hook_lines(info.hooks, paint)
     if info.loopback_only:
         lines.append(

@@ -14,6 +14,7 @@ E5xx  use of the Python API                           1 (E511: 4)
 E6xx  storage                                         1
 E7xx  files and streams of the command line, rules    1 (E710, E711: 3)
 E8xx  homes of CrystalMQ and MQTTRoute                3 (E803: 4)
+E9xx  bridges to other brokers                        3
 ====  ==============================================  =========
 
 >>> error = HookMQError("E101", port=1883, what="mqtt")
@@ -220,6 +221,8 @@ _CATALOGUE = (
     ErrorSpec("E802", "{where}  the configuration cannot be used: {reason}", None, 3),
     ErrorSpec("E803", "{where}  the extension cannot be loaded: {exception}", None, 4),
     ErrorSpec("E804", "{where}  it does not start like this: {reason}", None, 3),
+    # E9xx: bridges
+    ErrorSpec("E901", "{where}  the bridge `{name}` cannot be used: {reason}", None, 3),
 )
 
 ERRORS: Mapping[str, ErrorSpec] = MappingProxyType({spec.code: spec for spec in _CATALOGUE})

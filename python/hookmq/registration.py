@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import schedule
 
+    from .bridges import BridgeInfo
     from .connectors import ConnectorInfo
     from .execution.aio import EventLoop
     from .hooks.hook import Hook, HookInfo
@@ -90,29 +91,41 @@ class Registration(Decorators):
         """
         return self._the_book()
 
+    @property
+    def bridges(self) -> list[BridgeInfo]:
+        """Every link to another broker: how it is, what went through it, what waits. Empty before start."""
+        if self._run is None:
+            return []
+        from .bridges import BridgeInfo
+
+        return [BridgeInfo.of(told) for told in self._run.native.bridges()]
+
     def pause(self, name: str) -> None:
         """Keep what happens from a hook or a job: it passes them by, counted in their ``skipped``.
 
-        A decider that is paused denies. Raises E508 if there is nothing of this name.
+        A decider that is paused denies. Of a bridge the link is taken down, and its messages wait. Raises
+        E508 if there is nothing of this name.
         """
         self._pause(name, True)
 
     def resume(self, name: str) -> None:
-        """Let a hook or a job that was paused go on. Raises E508 if there is nothing of this name."""
+        """Let a hook, a job or a bridge that was paused go on. Raises E508 if there is none of this name."""
         self._pause(name, False)
 
-    def _pause(self, name: str, paused: bool, kinds: Sequence[str] = ("hook", "job")) -> None:
+    def _pause(self, name: str, paused: bool, kinds: Sequence[str] = ("hook", "job", "bridge")) -> None:
         # Several decorators of one function make as many hooks.
         hooks = [hook for hook in self._hooks if hook.name == name] if "hook" in kinds else []
         for hook in hooks:
             hook.pause(paused)
         scheduler = self._scheduler if "job" in kinds else None
         found = scheduler is not None and scheduler.pause(name, paused)
-        if not (hooks or found):
+        linked = "bridge" in kinds and self._run is not None and self._run.native.pause_bridge(name, paused)
+        if not (hooks or found or linked):
             known = {hook.name for hook in self._hooks} if "hook" in kinds else set()
             known |= {job.name for job in self.jobs} if "job" in kinds else set()
+            known |= {bridge.name for bridge in self.bridges} if "bridge" in kinds else set()
             listed = ", ".join(sorted(known)) or "none"
-            raise HookMQError("E508", what=" or ".join(kinds), name=name, known=listed)
+            raise HookMQError("E508", what=_one_of(kinds), name=name, known=listed)
         decides = any(self._callbacks.hooks_of(hook.spec.name) is not None for hook in hooks)
         if paused and decides and self._run is not None:
             self._run.tell_deciders()  # what it has allowed for a while holds no longer
@@ -272,6 +285,7 @@ class Registration(Decorators):
                     hooks=lambda: self.hooks,
                     jobs=lambda: self.jobs,
                     connectors=lambda: self.connectors,
+                    bridges=lambda: self.bridges,
                     pause=self._pause,
                     reload=self.reload,
                     rules=self._rule_operations,
@@ -389,3 +403,13 @@ def _rank(deciders: list[Hook], hook: Hook, replaced: list[Hook]) -> None:
         return _insert(deciders, hook, replaced)
     lower = (index for index, other in enumerate(deciders) if other.options.priority < priority)
     return deciders.insert(next(lower, len(deciders)), hook)  # in one step: other threads read the list
+
+
+def _one_of(words: Sequence[str]) -> str:
+    """Return words as a sentence has them.
+
+    >>> _one_of(["hook", "job", "bridge"])
+    'hook, job or bridge'
+    """
+    *before, last = words
+    return f"{', '.join(before)} or {last}" if before else last

@@ -231,7 +231,7 @@ def test_pause_means_hooks_and_jobs_of_a_name(broker):
     assert (broker.jobs[0].paused, broker.hooks[0].paused) == (True, True)
     broker.resume("both")
     assert (broker.jobs[0].paused, broker.hooks[0].paused) == (False, False)
-    with pytest.raises(HookMQError, match="there is no hook or job `neither`") as caught:
+    with pytest.raises(HookMQError, match="there is no hook, job or bridge `neither`") as caught:
         broker.pause("neither")
     assert caught.value.help == "those there are:   both"
 

@@ -132,6 +132,7 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "storage.max_age": None,
         "storage.max_rows": None,
         "storage.spool_bytes": 1024**3,
+        "bridges": (),
         "connectors": (),
         "authentication": (),
         "rules": (),
@@ -212,10 +213,19 @@ def test_every_key_has_its_variable(setting: Setting, tmp_path: Path) -> None:
         "listeners": "mqtt://127.0.0.1:1884",
         "bool": "yes",
     }.get(setting.type, "100")
+    bridge = {"name": "b", "url": "mqtt://b", "topics": [{"filter": "#"}]}
+    if setting.key == "bridges":
+        text = json.dumps([bridge])
     files = {} if setting.key.startswith("tls.c") else {"tls": {"cert": "c", "key": "k"}}
     settings = load(tmp_path, environ={setting.variable: text}, arguments=files)
     assert settings.origin(setting.key) == f"environment {setting.variable}"
-    lists = {"('a', 'b')", "(8081, 8082)", "({'kind': 'sql'},)", "({'url': 'mqtt://127.0.0.1:1884'},)"}
+    lists = {
+        str((bridge,)),
+        "('a', 'b')",
+        "(8081, 8082)",
+        "({'kind': 'sql'},)",
+        "({'url': 'mqtt://127.0.0.1:1884'},)",
+    }
     shown = lists | {text, "True", "100.0"}
     assert str(settings[setting.key]) in shown
 

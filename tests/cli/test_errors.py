@@ -10,7 +10,7 @@ import pytest
 
 from hookmq.errors import ERRORS, ErrorSpec, HookMQError, render
 
-EXIT_CODES = {"1": 5, "2": 4, "3": 3, "4": 6, "5": 1, "6": 1, "7": 1, "8": 3}
+EXIT_CODES = {"1": 5, "2": 4, "3": 3, "4": 6, "5": 1, "6": 1, "7": 1, "8": 3, "9": 3}
 # A broker out of reach has refused nothing; an app, or an extension, that cannot be loaded is one.
 # Rules that are written wrongly are a configuration that is.
 EXCEPTIONS = {"E402": 1, "E511": 4, "E710": 3, "E711": 3, "E803": 4}
@@ -252,6 +252,11 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
         "error[E804]: conf/broker.conf:9  it does not start like this: the web login has its default "
         "password",
     ),
+    "E901": (
+        {"where": "hookmq.toml:3, bridge 1", "name": "plant", "reason": "another bridge has this name"},
+        "error[E901]: hookmq.toml:3, bridge 1  the bridge `plant` cannot be used: another bridge has this "
+        "name",
+    ),
 }
 
 
@@ -270,7 +275,7 @@ def test_every_code_has_an_example_and_every_example_a_code() -> None:
 
 @pytest.mark.parametrize("spec", ERRORS.values(), ids=ERRORS)
 def test_the_group_decides_the_exit_code(spec: ErrorSpec) -> None:
-    assert re.fullmatch(r"E[1-8]\d\d", spec.code)
+    assert re.fullmatch(r"E[1-9]\d\d", spec.code)
     assert spec.exit_code == EXCEPTIONS.get(spec.code, EXIT_CODES[spec.code[1]])
 
 

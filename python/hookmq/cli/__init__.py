@@ -20,6 +20,7 @@ from . import (
     acl,
     backup,
     bench,
+    bridges,
     check,
     connectors,
     dev,
@@ -105,6 +106,7 @@ def _dispatch(arguments: list[str]) -> int:
             jobs,
             connectors,
             rules,
+            bridges,
             users,
             acl,
             store,
@@ -133,8 +135,23 @@ def _parser() -> argparse.ArgumentParser:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
-    services = (hooks, jobs, connectors, rules)
-    for command in (*services, users, acl, store, backup, restore, bench, migrate, doctor, version):
+    later = (
+        hooks,
+        jobs,
+        connectors,
+        rules,
+        bridges,
+        users,
+        acl,
+        store,
+        backup,
+        restore,
+        bench,
+        migrate,
+        doctor,
+        version,
+    )
+    for command in later:
         command.configure(_add(commands, command.NAME, command.SUMMARY))
     return parser
 

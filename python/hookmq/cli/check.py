@@ -46,6 +46,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _configuration_problems(broker: Broker) -> list[HookMQError]:
     from hookmq.settings import config
+    from hookmq.settings.bridges import missing_files
 
     problems = broker.check_rules()
     try:
@@ -53,7 +54,7 @@ def _configuration_problems(broker: Broker) -> list[HookMQError]:
         config.require_authentication(broker.settings, authenticated=authenticated)
     except HookMQError as error:
         problems.append(error)
-    return problems
+    return problems + missing_files(broker.settings.bridges)
 
 
 def _print_text(app: str, broker: Broker, problems: Sequence[HookMQError]) -> None:

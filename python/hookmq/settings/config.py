@@ -20,6 +20,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from ..errors import HookMQError
+from .bridges import BridgeSettings, bridge_settings
 from .keys import SETTINGS
 from .listeners import ListenerSettings, http_settings, listener_settings
 from .setting import Setting, Value
@@ -71,6 +72,8 @@ class Settings(Mapping[str, Value]):
         """Where MQTT is served: the plain port, the TLS port, and further listeners, in this order."""
         self.http: ListenerSettings | None = http_settings(self, self.origin)
         """Where pages are served, and how their WebSocket clients come in; ``None`` serves no HTTP."""
+        self.bridges: tuple[BridgeSettings, ...] = bridge_settings(self, self.origin)
+        """Links to other brokers."""
 
     def __getitem__(self, key: str) -> Value:
         return self._values[key][0]
@@ -102,6 +105,7 @@ class Settings(Mapping[str, Value]):
         values: dict[str, object] = {key: value for key, (value, _) in self._values.items()}
         values["listeners"] = [listener.native() for listener in self.listeners]
         values["http"] = None if self.http is None else self.http.native()
+        values["bridges"] = [bridge.native() for bridge in self.bridges]
         values["websocket.origins"] = list(self.texts("websocket.origins"))
         return values
 
@@ -199,7 +203,7 @@ def require_authentication(settings: Settings, *, authenticated: bool) -> None:
 
 # Where values come from ------------------------------------------------------------------------------------
 
-_SECRET = frozenset({"authentication", "connectors", "history.url", "rules", "storage.url"})
+_SECRET = frozenset({"authentication", "bridges", "connectors", "history.url", "rules", "storage.url"})
 """Keys whose values may have passwords in them."""
 
 _Given = tuple[Setting, object, str]  # a key, what was written for it, and where

@@ -1,7 +1,8 @@
 """Every key of the configuration, its type, its default and its meaning.
 
 ``SETTINGS`` is the one list of keys; the flags, the variables, the file and the table in the documentation
-are derived from it. ``LISTENER`` are the keys of one entry of ``listeners``.
+are derived from it. ``LISTENER`` are the keys of one entry of ``listeners``, ``BRIDGE`` those of one of
+``bridges``, and ``BRIDGE_TOPIC`` those of one of its ``topics``.
 
 >>> next(setting.default for setting in SETTINGS if setting.key == "port")
 1883
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from .setting import Setting
 
-__all__ = ["LISTENER", "SETTINGS"]
+__all__ = ["BRIDGE", "BRIDGE_TOPIC", "LISTENER", "SETTINGS"]
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 DAY = 86_400
@@ -65,6 +66,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("allow_anonymous", "bool", False, "Listen on an open address without authentication.", flag=True),
     Setting("listeners", "listeners", (), "Further listeners; see `[[listeners]]`."),
+    Setting("bridges", "tables", (), "Links to other brokers; see `[[bridges]]`."),
     Setting("sys_interval", "duration", 10.0, "Time between two reports in `$SYS`; 0 publishes none."),
     Setting("workers", "int", 0, "Network threads; 0 is one per processor core.", maximum=1024),
     # tls
@@ -332,3 +334,94 @@ LISTENER: tuple[Setting, ...] = (
     Setting("mode", "str", "0660", "Permissions of a Unix socket's file, octal."),
 )
 """The keys of one entry of ``listeners``."""
+
+BRIDGE: tuple[Setting, ...] = (
+    Setting("name", "str", None, "What it is called here: in the log, in `$SYS`, by `hookmq bridges`."),
+    Setting(
+        "url",
+        "texts",
+        (),
+        "Where the other broker is: `mqtt://` or `mqtts://` with host and port. Of several the first that "
+        "answers is taken.",
+    ),
+    Setting("topics", "tables", (), "What it carries; see the next table."),
+    Setting(
+        "client_id",
+        "str",
+        None,
+        "Client Identifier at the other broker; left out, it is the name of this computer, a dot and `name`.",
+    ),
+    Setting("username", "str", None, "User name at the other broker."),
+    Setting("password", "str", None, "Password at the other broker."),
+    Setting("password_file", "file", None, "A file with the password, read for each connection."),
+    Setting(
+        "protocol",
+        "str",
+        "5.0",
+        "MQTT version; with `5.0` a broker that knows only 3.1.1 gets that.",
+        choices=("5.0", "3.1.1"),
+    ),
+    Setting("try_private", "bool", True, "Say by 3.1.1 that it is a bridge, so that nothing is sent back."),
+    Setting("keep_alive", "duration", 60.0, "Keep Alive; 0 for none.", maximum=65_535),
+    Setting(
+        "max_inflight",
+        "int",
+        0,
+        "QoS 1 and 2 messages under way to the other broker; 0 is what it says by 5.0, and 20 by 3.1.1.",
+        maximum=65_535,
+    ),
+    Setting(
+        "session_expiry",
+        "duration",
+        None,
+        "How long the other broker keeps the session while the link is down; none is for ever.",
+        maximum=_MAX_U32,
+    ),
+    Setting(
+        "connect_timeout", "duration", 15.0, "Time for a connection, until CONNECT is answered.", minimum=0.1
+    ),
+    Setting(
+        "reconnect_min",
+        "duration",
+        1.0,
+        "Longest wait before the first new try; it doubles with each.",
+        minimum=0.01,
+        maximum=DAY,
+    ),
+    Setting("reconnect_max", "duration", 60.0, "Longest wait before any try.", minimum=0.01, maximum=DAY),
+    Setting(
+        "notify_topic",
+        "str",
+        None,
+        "Topic at the other broker that is a retained `1` while the link is up, else `0`.",
+    ),
+    Setting(
+        "ca_file", "file", None, "Certificates that sign the other broker's, PEM; the system's without it."
+    ),
+    Setting("cert_file", "file", None, "Certificate chain that is shown to the other broker, PEM."),
+    Setting("key_file", "file", None, "Its private key, PEM."),
+    Setting("server_name", "str", None, "Name in the other broker's certificate, if not that of the URL."),
+    Setting("insecure", "bool", False, "Take any certificate: whoever is in between can read all."),
+    Setting("enabled", "bool", True, "Whether the link comes up by itself."),
+)
+"""The keys of one entry of ``bridges``."""
+
+BRIDGE_TOPIC: tuple[Setting, ...] = (
+    Setting(
+        "filter",
+        "str",
+        None,
+        "Topic filter that both sides have behind their prefix; left out, the prefixes are whole topics.",
+    ),
+    Setting(
+        "direction",
+        "str",
+        "out",
+        "`out` to the other broker, `in` from there, or `both`.",
+        choices=("out", "in", "both"),
+    ),
+    Setting("qos", "int", 2, "Highest QoS.", maximum=2),
+    Setting("local_prefix", "str", None, "What stands before the filter here."),
+    Setting("remote_prefix", "str", None, "What stands before the filter at the other broker."),
+)
+"""The keys of one entry of a bridge's ``topics``."""

@@ -1,8 +1,8 @@
-"""The API below ``/api/v1/`` of the HTTP port: what the broker tells of hooks, jobs and connectors, and does
-on request.
+"""The API below ``/api/v1/`` of the HTTP port: what the broker tells of hooks, jobs, connectors and
+bridges, and does on request.
 
-What it answers is derived from the registry and from the fields of ``HookInfo``, ``JobInfo`` and
-``ConnectorInfo``, so that a field that is new there is new here.
+What it answers is derived from the registry and from the fields of ``HookInfo``, ``JobInfo``,
+``ConnectorInfo`` and ``BridgeInfo``, so that a field that is new there is new here.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class Api:
         hooks: returns a dataclass for each hook, with its ``name``.
         jobs: returns a dataclass for each job.
         connectors: returns a dataclass for each connector.
-        pause: is called with a name, whether it is to be paused, and ``["hook"]`` or ``["job"]``. It raises
-            E508 if there is none.
+        bridges: returns a dataclass for each bridge.
+        pause: is called with a name, whether it is to be paused, and ``["hook"]``, ``["job"]`` or
+            ``["bridge"]``. It raises E508 if there is none.
         reload: loads the app's code again. Raises E511 and others when that fails.
         rules: returns what can be asked of rules, and be done with them.
 
@@ -52,7 +53,7 @@ class Api:
     client's address and the name by which it calls the broker must be of the loopback interface, an
     ``Origin`` must be the broker's own, and what changes something must carry the header ``X-HookMQ: 1``.
 
-    >>> api = Api(hooks=list, jobs=list, connectors=list, pause=print, reload=print)
+    >>> api = Api(hooks=list, jobs=list, connectors=list, bridges=list, pause=print, reload=print)
     >>> api.answer(Request("GET", "/api/v1/hooks", "", {"host": "localhost"}, b"", "127.0.0.1")).body
     b'{"hooks": []}'
     """
@@ -63,6 +64,7 @@ class Api:
         hooks: Callable[[], Sequence[Any]],
         jobs: Callable[[], Sequence[Any]],
         connectors: Callable[[], Sequence[Any]],
+        bridges: Callable[[], Sequence[Any]],
         pause: Callable[[str, bool, Sequence[str]], None],
         reload: Callable[[], None],
         rules: Callable[[], Sequence[Operation]] = tuple,
@@ -70,6 +72,7 @@ class Api:
         self._hooks = hooks
         self._jobs = jobs
         self._connectors = connectors
+        self._bridges = bridges
         self._pause = pause
         self._reload = reload
         self._rules = rules
@@ -117,6 +120,8 @@ class Api:
             Operation.of("POST", "hooks/(.+)/(pause|resume)", lambda request, *of: self._pause_hook(*of)),
             Operation.of("GET", "jobs", lambda request: self._list_jobs()),
             Operation.of("GET", "connectors", lambda request: self._list_connectors()),
+            Operation.of("GET", "bridges", lambda request: self._list_bridges()),
+            Operation.of("POST", "bridges/(.+)/(pause|resume)", lambda request, *of: self._pause_bridge(*of)),
             Operation.of("POST", "jobs/(.+)/(pause|resume)", lambda request, *of: self._pause_job(*of)),
             Operation.of("POST", "reload", lambda request: self._reload_code()),
         ]
@@ -135,6 +140,9 @@ class Api:
     def _list_connectors(self) -> dict[str, Any]:
         return {"connectors": _listed(self._connectors())}
 
+    def _list_bridges(self) -> dict[str, Any]:
+        return {"bridges": _listed(self._bridges())}
+
     # What can be done -----------------------------------------------------------------------------------
 
     def _pause_hook(self, name: str, action: str) -> dict[str, Any]:
@@ -144,6 +152,10 @@ class Api:
     def _pause_job(self, name: str, action: str) -> dict[str, Any]:
         self._pause(name, action == "pause", ["job"])
         return {"jobs": _listed(job for job in self._jobs() if job.name == name)}
+
+    def _pause_bridge(self, name: str, action: str) -> dict[str, Any]:
+        self._pause(name, action == "pause", ["bridge"])
+        return {"bridges": _listed(bridge for bridge in self._bridges() if bridge.name == name)}
 
     def _reload_code(self) -> dict[str, Any]:
         self._reload()

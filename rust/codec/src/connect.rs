@@ -12,6 +12,9 @@ use crate::{DecodeError, Properties, PropertyId, QoS, ReasonCode, Version, topic
 pub struct Connect {
     /// The protocol version it asks for.
     pub version: Version,
+    /// Whether a 3.x client says that it is a bridge: by 0x80 in the Protocol Level, which no specification has and
+    /// bridges have used since Mosquitto's. 5.0 has subscription options for what it asks for.
+    pub bridge: bool,
     /// Clean Start, called Clean Session before 5.0.
     pub clean_start: bool,
     /// Keep Alive in seconds, 0 for none.
@@ -43,6 +46,9 @@ pub struct Will {
     pub properties: Properties,
 }
 
+/// In the Protocol Level: the client is a bridge.
+const BRIDGE: u8 = 0x80;
+
 const CLEAN_START: u8 = 0x02;
 const WILL: u8 = 0x04;
 const WILL_RETAIN: u8 = 0x20;
@@ -56,17 +62,19 @@ impl Connect {
         let mut reader = Reader::new(body.clone());
         match (reader.binary(), reader.u8()) {
             (Ok(name), Ok(_)) if name == "MQIsdp" => Version::V31,
-            (Ok(_), Ok(level)) if level >= 5 => Version::V5,
+            (Ok(_), Ok(level)) if level >= 5 && level != BRIDGE | 4 => Version::V5,
             _ => Version::V311,
         }
     }
 
     pub(crate) fn decode(reader: &mut Reader) -> Result<Self, DecodeError> {
         let name = reader.string()?;
-        let version = match (&*name, reader.u8()?) {
+        let level = reader.u8()?;
+        let bridge = level & BRIDGE != 0;
+        let version = match (&*name, level & !BRIDGE) {
             ("MQIsdp", 3) => Version::V31,
             ("MQTT", 4) => Version::V311,
-            ("MQTT", 5) => Version::V5,
+            ("MQTT", 5) if !bridge => Version::V5,
             // [MQTT-3.1.2-1] [MQTT-3.1.2-2]
             _ => {
                 return Err(DecodeError::new(
@@ -106,7 +114,7 @@ impl Connect {
             false => None,
         };
         let clean_start = flags & CLEAN_START != 0;
-        Ok(Self { version, clean_start, keep_alive, client_id, will, username, password, properties })
+        Ok(Self { version, bridge, clean_start, keep_alive, client_id, will, username, password, properties })
     }
 
     fn decode_will(flags: u8, reader: &mut Reader, version: Version) -> Result<Option<Will>, DecodeError> {
@@ -136,7 +144,7 @@ impl Connect {
     pub(crate) fn encode(&self, out: &mut BytesMut) {
         let (name, level) = self.version.protocol();
         put_binary(out, name.as_bytes());
-        out.put_u8(level);
+        out.put_u8(if self.bridge && !self.version.is_v5() { level | BRIDGE } else { level });
         let will_flags = self
             .will
             .as_ref()

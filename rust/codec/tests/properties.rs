@@ -82,12 +82,15 @@ fn connect(version: Version) -> BoxedStrategy<Packet> {
         |(topic, payload, qos, retain, properties)| Will { topic, payload, qos, retain, properties },
     );
     let own = properties(version, &[SessionExpiryInterval, ReceiveMaximum, MaximumPacketSize]);
-    (any::<bool>(), any::<u16>(), text(), option::of(will), option::of(text()), option::of(data()), own)
-        .prop_map(move |(clean_start, keep_alive, client_id, will, username, password, properties)| {
+    let flags = (any::<bool>(), any::<bool>());
+    (flags, any::<u16>(), text(), option::of(will), option::of(text()), option::of(data()), own)
+        .prop_map(move |(flags, keep_alive, client_id, will, username, password, properties)| {
+            let (bridge, clean_start) = flags;
             // Before 5.0 a password needs a user name.
             let password = password.filter(|_| version.is_v5() || username.is_some());
             Packet::Connect(Box::new(Connect {
                 version,
+                bridge: bridge && !version.is_v5(),
                 clean_start,
                 keep_alive,
                 client_id,

@@ -407,6 +407,37 @@ impl Broker {
         will.map(|will| (will, session.client(), Arc::clone(session)))
     }
 
+    /// Ends sessions without a connection, chosen by their Client Identifier. Says how many messages waited in each.
+    pub fn end_sessions(&self, chosen: impl Fn(&str) -> bool, batch: &mut Batch) -> Vec<(Arc<str>, usize)> {
+        let _together = self.together();
+        let mut sessions = self.sessions.lock();
+        let found: Vec<_> = sessions.values().filter(|session| chosen(&session.id)).cloned().collect();
+        let (mut ended, mut wills) = (Vec::new(), Vec::new());
+        for session in found.iter().filter(|session| !session.is_connected()) {
+            let waiting = {
+                let state = session.state.lock();
+                state.queue.len() + state.inflight.len()
+            };
+            ended.push((Arc::clone(&session.id), waiting));
+            wills.extend(self.end_session(&mut sessions, session, batch));
+        }
+        drop(sessions);
+        wills.into_iter().for_each(|will| self.publish_will(will, batch));
+        ended
+    }
+
+    /// Forgets which QoS 2 messages a session has received: its client begins anew with its Packet Identifiers, and what
+    /// comes next is no repetition.
+    pub fn forget_received(&self, client_id: &str, batch: &mut Batch) {
+        let Some(session) = self.sessions.lock().get(client_id).cloned() else { return };
+        let state = &mut *session.state.lock();
+        let mut received = Vec::with_capacity(state.received.len());
+        state.received.each(&mut |id| received.push(id));
+        for id in received {
+            session.forget_received(state, id, batch);
+        }
+    }
+
     pub(crate) fn publish_will(&self, (pending, client, session): DueWill, batch: &mut Batch) {
         // Asked again: the right may have been taken away since CONNECT.
         if !client.may(Right::Publish, &pending.will.topic) {

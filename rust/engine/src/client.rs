@@ -22,6 +22,9 @@ pub struct Client {
     pub address: Option<SocketAddr>,
     /// The protocol version.
     pub version: Version,
+    /// Whether it is a bridge, of this broker or of 3.x, which has no words for what bridges need: its subscriptions have
+    /// No Local and Retain As Published. It passes on what another broker sends, which may not keep to a Receive Maximum.
+    pub bridge: bool,
     /// Whether it asked for a new session.
     pub clean_start: bool,
     /// Keep Alive in seconds that is in force, 0 for none.
@@ -44,6 +47,7 @@ impl Default for Client {
             password: None,
             address: None,
             version: Version::default(),
+            bridge: false,
             clean_start: true,
             keep_alive: 0,
             connected_at: 0,

@@ -352,7 +352,7 @@ impl Connection {
         // [MQTT-3.3.4-7]; before 5.0 nothing was agreed, and Packet Identifiers are the bound
         let maximum = usize::from(self.broker.limits.receive_maximum);
         if let Some(link) = &mut state.link {
-            if self.client.version.is_v5() && link.received.len() >= maximum {
+            if self.client.version.is_v5() && !self.client.bridge && link.received.len() >= maximum {
                 let what = "more QoS 2 messages than announced";
                 return Err(Close::new(ReasonCode::ReceiveMaximumExceeded, what));
             }

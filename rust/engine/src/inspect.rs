@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytestring::ByteString;
+
 use crate::broker::Broker;
 use crate::client::Client;
 
@@ -31,6 +33,22 @@ impl Broker {
     pub fn client(&self, client_id: &str) -> Option<Arc<Client>> {
         let session = self.sessions.lock().get(client_id).cloned()?;
         Some(session.client())
+    }
+
+    /// The topic filters of the session with a Client Identifier, if there is one.
+    pub fn filters(&self, client_id: &str) -> Option<Vec<ByteString>> {
+        let session = self.sessions.lock().get(client_id).cloned()?;
+        let state = session.state.lock();
+        Some(state.subscriptions.keys().map(|filter| filter.as_str().into()).collect())
+    }
+
+    /// How many messages wait in a session, or are under way from it.
+    pub fn waiting(&self, client_id: &str) -> usize {
+        let session = self.sessions.lock().get(client_id).cloned();
+        session.map_or(0, |session| {
+            let state = session.state.lock();
+            state.queue.len() + state.inflight.len()
+        })
     }
 
     /// How much it holds.

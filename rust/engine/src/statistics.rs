@@ -81,6 +81,8 @@ counters! {
     store_records,
     /// Commits that failed and were tried again.
     store_failures,
+    /// Messages that clients brought and that had left by a bridge before: they went round.
+    bridge_loops,
     /// QoS 1 and 2 publishes refused because a hook that was to keep them did not.
     messages_not_kept,
     /// Publishes and subscriptions that were not authorized.

@@ -90,6 +90,10 @@ impl Connection {
             // [MQTT-3.8.3-4]
             return Err(Close::new(ReasonCode::ProtocolError, "No Local on a Shared Subscription"));
         }
+        if self.client().bridge {
+            options.no_local = filter.share_name().is_none(); // [MQTT-3.8.3-4]
+            options.retain_as_published = true;
+        }
         let authorized = match self.client().may(Right::Subscribe, filter.filter()) {
             true => authorized,
             false => Err(ReasonCode::NotAuthorized.into()),

@@ -36,7 +36,7 @@ use crate::inbox::Inbox;
 use crate::rules::Functions;
 use crate::rules::handle::{RuleHandle, Wanted};
 use crate::store::with_progress;
-use crate::{properties, settings};
+use crate::{bridges, properties, settings};
 
 /// How long a publish of this process waits for a disk that does not keep up.
 const DISK_PATIENCE: Duration = Duration::from_secs(5);
@@ -88,12 +88,16 @@ impl NativeBroker {
         callbacks: Py<PyAny>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
-        let native = settings::read(settings)?;
+        let mut native = settings::read(settings)?;
         let queue_events = settings::number(settings, "hooks.queue_events")?;
         let queue_bytes = settings::number(settings, "hooks.queue_bytes")?;
         let storage = match settings::store(settings)? {
             Some(store) => Some(with_progress(py, progress, |tell| Storage::open(store, tell))?),
             None => None,
+        };
+        native.identity = match &storage {
+            Some(storage) => storage.identity(),
+            None => hookmq_server::storage::passing_identity()?,
         };
         let clock = storage.as_ref().map_or_else(Clock::new, Storage::clock);
         let runtime = Arc::new(Runtime::new(
@@ -158,10 +162,12 @@ impl NativeBroker {
     }
 
     /// Lets clients in. Without effect before `start()` and after `stop()`.
-    fn serve(&self) {
-        if let Some(server) = self.server.read().as_ref() {
-            server.serve();
-        }
+    fn serve(&self, py: Python<'_>) {
+        py.detach(|| {
+            if let Some(server) = self.server.read().as_ref() {
+                server.serve();
+            }
+        });
     }
 
     /// Says farewell to every client and ends the network threads. Hooks that still run may go on
@@ -559,6 +565,17 @@ impl NativeBroker {
             (by, ban.value.to_string(), until, ban.reason.to_string())
         };
         self.broker.bans(self.clock.now()).into_iter().map(tuple).collect()
+    }
+
+    /// What is to be told of each bridge, in the order of the settings: a dict of what it is and has counted.
+    fn bridges<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        let figures = py.detach(|| self.server.read().as_ref().map(Server::bridges).unwrap_or_default());
+        figures.into_iter().map(|one| bridges::told(py, one)).collect()
+    }
+
+    /// Takes the link of a bridge down, or lets it come up again. Says whether there is a bridge of this name.
+    fn pause_bridge(&self, name: &str, paused: bool) -> bool {
+        self.server.read().as_ref().is_some_and(|server| server.pause_bridge(name, paused))
     }
 
     /// Counters since the start and totals of this moment, by name.

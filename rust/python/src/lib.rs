@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`broker`]: the native broker, which the package's `Broker` holds while it runs
 //! - [`access`]: users and access rules as text
+//! - [`bridges`]: links to other brokers
 //! - [`message`], [`client`], [`properties`]: what hooks are given
 //! - [`hooks`]: the one place where threads enter Python
 //! - [`rules`]: rules and what they are made of
@@ -15,6 +16,7 @@
 
 mod access;
 mod arrow;
+mod bridges;
 mod broker;
 mod client;
 mod hooks;
@@ -42,6 +44,8 @@ mod _hookmq {
     use super::access::{check_acl, check_users, explain_acl, hash_user, remove_user, set_user, verify_user};
     #[pymodule_export]
     use super::arrow::ArrowBatch;
+    #[pymodule_export]
+    use super::bridges::check_bridge_topics;
     #[pymodule_export]
     use super::broker::{BindError, FileError, NativeBroker};
     #[pymodule_export]

@@ -13,7 +13,9 @@ use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-fn value<'py, T>(dict: &Bound<'py, PyDict>, key: &str) -> PyResult<T>
+use crate::bridges;
+
+pub(crate) fn value<'py, T>(dict: &Bound<'py, PyDict>, key: &str) -> PyResult<T>
 where
     T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>,
 {
@@ -21,7 +23,7 @@ where
     value.extract::<T>().map_err(Into::into)
 }
 
-fn seconds(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<Duration> {
+pub(crate) fn seconds(dict: &Bound<'_, PyDict>, key: &str) -> PyResult<Duration> {
     Ok(Duration::try_from_secs_f64(value::<f64>(dict, key)?).unwrap_or(Duration::MAX))
 }
 
@@ -67,6 +69,11 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Settings> {
             path: value(dict, "websocket.path")?,
             origins: value(dict, "websocket.origins")?,
         },
+        bridges: value::<Vec<Bound<'_, PyDict>>>(dict, "bridges")?
+            .iter()
+            .map(bridges::bridge)
+            .collect::<PyResult<_>>()?,
+        identity: String::new(), // the broker's store says it
         stop_grace: Duration::from_secs(1),
         limits: limits(dict)?,
     })

@@ -465,6 +465,9 @@ impl ClientTask {
         match packet {
             Packet::Publish(mut publish) => {
                 self.connection.resolve_alias(&mut publish)?;
+                if self.context.returns(&publish) {
+                    return self.drop_returned(publish, batch);
+                }
                 return self.authorize_publish(publish, batch);
             }
             Packet::Subscribe(subscribe) if self.context.deciders.authorizes(Action::Subscribe) => {

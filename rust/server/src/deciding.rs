@@ -128,6 +128,20 @@ impl ClientTask {
         self.connection.publish(publish, allowed, batch).map(|()| None)
     }
 
+    /// Acknowledges a publish that has been here before, in its place among the others; nobody gets it.
+    pub(crate) fn drop_returned(
+        &mut self,
+        publish: Publish,
+        batch: &mut Batch,
+    ) -> Result<Option<Outcome>, Close> {
+        if self.transforming.is_gathering() {
+            self.transforming.put_behind(Packet::Publish(publish));
+            return Ok(Some(self.ask_transforms()));
+        }
+        batch.counts().bridge_loops += 1;
+        self.connection.publish_instead(&publish, Vec::new(), batch).map(|()| None)
+    }
+
     /// Asks what becomes of the publishes that were gathered.
     pub(crate) fn ask_transforms(&mut self) -> Outcome {
         let asked = self.transforming.take_gathered();

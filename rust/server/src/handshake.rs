@@ -15,6 +15,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout_at;
 
 use crate::authentication::Authenticated;
+use crate::bridge::CLIENT_ID;
 use crate::connection::Visitor;
 use crate::deciders::Verdict;
 use crate::listener::Listener;
@@ -189,6 +190,10 @@ impl<'a> Arrival<'a> {
             self.context.broker.statistics.limit_connect_rate.fetch_add(1, Relaxed);
             return Err(Denial::new(ReasonCode::ConnectionRateExceeded, "too many connect at a time"));
         }
+        if connect.client_id.starts_with(CLIENT_ID) != self.listener.is_bridge {
+            let what = "client identifiers that begin with $bridge/ are those of bridges";
+            return Err(Denial::new(ReasonCode::ClientIdentifierNotValid, what));
+        }
         let assigned = connect.client_id.is_empty();
         // [MQTT-3.1.3-8] of 3.1.1; 3.1 has no empty identifiers, 5.0 assigns one in any case
         if assigned && (version == Version::V31 || version == Version::V311 && !connect.clean_start) {
@@ -206,6 +211,7 @@ impl<'a> Arrival<'a> {
             password: connect.password.clone(),
             address: self.visitor.address,
             version,
+            bridge: connect.bridge || self.listener.is_bridge,
             clean_start: connect.clean_start,
             keep_alive: self.keep_alive(&connect),
             connected_at: self.context.clock.now(),
@@ -246,6 +252,9 @@ impl<'a> Arrival<'a> {
 
     /// The Keep Alive in seconds that holds for a client. [MQTT-3.2.2-21]
     fn keep_alive(&self, connect: &Connect) -> u16 {
+        if self.listener.is_bridge {
+            return 0; // nothing between it and the broker can fall silent
+        }
         let limits = &self.context.settings.limits;
         let asked = if connect.keep_alive == 0 { limits.default_keep_alive } else { connect.keep_alive };
         let longest = limits.max_keep_alive;

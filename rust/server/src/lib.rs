@@ -16,13 +16,15 @@
 //!   `deciding`: what is asked about its packets; `authorized`: what it was allowed for a while; `transforming`: what is decided before it is published
 //! - [`deciders`]: who may connect, publish and subscribe, asked of whoever registered
 //! - `failed_handshakes`: what the log says of TLS that fails
+//! - [`bridge`]: the same messages here and at other brokers
 //! - [`storage`]: what outlives the process, found again at the start; [`keeper`]: the thread that writes it
 //! - [`rules`]: rules that run on what happens
 //! - `ticker`: what is due at a time, with `system`, the `$SYS` topics; [`clock`]: the time
 //!
 //! # Threads
 //! `hookmq-net-N` run connections, the first of them accepts as well; `hookmq-tick` does what is due; `hookmq-http` runs the
-//! HTTP port with the WebSocket clients that come by it, so that a page never delays a packet. Passwords are
+//! HTTP port with the WebSocket clients that come by it, so that a page never delays a packet; `hookmq-bridge` runs the
+//! bridges, for the same reason. Passwords are
 //! hashed on threads of the runtimes' pools. Any other thread may publish with a batch it borrows from
 //! [`hookmq_engine::Broker::with_batch`]. `hookmq-store` commits what outlives the process, and then lets those
 //! connections go on that waited for it.
@@ -34,6 +36,7 @@ mod authentication;
 mod authorized;
 pub mod bind;
 pub mod body;
+pub mod bridge;
 mod bucket;
 mod certificate;
 pub mod clock;

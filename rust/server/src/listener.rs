@@ -22,6 +22,8 @@ pub(crate) struct Listener {
     pub(crate) engine: Arc<hookmq_engine::Listener>,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) users: Option<Arc<UserFile>>,
+    /// Whether it is that of a bridge, and nobody else comes by it.
+    pub(crate) is_bridge: bool,
     connects: Option<Mutex<Bucket>>,
     /// Of clients that are connected, or were not long ago.
     paces: Mutex<Paces>,
@@ -58,7 +60,32 @@ impl Listener {
             settings.max_packet_size,
             settings.users_file.as_deref().map(|path| path.to_string_lossy().into()),
         );
-        Ok(Arc::new(Self { settings, engine, tls, users, connects, paces: Mutex::default() }))
+        let paces = Mutex::default();
+        Ok(Arc::new(Self { settings, engine, tls, users, is_bridge: false, connects, paces }))
+    }
+
+    /// The listener of a bridge: it is bound nowhere, and has no rules and no bounds of its own.
+    pub(crate) fn of_bridge(name: &str) -> Arc<Self> {
+        let settings = ListenerSettings {
+            place: Place::Tcp { host: String::new(), port: 0 },
+            protocol: Protocol::Mqtt,
+            tls: None,
+            identity: Identity::Username,
+            proxies: None,
+            users_file: None,
+            acl_file: None,
+            allow_anonymous: true,
+            connect_timeout: Duration::MAX,
+            max_clients: usize::MAX,
+            max_packet_size: usize::MAX,
+            connect_rate: 0.0,
+            message_rate: 0.0,
+            byte_rate: 0.0,
+        };
+        let name = format!("bridge://{name}").into();
+        let engine = hookmq_engine::Listener::new(name, None, usize::MAX, usize::MAX, None);
+        let (tls, users, connects, paces) = (None, None, None, Mutex::default());
+        Arc::new(Self { settings, engine, tls, users, is_bridge: true, connects, paces })
     }
 
     /// The pace of a client, which all its connections have in common: it must not get a new allowance by coming

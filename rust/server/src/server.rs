@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use hookmq_codec::ReasonCode;
+use hookmq_codec::{Publish, ReasonCode};
 use hookmq_engine::{Broker, Event};
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
@@ -14,6 +14,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::accept;
 use crate::bind::{self, BindError, Bound};
+use crate::bridge::status::Figures;
+use crate::bridge::{self, Bridges};
 use crate::clock::Clock;
 use crate::deciders::Deciders;
 use crate::files::{FileError, Files};
@@ -35,6 +37,15 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     /// Where HTTP is served: pages of there may open WebSockets everywhere.
     pub(crate) http_ports: Vec<u16>,
+    /// Whether messages leave by bridges, so that clients may bring them back.
+    pub(crate) bridged: bool,
+}
+
+impl Context {
+    /// Whether a message that a client brings has left this broker by a bridge before.
+    pub(crate) fn returns(&self, publish: &Publish) -> bool {
+        self.bridged && !publish.properties.is_empty() && bridge::returns(self, publish)
+    }
 }
 
 /// Why a server did not start.
@@ -59,6 +70,7 @@ pub struct Server {
     ticker: Ticker,
     workers: Arc<[Worker]>,
     http: Option<(Arc<Notify>, JoinHandle<()>)>,
+    bridges: Option<Bridges>,
     files: Arc<Mutex<Files>>,
     /// Where MQTT is served, in the order of [`Settings::listeners`].
     pub addresses: Vec<BoundAddress>,
@@ -111,14 +123,15 @@ impl Server {
             None => None,
         };
         let engine = |opened: &Opened| Arc::clone(&opened.listener.engine);
-        let engines = listeners.iter().chain(&web).map(engine).collect();
+        let mut engines: Vec<_> = listeners.iter().chain(&web).map(engine).collect();
 
         let count = match settings.workers {
             0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             count => count,
         };
         let http_ports = http_addresses.iter().map(SocketAddr::port).collect();
-        let context = Arc::new(Context { broker, deciders, settings, clock, http_ports });
+        let bridged = !settings.bridges.is_empty();
+        let context = Arc::new(Context { broker, deciders, settings, clock, http_ports, bridged });
         let mut workers = Vec::with_capacity(count);
         let started = (0..count).try_for_each(|index| {
             workers.push(Worker::start(index, &context.broker, clock)?);
@@ -127,9 +140,13 @@ impl Server {
         let serving = watch::Sender::new(false);
         let http = started
             .and_then(|()| web.map(|web| serve_http(web, &context, pages, serving.subscribe())).transpose());
-        let started = http.and_then(|http| Ok((http, Ticker::start(Arc::clone(&context))?)));
+        let started = http.and_then(|http| {
+            let ticker = Ticker::start(Arc::clone(&context))?;
+            Ok((http, ticker, Bridges::start(&context)?))
+        });
         let started = started.inspect_err(|_: &io::Error| workers.iter().for_each(Worker::stop));
-        let (http, ticker) = started?;
+        let (http, ticker, bridges) = started?;
+        engines.extend(bridges.iter().flat_map(Bridges::listeners));
         let workers: Arc<[Worker]> = workers.into();
         let first = &workers[0];
         let mut addresses = Vec::with_capacity(listeners.len());
@@ -154,6 +171,7 @@ impl Server {
             ticker,
             workers,
             http,
+            bridges,
             files,
             addresses,
             http_addresses,
@@ -163,8 +181,28 @@ impl Server {
 
     /// Lets clients in: what they may ask for has its place by now.
     pub fn serve(&self) {
+        self.forget_bridges();
+        if let Some(bridges) = &self.bridges {
+            bridges.begin(); // before anybody publishes what they are to carry
+        }
         self.serving.send_replace(true);
         self.ticker.begin();
+    }
+
+    /// Ends sessions of bridges that there are no more: nobody would ever take what waits in them.
+    fn forget_bridges(&self) {
+        let Context { broker, settings, clock, .. } = &*self.context;
+        let is_bridge =
+            |id: &str| settings.bridges.iter().any(|bridge| id == bridge::client_id(&bridge.name));
+        broker.with_batch(clock.now(), |batch| {
+            let gone = |id: &str| id.starts_with(bridge::CLIENT_ID) && !is_bridge(id);
+            for (id, waiting) in broker.end_sessions(gone, batch) {
+                let text = format!(
+                    "{id} is in the settings no more: {waiting} messages that waited for it are given up"
+                );
+                batch.note(Event::Log { warning: waiting > 0, text });
+            }
+        });
     }
 
     /// Reads certificates, users and access rules again. Connections that are open stay. What cannot be read
@@ -174,9 +212,22 @@ impl Server {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// Tells every client that the server goes down, waits for them to be gone, and ends the threads.
+    /// What is to be told of each bridge, in the order of the settings.
+    pub fn bridges(&self) -> Vec<Figures> {
+        self.bridges.as_ref().map(Bridges::figures).unwrap_or_default()
+    }
+
+    /// Takes the link of a bridge down, or lets it come up again. Says whether there is a bridge of this name.
+    pub fn pause_bridge(&self, name: &str, paused: bool) -> bool {
+        self.bridges.as_ref().is_some_and(|bridges| bridges.pause(name, paused))
+    }
+
+    /// Says goodbye to other brokers, tells every client that the server goes down, waits for them to be gone, and ends the threads.
     pub fn stop(self) {
-        let Self { context, ticker, workers, http, .. } = self;
+        let Self { context, ticker, workers, http, bridges, .. } = self;
+        if let Some(bridges) = bridges {
+            bridges.stop();
+        }
         let deadline = Instant::now() + context.settings.stop_grace;
         // Repeated, because a connection may be let in while others are told to go.
         while context.broker.statistics.clients_connected.load(std::sync::atomic::Ordering::Relaxed) > 0

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use hookmq_engine::{Limits, Network};
 
+use crate::bridge::settings::BridgeSettings;
+
 /// Settings of a server. The Python package documents each of them and its default.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -27,6 +29,11 @@ pub struct Settings {
     pub sys_interval: Duration,
     /// MQTT over WebSocket.
     pub websocket: WebSocketSettings,
+    /// Links to other brokers.
+    pub bridges: Vec<BridgeSettings>,
+    /// What this broker is called in messages that leave it by a bridge: the same after a restart if it has a data
+    /// directory.
+    pub identity: String,
     /// The engine's bounds.
     pub limits: Limits,
     /// How long [`crate::Server::stop`] waits for connections to end.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use hookmq_engine::{AccessRules, Acl, Broker, Event, Found, Ledger, Listener, Restored};
 pub use hookmq_store::{Error as StoreError, Sync};
 use hookmq_store::{LogStore, Options, Report, Store as _};
+use sha1::{Digest as _, Sha1};
 
 use crate::clock::Clock;
 use crate::keeper::Keeper;
@@ -54,6 +55,13 @@ impl Storage {
         Arc::clone(&self.ledger)
     }
 
+    /// A name for this broker that stays as long as its store. It does not tell the number it is made of.
+    pub fn identity(&self) -> String {
+        let digest =
+            Sha1::new().chain_update("hookmq-bridge").chain_update(self.store.id().to_be_bytes()).finalize();
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The broker's time, which goes on from the last commit.
     pub fn clock(&self) -> Clock {
         self.store.last().map_or_else(Clock::new, |last| Clock::after(last.now, last.wall))
@@ -79,6 +87,12 @@ impl Storage {
         let interval = (settings.sync == Sync::Interval).then_some(settings.interval);
         Keeper::start(Box::new(store), ledger, Arc::clone(broker), clock, interval)
     }
+}
+
+/// A name for a broker that keeps nothing: another at each start.
+pub fn passing_identity() -> std::io::Result<String> {
+    let number = getrandom::u64().map_err(std::io::Error::other)?;
+    Ok(format!("{number:016x}"))
 }
 
 /// Reads a store and changes nothing, whether it is in use or not.

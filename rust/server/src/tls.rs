@@ -158,15 +158,15 @@ impl ResolvesServerCert for Certificates {
 
 fn read_key(cert: &Path, key: &Path) -> Result<Arc<CertifiedKey>, FileError> {
     let chain = read_certificates(cert)?;
-    let private = PrivateKeyDer::from_pem_slice(&read(key)?)
+    let private = PrivateKeyDer::from_pem_slice(&read_file(key)?)
         .map_err(|error| FileError::new(key, format!("no private key in PEM: {error}")))?;
     let certified = CertifiedKey::from_der(chain, private, &ring::default_provider());
     let certified = certified.map_err(|error| FileError::new(key, error.to_string()))?;
     Ok(Arc::new(certified))
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
-    let found = CertificateDer::pem_slice_iter(&read(path)?).collect::<Result<Vec<_>, _>>();
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
+    let found = CertificateDer::pem_slice_iter(&read_file(path)?).collect::<Result<Vec<_>, _>>();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         Ok(_) => Err(FileError::new(path, "no certificate in PEM".to_owned())),
@@ -175,13 +175,14 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileEr
 }
 
 fn read_crls(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, FileError> {
-    let found = CertificateRevocationListDer::pem_slice_iter(&read(path)?).collect::<Result<Vec<_>, _>>();
+    let found =
+        CertificateRevocationListDer::pem_slice_iter(&read_file(path)?).collect::<Result<Vec<_>, _>>();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         _ => Err(FileError::new(path, "no certificate revocation list in PEM".to_owned())),
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(|error: io::Error| FileError::new(path, error.to_string()))
 }

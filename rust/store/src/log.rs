@@ -125,6 +125,12 @@ impl LogStore {
         Ok((store, report))
     }
 
+    /// The number that tells its files from those of another, which stays as long as the store does. It is a secret:
+    /// who knows it could write payloads that look like records.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Reads the store in a directory and changes nothing, whether it is in use or not.
     pub fn check(directory: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, Error> {
         let _lock = copying(directory)?;

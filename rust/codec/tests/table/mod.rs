@@ -115,6 +115,18 @@ fn connects() -> Vec<Row> {
         row("CONNECT", V311, packet(plain(V311)), "10 0d 0004 4d515454 04 02 003c 0001 61"),
         row("CONNECT", V5, packet(plain(V5)), "10 0e 0004 4d515454 05 02 003c 00 0001 61"),
         row(
+            "CONNECT of a bridge",
+            V31,
+            packet(Connect { bridge: true, ..plain(V31) }),
+            "10 0f 0006 4d5149736470 83 02 003c 0001 61",
+        ),
+        row(
+            "CONNECT of a bridge",
+            V311,
+            packet(Connect { bridge: true, ..plain(V311) }),
+            "10 0d 0004 4d515454 84 02 003c 0001 61",
+        ),
+        row(
             "CONNECT with all of 3.1.1",
             V311,
             packet(Connect {
@@ -392,6 +404,12 @@ pub(crate) const REFUSED: &[(Version, &str, &str, ReasonCode)] = &[
         V311,
         "CONNECT of an unknown protocol",
         "10 0c 0004 4d515458 04 02 003c 0000",
+        UnsupportedProtocolVersion,
+    ),
+    (
+        V5,
+        "CONNECT of level 5 with the bit of a bridge",
+        "10 0e 0004 4d515454 85 02 003c 00 0001 61",
         UnsupportedProtocolVersion,
     ),
     (V311, "CONNECT of level 6", "10 0d 0004 4d515454 06 02 003c 00 0000", UnsupportedProtocolVersion),

@@ -1,7 +1,7 @@
 //! Sessions over time: expiry, delayed wills, and what observers are told.
 
 use crate::support::World;
-use hookmq_codec::{Connect, Properties, PropertyId, QoS, ReasonCode, TopicFilter, Version, Will};
+use hookmq_codec::{Connect, Properties, PropertyId, Publish, QoS, ReasonCode, TopicFilter, Version, Will};
 use hookmq_engine::{Event, Limits, Tap, TapKind};
 
 fn connect(id: &str, expiry: u32, will_delay: u32) -> Connect {
@@ -122,4 +122,72 @@ fn observers_see_what_they_asked_for_and_no_more() {
     world.broker.remove_tap(&TopicFilter::parse("seen/#".into()).unwrap(), 1);
     world.publish(&mut publisher, "seen/1", b"later", QoS::AtMostOnce, 0);
     assert_eq!(published(&world), ["client"]);
+}
+
+#[test]
+fn subscriptions_of_a_bridge_have_no_local_and_retain_as_published() {
+    let mut world = World::new(Limits::default());
+    let connect = |id: &str, bridge| Connect {
+        version: Version::V311,
+        bridge,
+        clean_start: true,
+        client_id: id.into(),
+        ..Connect::default()
+    };
+    let mut bridge = world.connect_with(connect("bridge", true));
+    let mut other = world.connect_with(connect("other", false));
+    for peer in [&mut bridge, &mut other] {
+        world.subscribe(peer, "#", QoS::AtMostOnce);
+    }
+    world.publish(&mut bridge, "a", b"mine", QoS::AtMostOnce, 0);
+    assert!(bridge.messages().is_empty());
+    assert_eq!(other.messages().len(), 1);
+    let retained = Publish { topic: "b".into(), payload: "kept".into(), retain: true, ..Publish::default() };
+    world.batch.begin(world.now);
+    other.connection.publish(retained, Ok(()), &mut world.batch).unwrap();
+    world.finish();
+    let flags = |messages: Vec<Publish>| messages.iter().map(|message| message.retain).collect::<Vec<_>>();
+    assert_eq!((flags(bridge.messages()), flags(other.messages())), (vec![true], vec![false]));
+    // No Local on a shared subscription is an error, and it would share nothing with itself.
+    world.subscribe(&mut bridge, "$share/g/c", QoS::AtMostOnce);
+    world.publish(&mut bridge, "c", b"mine", QoS::AtMostOnce, 0);
+    assert_eq!(bridge.messages().len(), 1);
+}
+
+#[test]
+fn sessions_can_be_looked_into_and_ended_from_outside() {
+    let mut world = World::new(Limits::default());
+    let mut gone = world.connect_with(connect("$bridge/gone", u32::MAX, 0));
+    let here = world.connect_with(connect("$bridge/here", u32::MAX, 0));
+    world.subscribe(&mut gone, "a/#", QoS::AtLeastOnce);
+    world.publish(&mut gone, "b", b"x", QoS::ExactlyOnce, 7);
+    assert_eq!(world.broker.filters("$bridge/gone").unwrap(), ["a/#"]);
+    assert_eq!(world.broker.filters("nobody"), None);
+    world.lose(gone);
+    let mut publisher = world.connect("p", Version::V5, true);
+    world.publish(&mut publisher, "a/1", b"x", QoS::AtLeastOnce, 1);
+    assert_eq!((world.broker.waiting("$bridge/gone"), world.broker.waiting("nobody")), (1, 0));
+
+    let (broker, now) = (std::sync::Arc::clone(&world.broker), world.now);
+    let ended = broker.with_batch(now, |batch| broker.end_sessions(|id| id.starts_with("$bridge/"), batch));
+    assert_eq!(ended, [("$bridge/gone".into(), 1)], "what is connected stays");
+    assert_eq!(broker.filters("$bridge/gone"), None);
+    drop(here);
+}
+
+#[test]
+fn a_client_that_begins_anew_with_its_packet_identifiers_is_not_taken_for_repeating() {
+    let mut world = World::new(Limits::default());
+    watch(&world, "#", TapKind::Received);
+    let mut peer = world.connect_with(connect("a", 10, 0));
+    for payload in [b"1", b"2"] {
+        world.publish(&mut peer, "t", payload, QoS::ExactlyOnce, 7);
+    }
+    let broker = std::sync::Arc::clone(&world.broker);
+    broker.with_batch(world.now, |batch| {
+        broker.forget_received("a", batch);
+        broker.forget_received("nobody", batch);
+    });
+    world.publish(&mut peer, "t", b"3", QoS::ExactlyOnce, 7);
+    assert_eq!(published(&world), ["1", "3"]);
 }

@@ -142,6 +142,7 @@ impl World {
         let client = Arc::new(Client {
             id: (*connect.client_id).into(),
             version,
+            bridge: connect.bridge,
             clean_start: connect.clean_start,
             keep_alive: connect.keep_alive,
             connected_at: self.now,

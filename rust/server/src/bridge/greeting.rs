@@ -1,0 +1,62 @@
+//! From CONNECT to CONNACK, at either side of a bridge.
+
+use hookmq_codec::{ConnAck, Connect, Packet, PropertyId, ReasonCode};
+
+use crate::bridge::pipe::{Sink, Source};
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum NoConnection {
+    /// The broker does not know this version of the protocol.
+    OtherVersion,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+impl std::fmt::Display for NoConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OtherVersion => f.write_str("the broker does not know this version of MQTT"),
+            Self::Failed(text) => f.write_str(text),
+        }
+    }
+}
+
+impl<E: std::error::Error> From<E> for NoConnection {
+    fn from(error: E) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Sends CONNECT and waits for a CONNACK that lets the bridge in.
+pub(crate) async fn greet(
+    (source, sink): (&mut Source, &mut Sink),
+    connect: Connect,
+) -> Result<ConnAck, NoConnection> {
+    sink.wire.put(&Packet::Connect(Box::new(connect)));
+    sink.write_all().await?;
+    let packet = loop {
+        if let Some(packet) = source.first()? {
+            break packet;
+        }
+        source.read().await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                let text = "the broker closed the connection and did not answer CONNECT";
+                NoConnection::Failed(text.to_owned())
+            }
+            _ => error.into(),
+        })?;
+    };
+    match packet {
+        Packet::ConnAck(connack) if connack.reason == ReasonCode::Success => Ok(connack),
+        Packet::ConnAck(ConnAck { reason: ReasonCode::UnsupportedProtocolVersion, .. }) => {
+            Err(NoConnection::OtherVersion)
+        }
+        Packet::ConnAck(ConnAck { reason, properties, .. }) => {
+            let words = properties.text(PropertyId::ReasonString).map(|text| format!(": {text}"));
+            let words = words.unwrap_or_default();
+            Err(NoConnection::Failed(format!("the broker refused the connection: {}{words}", reason.text())))
+        }
+        _ => Err(NoConnection::Failed("the broker answered CONNECT with another packet".to_owned())),
+    }
+}
