@@ -66,7 +66,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is run; the least counts")
     parser.add_argument("--scale", type=float, default=1.0, help="how many messages, as a factor")
     parser.add_argument("--json", action="store_true", help="print JSON, with the samples of each round")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into a Markdown file as well")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="put the table into a Markdown file as well"
+    )
     options = parser.parse_args()
     modes = ["none", *(mode for _, mode, _, _ in ROWS)]
     samples: dict[str, list[float]] = {mode: [] for mode in modes}

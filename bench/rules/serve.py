@@ -1,4 +1,4 @@
-"""The broker under test: ``serve.py MODE`` says its port and answers each line with its figures until the input ends."""
+"""The broker under test: ``serve.py MODE`` says its port, and answers each line with its figures."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def window(broker: Broker) -> None:
     """One rule with a window."""
     broker.add_rule(
         "r",
-        'SELECT topic, avg(payload.temp) AS t, count(*) AS n FROM "bench/+/level" GROUP BY topic, tumbling(\'1s\')',
+        'SELECT topic, avg(payload.temp) AS t, count(*) AS n FROM "bench/+/level" '
+        "GROUP BY topic, tumbling('1s')",
     )
 
 

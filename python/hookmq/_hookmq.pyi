@@ -37,6 +37,7 @@ __all__ = [
     "__version__",
     "after_fork",
     "check_acl",
+    "check_bridge_topics",
     "check_condition",
     "check_filter",
     "check_store",

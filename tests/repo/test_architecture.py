@@ -13,20 +13,20 @@ ROOT = Path(__file__).parents[2]
 
 # Which of our crates a crate may use, and the libraries that belong to one crate alone.
 ALLOWED = {
-    "hookmq-fuzz-targets": {"hookmq-auth", "hookmq-codec", "hookmq-engine"},
+    "hookmq-fuzz-targets": {"hookmq-auth", "hookmq-codec", "hookmq-engine", "hookmq-rules"},
     "hookmq-auth": set(),
     "hookmq-codec": set(),
     "hookmq-engine": {"hookmq-codec", "hookmq-store"},
     "hookmq-rules": set(),
     "hookmq-store": set(),
-    "hookmq-server": {"hookmq-auth", "hookmq-codec", "hookmq-engine", "hookmq-store"},
+    "hookmq-server": {"hookmq-auth", "hookmq-codec", "hookmq-engine", "hookmq-rules", "hookmq-store"},
     "hookmq-python": {"hookmq-auth", "hookmq-codec", "hookmq-engine", "hookmq-rules", "hookmq-server"},
 }
 ONLY_IN = {
     "pyo3": {"hookmq-python"},
     "arrow-array": {"hookmq-python"},
     "argon2": {"hookmq-auth"},
-    "crc32fast": {"hookmq-store"},
+    "crc32fast": {"hookmq-rules", "hookmq-store"},
     "axum": {"hookmq-server", "hookmq-fuzz-targets"},
     "hyper": {"hookmq-server", "hookmq-fuzz-targets"},
     "rustls": {"hookmq-server"},

@@ -185,6 +185,16 @@ def test_remove(broker: Broker) -> None:
         broker.remove_rule("hot")
 
 
+def test_a_hook_that_publishes_to_its_own_rule_ends(broker: Broker) -> None:
+    @broker.rule('SELECT payload FROM "in"')
+    def echo(row):
+        broker.publish("in", row["payload"])
+
+    broker.publish("in", "x")
+    eventually(lambda: broker.rules["echo"].info().loops)
+    assert broker.rules["echo"].info().results < 100
+
+
 # Functions that rules call ----------------------------------------------------------------------------------
 
 
@@ -242,6 +252,14 @@ def test_a_function_that_returns_what_is_no_value(broker: Broker) -> None:
         pump.publish("in", b"")
     info = eventually(lambda: (i := broker.rules["odd"].info()).failed and i)
     assert "object" in info.last_error
+
+
+def test_a_function_that_publishes_to_its_own_rule_ends(broker: Broker) -> None:
+    broker.rule_function(name="say")(lambda value: broker.publish("in", value))
+    broker.add_rule("echo", 'SELECT say(payload) AS x FROM "in"')
+    broker.publish("in", "x")
+    eventually(lambda: broker.rules["echo"].info().loops)
+    assert broker.rules["echo"].info().results < 100
 
 
 def test_a_function_in_where_and_one_that_is_defined_again(broker: Broker) -> None:

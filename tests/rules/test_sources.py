@@ -73,14 +73,14 @@ def test_foreach_gives_a_result_for_each_item(broker: Broker, select: Select) ->
     assert seen.until(2) == [{"id": 1, "clientid": "pump"}, {"id": 3, "clientid": "pump"}]
 
 
-def test_what_the_broker_publishes_is_read_as_well_or_not(broker: Broker, select: Select) -> None:
-    """As documented: rules see what clients publish, and what rules republish; not what Python publishes."""
-    seen = select('SELECT payload FROM "in"')
+def test_what_the_program_publishes_is_read_as_well(broker: Broker, select: Select) -> None:
+    seen = select('SELECT payload, clientid FROM "in"')
     broker.publish("in", "from python")
-    publish(broker, "from a client")
-    rows = seen.until(1)
-    assert broker.wait_for_hooks()
-    assert rows[-1]["payload"] == '"from a client"'
+    publish(broker, 1)
+    assert seen.until(2) == [
+        {"payload": "from python", "clientid": None},
+        {"payload": "1", "clientid": "pump"},
+    ]
 
 
 # Events -----------------------------------------------------------------------------------------------------

@@ -261,6 +261,31 @@ def test_a_slow_service_does_not_delay_publishers(broker: Broker, peer: Peer) ->
     eventually(lambda: len(peer.requests) == 100, 30)
 
 
+def test_a_rule_that_is_removed_delivers_what_it_has_selected(broker: Broker, peer: Peer) -> None:
+    add(broker, peer)
+    publish(broker, *range(200))
+    broker.remove_rule("hook")
+    assert [one.json()["t"] for one in peer.requests] == list(range(200))
+
+
+@pytest.mark.parametrize("calls", [True, False])
+def test_a_rule_that_is_changed_again_and_again_delivers_everything_once(
+    broker: Broker, peer: Peer, calls: bool
+) -> None:
+    import threading
+
+    broker.rule_function(name="same")(lambda value: value)
+    sql = HOT.replace("payload.temp", "same(payload.temp)") if calls else HOT
+    add(broker, peer, sql, path="/0")
+    thread = threading.Thread(target=lambda: publish(broker, *range(300)))
+    thread.start()
+    for n in range(1, 10):
+        add(broker, peer, sql, path=f"/{n}")
+    thread.join()
+    eventually(lambda: len(peer.requests) >= 300, 30)
+    assert [one.json()["t"] for one in peer.requests] == list(range(300))
+
+
 @pytest.mark.parametrize("spooled", [True, False])
 def test_a_service_that_hangs_does_not_hold_up_the_stop(
     broker_factory: Callable[..., Any], peer: Peer, tmp_path: Path, spooled: bool

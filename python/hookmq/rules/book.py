@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import keyword
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -376,7 +377,7 @@ class RuleBook(Mapping[str, LiveRule]):
 
     def checked(self, table: Mapping[str, Any]) -> Rule:
         """Read a rule of the HTTP API, and check its SQL. Raises E3xx, E710, E711."""
-        rule = Rule.of(table, "api", "")
+        rule = _written(table)
         rule.described(list(self._functions))
         return rule
 
@@ -395,7 +396,7 @@ class RuleBook(Mapping[str, LiveRule]):
             HookMQError: E709 for what is no sample, E710 for SQL that cannot be, E712 for no such rule.
         """
         if table is not None:
-            rule = Rule.of(table, "api", "", name=name or "rule")
+            rule = _written({"name": name or "rule", **table})
         else:
             rule = self.find(name or "").rule
         functions = dict(self._functions)
@@ -505,3 +506,9 @@ class RuleBook(Mapping[str, LiveRule]):
                 self._rules[name].version = version.version
             except HookMQError as error:
                 logger("hookmq.rules").error("the stored rule %s is left out: %s", name, error)
+
+
+def _written(table: Mapping[str, Any]) -> Rule:
+    """Read a rule that stands nowhere but in a request."""
+    rule = Rule.of(table, "api", f"rule {table.get('name', '')}".rstrip())
+    return dataclasses.replace(rule, where="")

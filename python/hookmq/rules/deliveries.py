@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,22 +137,22 @@ class Deliveries:
                 old.courier.stop(grace)
             if one.courier is not None:
                 one.courier.start()
+        self._release(gone.values(), grace)
         still = {one.number for one in self.placed}
         for number, old in gone.items():
             if old.courier is not None and number not in still:
                 old.courier.stop(grace)
-        self._release(gone.values())
 
     def discard(self, before: Deliveries | None) -> None:
         """Forget what was prepared and will not be used."""
         kept = [] if before is None else before.placed
-        self._release([one for one in self.placed if one not in kept])
+        self._release([one for one in self.placed if one not in kept], 0)
         self.placed = []
 
     def stop(self, grace: Callable[[], float], *, release: bool) -> None:
         """Write what waits, for at most so many seconds; ``release`` the hooks as well."""
         if release:
-            self._release(self.placed)
+            self._release(self.placed, grace())
         for one in self.placed:
             if one.courier is not None:
                 one.courier.stop(grace())
@@ -189,10 +189,12 @@ class Deliveries:
         )
         self._native.swap_hooks([one.hook], [])
 
-    def _release(self, placed: Any) -> None:
+    def _release(self, placed: Iterable[Placed], grace: float) -> None:
+        """Let hooks go, when they were told what was selected before, for at most so many seconds."""
         hooks = [one.hook for one in placed if one.hook is not None]
         if hooks:
             self._native.swap_hooks([], hooks, drain=True)
+            self._lane.wait(grace)
 
     def _bury(self, dead: DeadLetters, row: Mapping[str, Any]) -> None:
         """Keep what was not published."""

@@ -89,10 +89,11 @@ class Places:
                 raise wrong_sql(error, rule.sql, rule.shown_where, above=rule.above) from None
             raise
         live.deliveries, live.lane = placed, lane
+        if before is not None and before.lane is not None:
+            before.lane.wait(run.grace)  # what it still selects goes to hooks that are let go next
+            run.let_go(before.lane)
         placed.begin(old, run.grace)
         if before is not None:
-            if before.lane is not None:
-                run.let_go(before.lane)
             before.handle = before.deliveries = before.lane = None
 
     def take_away(self, live: LiveRule) -> None:
@@ -102,6 +103,7 @@ class Places:
         if handle is not None:
             handle.remove()
         if lane is not None:
+            lane.wait(self._run.grace)
             self._run.let_go(lane)
         if deliveries is not None:
             deliveries.stop(lambda: float(self._run.grace), release=True)

@@ -60,7 +60,8 @@ proptest! {
             }
             (Err(_), Err(Fails)) => {}
             (given, expected) => {
-                return Err(TestCaseError::fail(format!("{text} on {payload} gives {given:?}, not {expected:?}")));
+                let what = format!("{text} on {payload} gives {given:?}, not {expected:?}");
+                return Err(TestCaseError::fail(what));
             }
         }
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use common::{START, message, rule, run, tick};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 use serde_json::{Value as Json, json};
 
 /// A message: when, on which topic, and what it says.
@@ -24,10 +25,11 @@ enum Step {
 
 fn any_steps() -> impl Strategy<Value = Vec<Step>> {
     // Often at the very edges of windows.
-    let wait = || prop_oneof![4 => 0u64..700, 2 => prop::sample::select(vec![0, 1, 999, 1000, 1001, 2000]), 1 => 0u64..9000];
+    let edge = || select(vec![0, 1, 999, 1000, 1001, 2000]);
+    let wait = || prop_oneof![4 => 0u64..700, 2 => edge(), 1 => 0u64..9000];
     vec(
         prop_oneof![
-            4 => (wait(), 0u8..3, -5i64..20).prop_map(|(wait, topic, value)| Step::Message(wait, topic, value)),
+            4 => (wait(), 0u8..3, -5i64..20).prop_map(|(wait, topic, one)| Step::Message(wait, topic, one)),
             2 => wait().prop_map(Step::Tick),
         ],
         1..60,
@@ -138,16 +140,21 @@ proptest! {
     }
 
     #[test]
-    fn sliding_windows_give_with_each_message_what_came_in_the_time_before(steps in any_steps(), collects in any::<bool>()) {
+    fn sliding_windows_give_with_each_message_what_came_in_the_time_before(
+        steps in any_steps(),
+        collects in any::<bool>(),
+    ) {
         // With and without what makes a window keep all its values.
-        let columns = if collects { COLUMNS } else { "topic, count(*) AS n, sum(payload) AS sum, max(payload) AS high" };
+        let few = "topic, count(*) AS n, sum(payload) AS sum, max(payload) AS high";
+        let columns = if collects { COLUMNS } else { few };
         let sql = format!("SELECT {columns} FROM \"#\" GROUP BY topic, sliding('2s')");
         play(&sql, &steps, |all, now, rows, ticked| {
             prop_assert_eq!(ticked.unwrap_or_default(), Vec::<Json>::new());
             let (Some(rows), Some((_, topic, _))) = (rows, all.last()) else { return Ok(()) };
             let mut expected = gathered(all, topic, now - 1999, now + 1).unwrap();
             if !collects {
-                expected.as_object_mut().unwrap().retain(|key, _| ["topic", "n", "sum", "high"].contains(&&**key));
+                let few = ["topic", "n", "sum", "high"];
+                expected.as_object_mut().unwrap().retain(|key, _| few.contains(&&**key));
             }
             prop_assert_eq!(rows, [expected]);
             Ok(())
@@ -155,7 +162,10 @@ proptest! {
     }
 
     #[test]
-    fn a_silence_is_told_once_when_it_has_lasted(steps in any_steps(), absent in prop::sample::select(vec![500u64, 1000, 3000])) {
+    fn a_silence_is_told_once_when_it_has_lasted(
+        steps in any_steps(),
+        absent in select(vec![500u64, 1000, 3000]),
+    ) {
         // One topic is named, of the others nothing is expected before they come.
         let sql = format!("SELECT topic, last_seen FROM \"t/0\", \"t/+\" ABSENT FOR '{absent}ms'");
         let mut told: BTreeMap<String, u64> = BTreeMap::new();
@@ -210,7 +220,10 @@ proptest! {
     }
 
     #[test]
-    fn throttled_rules_give_one_result_in_a_time(steps in any_steps(), throttle in prop::sample::select(vec![1u64, 1000, 2500])) {
+    fn throttled_rules_give_one_result_in_a_time(
+        steps in any_steps(),
+        throttle in select(vec![1u64, 1000, 2500]),
+    ) {
         let sql = format!("SELECT topic FROM \"#\" WHERE payload > 3 THROTTLE '{throttle}ms'");
         let mut last: BTreeMap<String, u64> = BTreeMap::new();
         play(&sql, &steps, |all, now, rows, _| {
@@ -227,10 +240,12 @@ proptest! {
     #[test]
     fn what_was_before_is_that_of_the_topic(steps in any_steps()) {
         let sql = "SELECT previous(payload) AS previous, delta(payload) AS delta, changed(payload) AS changed, \
-            became(payload > 3) AS became, hysteresis(payload, 10, 2) AS on, lasting(payload > 3, '1s') AS lasting FROM \"#\"";
+            became(payload > 3) AS became, hysteresis(payload, 10, 2) AS on, \
+            lasting(payload > 3, '1s') AS lasting FROM \"#\"";
         play(sql, &steps, |all, now, rows, _| {
             let (Some(rows), Some((_, topic, value))) = (rows, all.last()) else { return Ok(()) };
-            let values: Vec<(u64, i64)> = all.iter().filter(|(_, name, _)| name == topic).map(|(at, _, value)| (*at, *value)).collect();
+            let own = all.iter().filter(|(_, name, _)| name == topic);
+            let values: Vec<(u64, i64)> = own.map(|(at, _, value)| (*at, *value)).collect();
             let before = values.iter().rev().nth(1).map(|(_, value)| *value);
             let on = values.iter().fold(false, |on, (_, value)| *value >= 10 || on && *value > 2);
             let since = values.iter().rev().take_while(|(_, value)| *value > 3).last().map(|(at, _)| *at);

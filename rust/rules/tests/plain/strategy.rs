@@ -171,7 +171,8 @@ impl Layer {
         let text = either(Kind::Text, self.binary(Kind::Text, &["||", "||", "+"]));
         let bool = either(Kind::Bool, self.tests());
         let array = either(Kind::Array, vec(self.of(Kind::Any), 0..4).prop_map(Expr::Array).boxed());
-        let any = prop_oneof![4 => number.clone(), 2 => text.clone(), 5 => bool.clone(), 1 => array.clone(), 2 => self.mixed()];
+        let [a_number, a_text, a_bool, an_array] = [&number, &text, &bool, &array].map(Clone::clone);
+        let any = prop_oneof![4 => a_number, 2 => a_text, 5 => a_bool, 1 => an_array, 2 => self.mixed()];
         Self { number, text, bool, array, any: any.boxed() }
     }
 
@@ -204,7 +205,7 @@ impl Layer {
             2 => self.binary(Kind::Text, COMPARISONS),
             1 => self.binary(Kind::Array, COMPARISONS),
             2 => self.binary(Kind::Any, COMPARISONS),
-            3 => conditions.prop_map(|(left, operator, right)| Expr::Binary(left.into(), operator, right.into())),
+            3 => conditions.prop_map(|(left, by, right)| Expr::Binary(left.into(), by, right.into())),
             1 => condition.prop_map(|inner| Expr::Not(inner.into())),
             1 => (self.of(Kind::Any), any::<bool>()).prop_map(|(inner, not)| Expr::IsNull(inner.into(), not)),
             1 => (one, list, any::<bool>()).prop_map(|(inner, all, not)| Expr::In(inner.into(), all, not)),

@@ -50,7 +50,8 @@ pub(crate) fn any_payload() -> impl Strategy<Value = Vec<u8>> {
             }
             bytes
         });
-    prop_oneof![4 => written(), 2 => changed, 1 => vec(any::<u8>(), 0..60), 1 => "\\PC{0,20}".prop_map(String::into_bytes)]
+    let bytes = vec(any::<u8>(), 0..60);
+    prop_oneof![4 => written(), 2 => changed, 1 => bytes, 1 => "\\PC{0,20}".prop_map(String::into_bytes)]
 }
 
 /// Words that mean something, and others.
