@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test rust-tests-built test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-authentication bench-store crash fuzz format docs clean
+.PHONY: help setup demo dev check test rust-tests-built test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-authentication bench-rules bench-store crash fuzz format docs clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -81,6 +81,9 @@ bench-authentication: setup  ## connects a second with each authentication servi
 	@tools/system.sh
 	@$(BIN)/python -c 'import ldap' 2>/dev/null || $(PIP) --group ldap
 	$(BIN)/python -m bench.authentication
+
+bench-rules: setup  ## what rules cost, beside a hook in Python with the same condition; three minutes
+	$(BIN)/python -m bench.rules
 
 bench-store: setup  ## what it costs to lose nothing, beside mosquitto and nats-server; three minutes
 	@bench/setup.sh

@@ -42,7 +42,6 @@ pub(super) const FUNCTIONS: &[(&str, usize, &[Kind], Kind)] = &[
     ("startswith", 2, &[Text, Text], Bool),
     ("endswith", 2, &[Text, Text], Bool),
     ("is_null", 1, &[Any], Bool),
-    ("is_missing", 1, &[Any], Bool),
     ("is_num", 1, &[Any], Bool),
     ("is_numeric", 1, &[Text], Bool),
     ("is_int", 1, &[Number], Bool),

@@ -201,6 +201,8 @@ impl Layer {
         let like = (self.of(Kind::Text), self.pattern(), any::<bool>());
         let in_array = (one.clone(), self.behind_in(), any::<bool>());
         prop_oneof![
+            // Not of anything: here arrays hold null where nothing is.
+            1 => select(KEYS).prop_map(|key| Expr::Call("is_missing", vec![Expr::Field(key)])),
             3 => self.binary(Kind::Number, COMPARISONS),
             2 => self.binary(Kind::Text, COMPARISONS),
             1 => self.binary(Kind::Array, COMPARISONS),
