@@ -275,6 +275,7 @@ def test_only_this_machine_is_answered(site, address, status):
         hooks=lambda: site.hooks,
         jobs=lambda: site.jobs,
         connectors=list,
+        bridges=list,
         pause=lambda name, paused, kinds: None,
         reload=site.reload,
     )

@@ -268,6 +268,9 @@ impl NativeBroker {
                 Publish { topic: topic.into(), payload, qos, retain, properties, ..Publish::default() };
             let now = self.clock.now();
             let message = EngineMessage::from_publish(publish, Arc::from(""), now);
+            // Who publishes may be the hook of a rule.
+            let hops = u8::try_from(hookmq_server::rules::current().len()).unwrap_or(u8::MAX);
+            let message = EngineMessage { hops, ..message };
             match self.broker.with_batch(now, |batch| self.broker.publish(message, Origin::broker(), batch)) {
                 Ok(published) => Ok(published.matched),
                 Err(refused) => Err(PyRuntimeError::new_err(refused.what)),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use hookmq_codec::{QoS, ReasonCode};
 use hookmq_engine::{Receipt, Sent};
-use hookmq_server::rules::ResultRow;
+use hookmq_server::rules::{ResultRow, along};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -237,7 +237,15 @@ impl Lane {
                     .and_then(|message| hook.call(py, &[message.into_any()], ""))
             }
             other => {
-                other.arguments(py, hook.bare).and_then(|arguments| hook.call(py, &arguments, other.topic()))
+                let call = || {
+                    let arguments = other.arguments(py, hook.bare)?;
+                    hook.call(py, &arguments, other.topic())
+                };
+                match &other {
+                    // What it publishes has come through the rule.
+                    Happening::Result(result) => along(result.way.clone(), call),
+                    _ => call(),
+                }
             }
         };
         forked::end_if_child(py)?;

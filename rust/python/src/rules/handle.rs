@@ -69,6 +69,7 @@ impl RuleHandle {
         let counters = instead.map_or_else(Arc::default, |instead| Arc::clone(&instead.rule.counters));
         let number = runtime.rules.number();
         let rule = Arc::new(ActiveRule::new(name.clone(), number, made, actions, enabled, counters));
+        instead.into_iter().for_each(|instead| rule.count_on(&instead.rule));
         let taps = taps(&rule, runtime)?;
         let hook = match (calls, lane) {
             (false, _) => None,

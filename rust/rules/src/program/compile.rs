@@ -137,9 +137,17 @@ impl<'s> Compiler<'s> {
             }
             Kind::Negative(inner) => node(NodeKind::Negative(self.boxed(inner)?)),
             Kind::Not(inner) => node(NodeKind::Not(self.condition(inner)?)),
-            Kind::Binary(left, operator @ (Operator::And | Operator::Or), right) => {
+            Kind::Binary(left, Operator::And, right) => {
                 let all = vec![*self.condition(left)?, *self.condition(right)?];
-                node(if *operator == Operator::And { flat_and(all) } else { flat_or(all) })
+                node(flat_and(all))
+            }
+            Kind::Binary(left, Operator::Or, right) => {
+                let memories = self.memories;
+                let left = *self.condition(left)?;
+                let between = self.memories;
+                let right = *self.condition(right)?;
+                let remember = (between > memories, self.memories > between);
+                node(flat_or((left, remember.0), (right, remember.1)))
             }
             Kind::Binary(left, operator, right) => {
                 node(NodeKind::Binary(self.boxed(left)?, *operator, self.boxed(right)?))
@@ -325,6 +333,9 @@ impl<'s> Compiler<'s> {
             }
             return node(NodeKind::Extern(number, self.all(&call.args)?));
         }
+        if AggregateKind::named(&name).is_some() && self.in_aggregate {
+            return Err(RuleError::new("an aggregate cannot stand inside another", span.clone()));
+        }
         if AggregateKind::named(&name).is_some() {
             let error = RuleError::new(
                 format!("`{name}` is about many messages, and there is no window"),
@@ -395,12 +406,13 @@ fn flat_and(all: Vec<Node>) -> NodeKind {
     NodeKind::And(flat)
 }
 
-fn flat_or(all: Vec<Node>) -> NodeKind {
-    let mut flat = Vec::with_capacity(all.len());
-    for one in all {
+/// With each whether it remembers something.
+fn flat_or(left: (Node, bool), right: (Node, bool)) -> NodeKind {
+    let mut flat = Vec::new();
+    for (one, remembers) in [left, right] {
         match one.kind {
             NodeKind::Or(inner) => flat.extend(inner),
-            kind => flat.push(Node { kind, span: one.span }),
+            kind => flat.push((Node { kind, span: one.span }, remembers)),
         }
     }
     NodeKind::Or(flat)

@@ -115,15 +115,18 @@ impl NodeKind {
                 truth(known.then_some(true))
             }
             Self::Or(all) => {
-                let mut known = true;
-                for one in all {
+                let (mut known, mut found) = (true, false);
+                for (one, remembers) in all {
+                    if found && !remembers {
+                        continue;
+                    }
                     match one.truth(env)? {
-                        Some(true) => return Ok(Value::Bool(true)),
+                        Some(true) => found = true,
                         Some(false) => {}
                         None => known = false,
                     }
                 }
-                truth(known.then_some(false))
+                truth(if found { Some(true) } else { known.then_some(false) })
             }
             Self::Binary(left, operator, right) => {
                 let (left, right) = (left.evaluate(env)?, right.evaluate(env)?);

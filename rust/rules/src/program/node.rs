@@ -31,7 +31,9 @@ pub(crate) enum NodeKind {
     Negative(Box<Node>),
     Not(Box<Node>),
     And(Vec<Node>),
-    Or(Vec<Node>),
+    /// With each whether it remembers something: that runs also if the others have decided, so that
+    /// `changed(a) OR changed(b)` sees every `b`. What stands behind `AND` is for those messages alone that get there.
+    Or(Vec<(Node, bool)>),
     /// A comparison, arithmetic or `||`.
     Binary(Box<Node>, Operator, Box<Node>),
     IsNull(Box<Node>),

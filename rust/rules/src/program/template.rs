@@ -142,7 +142,7 @@ impl Template {
         }
         // What is nowhere is nothing, so that whoever leaves out a column gets an empty text.
         let mut names = Self::names(text)?;
-        names.retain(|name| all.get(name).is_some() || Attribute::named(name).is_none());
+        names.retain(|name| row.get(name).is_some() || Attribute::named(name).is_none());
         let mut compiler = Compiler::new(&[]);
         let template = Self::compile(text, &names, &mut compiler)?;
         let known = |(key, _): &&(Cow<'_, str>, Value<'_>)| Attribute::named(key).is_some();
@@ -227,12 +227,18 @@ fn part(
         _ => {}
     }
     if let Ok(path) = hole.parse::<Path>()
-        && first(&path).is_some_and(|first| columns.iter().any(|column| column == first))
+        && first(&path).is_some_and(|first| is_column(first, columns))
     {
         return Ok(Part::Column(path, quoted));
     }
     let expr = parse_expression(hole)?;
     Ok(Part::Expression(Box::new(compiler.compile(&expr)?), quoted))
+}
+
+/// Whether a result has a column of this name. With `*` among them they are not all known.
+fn is_column(name: &str, columns: &[String]) -> bool {
+    columns.iter().any(|column| column == name)
+        || columns.iter().any(|column| column == "*") && Attribute::named(name).is_none()
 }
 
 /// The name that a path begins with.

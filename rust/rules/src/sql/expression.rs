@@ -94,9 +94,10 @@ impl Parser {
         if self.takes(keyword) {
             return Ok(());
         }
-        let error = self.error(format!("{} was expected", keyword.to_ascii_uppercase()));
+        let keyword = keyword.to_ascii_uppercase();
+        let error = self.error(format!("{keyword} was expected"));
         Err(match self.peek() {
-            Token::Word(word) if nearest(word, [keyword]).is_some() => error.did_you_mean(word, [keyword]),
+            Token::Word(word) => error.did_you_mean(word, [keyword.as_str()]),
             _ => error,
         })
     }

@@ -9,6 +9,7 @@ use hookmq_engine::{Message, Millis};
 use hookmq_rules::occasion::ATTRIBUTES;
 use hookmq_rules::{Failure, Fired, Object, Occasion as _, Template, Value};
 
+use super::chain::Way;
 use super::happened::Happened;
 use super::outputs::ResultRow;
 
@@ -141,7 +142,7 @@ impl Action {
             }
             Self::Hook { number, source } => {
                 let source = happened.filter(|_| *source).map(|happened| owned(&everything(happened)));
-                Asked::Result(ResultRow { hook: *number, row: owned(fired.row), source })
+                Asked::Result(ResultRow { hook: *number, row: owned(fired.row), source, way: Way::default() })
             }
         })
     }

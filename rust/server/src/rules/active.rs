@@ -124,9 +124,6 @@ impl ActiveRule {
         outputs: &mut Outputs,
     ) {
         let counters = &self.counters;
-        if self.removed.load(Relaxed) {
-            return;
-        }
         if !self.enabled.load(Relaxed) {
             counters.skipped.fetch_add(1, Relaxed);
             return;
@@ -137,10 +134,13 @@ impl ActiveRule {
             return;
         };
         let bounds = bounds(happened.broker);
-        let ran = self.rule.run(happened, happened.at, externs, &mut |fired| {
-            // A window's result is not about the message that closed it.
-            let message = fired.occasion().map(|_| happened);
-            self.act(fired, message, bounds, happened.at, &way, outputs);
+        // What a function of Python's publishes meanwhile comes this way as well.
+        let ran = chain::along(way.clone(), || {
+            self.rule.run(happened, happened.at, externs, &mut |fired| {
+                // A window's result is not about the message that closed it.
+                let message = fired.occasion().map(|_| happened);
+                self.act(fired, message, bounds, happened.at, &way, outputs);
+            })
         });
         if ran.passed {
             counters.passed.fetch_add(1, Relaxed);
@@ -223,6 +223,18 @@ impl ActiveRule {
             outputs.note(format!("rule {}: {}", self.name, failure.what));
         }
         *self.last_error.lock() = Some(LastError { failure, at: now });
+    }
+
+    /// Goes on with what the actions of another have counted, if they are as many.
+    pub fn count_on(&self, before: &Self) {
+        if self.actions.len() != before.actions.len() {
+            return;
+        }
+        for (own, old) in self.actions.iter().zip(&before.actions) {
+            own.done.fetch_add(old.done.load(Relaxed), Relaxed);
+            own.failed.fetch_add(old.failed.load(Relaxed), Relaxed);
+            own.error.lock().clone_from(&old.error.lock());
+        }
     }
 
     /// Counts that an action could not be done.

@@ -51,6 +51,8 @@ pub struct ResultRow {
     pub row: Object<'static>,
     /// What it was made of, if the hook wants it.
     pub source: Option<Object<'static>>,
+    /// Through which rules it has come.
+    pub way: Way,
 }
 
 impl ResultRow {
@@ -153,7 +155,7 @@ impl Output {
             }
             Asked::Result(row) => {
                 done();
-                rest.results.push(row);
+                rest.results.push(ResultRow { way, ..row });
             }
         }
     }
@@ -180,7 +182,7 @@ impl Publish {
 
     /// Counts that it failed; what the hook for dead letters is told, if there is one.
     pub fn give_up(self) -> Option<ResultRow> {
-        let Self { rule, action, message, error, .. } = self;
+        let Self { rule, action, message, error, way, .. } = self;
         rule.action_failed(action, error);
         let Action::Republish { dead: Some(hook), .. } = rule.actions[action].action else { return None };
         let row = vec![
@@ -190,6 +192,6 @@ impl Publish {
             ("qos".into(), Value::Int(i64::from(message.qos.value()))),
             ("retain".into(), Value::Bool(message.retain)),
         ];
-        Some(ResultRow { hook, row: Object(row), source: None })
+        Some(ResultRow { hook, row: Object(row), source: None, way })
     }
 }

@@ -278,6 +278,9 @@ fn handle(
         }
         What::Timer(rule, index) => {
             let happening = Happening::new(Event::Timer, now);
+            if rule.removed.load(Relaxed) {
+                return;
+            }
             if !elsewhere.run(&rule, Some(happening.clone())) {
                 rule.run(&happening.as_happened(broker), None, &mut outputs);
             }
