@@ -1,5 +1,6 @@
 //! From the text of a rule to one that runs.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
@@ -95,6 +96,8 @@ impl RuleBuilder {
         }
         let mut compiler = Compiler::new(&self.externs);
         compiler.windowed = grouped;
+        compiler.has_window = window.is_some();
+        compiler.each = statement.each.as_ref().map(|each| each.name.clone());
         compiler.columns = aliases(&statement.items);
         let condition = statement.condition.as_ref().map(|one| compiler.condition(one)).transpose()?;
         let condition_remembers = compiler.memories > 0;
@@ -127,8 +130,11 @@ impl RuleBuilder {
         let selected = self.select(&mut compiler, grouped, &mut names)?;
         let simple = no_name_twice(&selected, &statement.items, &names)?;
         let mut templates = Vec::with_capacity(self.templates.len());
+        all_belong(&compiler.attributes, &sources)?;
         for text in &self.templates {
+            let asked = compiler.attributes.len();
             templates.push(Template::compile(text, &names, &mut compiler)?);
+            all_belong(&compiler.attributes[asked..], &sources)?;
         }
         if group.is_empty() && window.is_none() {
             group = default_group(&sources);
@@ -156,7 +162,6 @@ impl RuleBuilder {
             fields: compiler.fields,
             sources,
         };
-        all_belong(&compiler.attributes, &rule.sources)?;
         Ok((rule, templates))
     }
 
@@ -170,8 +175,17 @@ impl RuleBuilder {
         for item in &self.statement.items {
             selected.push(match item {
                 Item::All(span) if grouped => {
-                    let error = RuleError::new("* is one message, and this is about many", span.clone());
-                    return Err(error.hint("name the columns: SELECT topic, count(*) AS n"));
+                    let (what, hint) = match self.statement.absent {
+                        Some(_) => (
+                            "* is one message, and this is about none",
+                            "name the columns: SELECT topic, silent_for",
+                        ),
+                        None => (
+                            "* is one message, and this is about many",
+                            "name the columns: SELECT topic, count(*) AS n",
+                        ),
+                    };
+                    return Err(RuleError::new(what, span.clone()).hint(hint));
                 }
                 Item::All(_) => {
                     names.push("*".to_owned());
@@ -228,14 +242,19 @@ fn aliases(items: &[Item]) -> Vec<(String, &Expr)> {
 /// Whether rows can be made without looking for names; two columns of one name are wrong unless `*` brings one.
 fn no_name_twice(selected: &[Selected], items: &[Item], names: &[String]) -> Result<bool, RuleError> {
     let mut simple = true;
+    let mut taken: HashMap<&[Box<str>], bool> = HashMap::new();
     for (index, one) in selected.iter().enumerate() {
         let Selected::Column(path, _) = one else {
             simple = false;
             continue;
         };
         simple &= path.len() == 1;
-        let same = |other: &Selected| matches!(other, Selected::Column(other, _) if other == path);
-        if selected[..index].iter().any(same) {
+        // Whether this is a value already, or has values in it.
+        let mut twice = taken.insert(path, true).is_some();
+        for length in 1..path.len() {
+            twice |= *taken.entry(&path[..length]).or_insert(false);
+        }
+        if twice {
             let span = match &items[index] {
                 Item::Column(expr, _) | Item::Spread(expr) => expr.span.clone(),
                 Item::All(span) => span.clone(),

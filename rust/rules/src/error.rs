@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use crate::sql::nearest;
 
+/// Characters of a line that are shown on either side of what is wrong, at most.
+const WIDE: usize = 100;
+
 /// What is wrong with the text of a rule. Places are bytes of the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
@@ -48,18 +51,22 @@ impl RuleError {
         let before = &text[..start];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let wrong = text[start..end.max(start)].split('\n').next().unwrap_or_default();
+        let wrong = text[start..end.max(start)].split('\n').next().unwrap_or_default().trim_end_matches('\r');
         (line, column, wrong.chars().count().max(1))
     }
 
     /// The error as people read it: the line with a caret under what is wrong.
     pub fn render(&self, text: &str) -> String {
         let (line, column, length) = self.place(text);
-        let source = text.split('\n').nth(line - 1).unwrap_or_default().trim_end();
+        let whole = text.split('\n').nth(line - 1).unwrap_or_default().trim_end();
+        // Of a line that nobody would read to its end, what is about the place.
+        let skipped = if column > WIDE { column - WIDE / 2 } else { 0 };
+        let source: String = whole.chars().skip(skipped).take(2 * WIDE).collect();
+        let (column_shown, length) = (column - skipped, length.min(2 * WIDE));
         let number = line.to_string();
         let margin = " ".repeat(number.len());
         let indent: String =
-            source.chars().take(column - 1).map(|one| if one == '\t' { '\t' } else { ' ' }).collect();
+            source.chars().take(column_shown - 1).map(|one| if one == '\t' { '\t' } else { ' ' }).collect();
         let hint = self.hint.as_deref().map(|hint| format!(" {hint}")).unwrap_or_default();
         let carets = "^".repeat(length);
         format!(

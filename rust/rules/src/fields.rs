@@ -88,6 +88,15 @@ impl Fields {
 }
 
 impl Node {
+    /// Of two equal keys the last counts, with nothing of what was in the first.
+    fn forget(&self, values: &mut [Value<'_>]) {
+        if let Some(index) = self.index {
+            values[index] = Value::Missing;
+        }
+        self.keys.iter().for_each(|(_, node)| node.forget(values));
+        self.items.iter().for_each(|(_, node)| node.forget(values));
+    }
+
     /// Puts what a value holds into its place, and so for what is inside it.
     fn pick<'de>(&self, value: &Value<'de>, values: &mut [Value<'de>]) {
         if let Some(index) = self.index {
@@ -191,7 +200,10 @@ impl<'de> Visitor<'de> for Seed<'_, 'de> {
         let Self { node, values, whole } = self;
         while let Some(found) = map.next_key_seed(Key(&node.keys))? {
             match found {
-                Some(node) => map.next_value_seed(Seed { node, values, whole })?,
+                Some(node) => {
+                    node.forget(values);
+                    map.next_value_seed(Seed { node, values, whole })?;
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use crate::SyntaxError;
 
+/// Nobody's payloads are deeper, and what walks along a path goes as deep.
+const MOST_STEPS: usize = 64;
+
 /// One step from a value into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -33,6 +36,9 @@ impl Path {
         };
         let (mut steps, mut rest) = (Vec::new(), text);
         loop {
+            if steps.len() == MOST_STEPS {
+                return wrong("a path has at most 64 steps", rest);
+            }
             if let Some(inner) = rest.strip_prefix('[') {
                 let Some(end) = closing(inner) else { return wrong("a bracket is not closed", rest) };
                 steps.push(match step_in_brackets(&inner[..end]) {

@@ -87,17 +87,18 @@ pub(crate) struct State {
 #[derive(Default)]
 struct Carried<'a> {
     fields: Option<Vec<Value<'a>>>,
+    copied: usize,
     shared: SmallVec<[Option<Value<'a>>; 2]>,
 }
 
 impl<'a> Carried<'a> {
     fn take(&mut self, env: &mut Environment<'a, '_>) {
-        self.fields = env.fields.take();
+        (self.fields, self.copied) = (env.fields.take(), env.copied);
         self.shared = std::mem::take(&mut env.shared);
     }
 
     fn give(&mut self, env: &mut Environment<'a, '_>) {
-        env.fields = self.fields.take();
+        (env.fields, env.copied) = (self.fields.take(), self.copied);
     }
 }
 
@@ -218,6 +219,10 @@ impl Rule {
     /// Begins: a silence of a topic that is named is counted from now on, although nothing has come yet.
     pub fn begin(&self, now: u64) {
         let Some(absent) = self.absent else { return };
+        // Of a group that is not told by the topic alone nobody knows before something has come.
+        if !self.group.iter().all(Node::is_of_topic) {
+            return;
+        }
         let mut state = self.lock();
         for topic in self.sources.iter().filter_map(Source::single_topic) {
             let occasion = Silence(topic);
@@ -387,6 +392,21 @@ impl Rule {
     /// One item of a message, or the message, into its group; how much memory that takes, in bytes.
     fn feed<'a, 'e>(
         &'a self,
+        env: Environment<'a, 'e>,
+        entry: &'e mut Entry,
+        now: u64,
+        each: &mut dyn FnMut(&mut Fired<'_, 'a, '_>),
+        ran: &mut Ran,
+        carried: &mut Carried<'a>,
+    ) -> Result<usize, Failure> {
+        // What has closed goes out before anything is added; if that fails, the message is added all the same.
+        let closed = self.close(entry, now, env.externs, each, ran);
+        let fed = self.add(env, entry, now, each, ran, carried);
+        closed.and(fed)
+    }
+
+    fn add<'a, 'e>(
+        &'a self,
         mut env: Environment<'a, 'e>,
         entry: &'e mut Entry,
         now: u64,
@@ -394,10 +414,6 @@ impl Rule {
         ran: &mut Ran,
         carried: &mut Carried<'a>,
     ) -> Result<usize, Failure> {
-        // What has closed goes out before anything is added.
-        if self.window.is_some() {
-            self.close(entry, now, env.externs, each, ran)?;
-        }
         let Entry { memories, window, kept, last_seen, hops, silent, next } = entry;
         env.memory = Some(memories);
         if let Some(condition) = self.each.as_ref().and_then(|items| items.condition.as_ref())
@@ -441,14 +457,16 @@ impl Rule {
         ran: &mut Ran,
     ) -> Result<(), Failure> {
         let (Some(window), Some(kind)) = (&mut entry.window, self.window) else { return Ok(()) };
+        let mut result = Ok(());
         while let Some(closed) = window.close(kind, &self.kinds, now) {
             let times = (closed.start, closed.end, entry.last_seen);
             let group = self.grouped(&closed.all, entry.kept.clone(), times, entry.hops);
             let mut env = Environment::new(now, None, &self.fields);
             (env.externs, env.memory, env.group) = (externs, Some(&mut entry.memories), Some(&group));
-            self.conclude(&mut env, &mut entry.next, each, ran)?;
+            let concluded = self.conclude(&mut env, &mut entry.next, each, ran);
+            result = result.and(concluded);
         }
-        Ok(())
+        result
     }
 
     /// The result of a group, if it fulfils `HAVING`.
@@ -570,7 +588,7 @@ impl Rule {
                     if index > 0 {
                         key.push('\n');
                     }
-                    key.push_str(&crate::format::to_json(&value));
+                    key.push_str(&value.canonical());
                 }
             }
         }

@@ -192,6 +192,25 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A text that is the same for values that are: whole numbers are written as such, keys in their order.
+    pub(crate) fn canonical(&self) -> String {
+        match self {
+            Self::Float(number) => crate::format::to_json(&Self::number(*number)),
+            Self::Array(items) => {
+                let items: Vec<_> = items.iter().map(Self::canonical).collect();
+                format!("[{}]", items.join(","))
+            }
+            Self::Object(object) => {
+                let entry = |(key, value): (&str, &Self)| {
+                    format!("{}:{}", crate::format::to_json(&Value::Text(key.into())), value.canonical())
+                };
+                let entries: Vec<_> = object.by_key().into_iter().map(entry).collect();
+                format!("{{{}}}", entries.join(","))
+            }
+            other => crate::format::to_json(other),
+        }
+    }
+
     /// Whether two are the same: numbers by what they count, objects whatever the order of their keys.
     pub fn same(&self, other: &Self) -> bool {
         match (self, other) {

@@ -14,7 +14,7 @@ fn columns_in_one_another_do_not_grow_without_end() {
     let error = RuleBuilder::parse(&sql, &[]).unwrap_err();
     assert_eq!(error.what, "the rule becomes too long with this");
     let itself = "SELECT a + 1 AS a FROM \"#\"";
-    assert_eq!(RuleBuilder::parse(itself, &[]).unwrap_err().what, "there is no field `a`");
+    assert_eq!(RuleBuilder::parse(itself, &[]).unwrap_err().what, "the column `a` is not made of itself");
 }
 
 #[test]

@@ -101,18 +101,20 @@ impl<'de> Visitor<'de> for Build {
         let inside = self.deeper()?;
         let mut object = Object::default();
         while let Some(key) = map.next_key_seed(inside)? {
-            object.0.push((key_of(key), map.next_value_seed(inside)?));
+            let key = key_of(key).ok_or_else(|| A::Error::custom("a key is an array or a map"))?;
+            object.0.push((key, map.next_value_seed(inside)?));
         }
         Ok(Value::Object(object))
     }
 }
 
-/// A key as a text: only JSON insists on one.
-pub(super) fn key_of(key: Value<'_>) -> Cow<'_, str> {
-    match key {
+/// A key as a text: only JSON insists on one. Arrays and maps are none: written as texts inside one another they would double
+/// with each level.
+pub(super) fn key_of(key: Value<'_>) -> Option<Cow<'_, str>> {
+    Some(match key {
         Value::Text(text) => text,
-        Value::Int(number) => Cow::Owned(number.to_string()),
         Value::Bytes(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        Value::Array(_) | Value::Object(_) => return None,
         other => Cow::Owned(super::to_json(&other)),
-    }
+    })
 }

@@ -73,7 +73,7 @@ fn read<'de>(decoder: &mut Decoder<'de>, depth: usize) -> Option<Value<'de>> {
             let length = decoder.map().ok()?;
             let mut object = Object::default();
             while more(decoder, length, object.0.len())? {
-                let key = key_of(read(decoder, depth + 1)?);
+                let key = key_of(read(decoder, depth + 1)?)?;
                 object.0.push((key, read(decoder, depth + 1)?));
             }
             Value::Object(object)

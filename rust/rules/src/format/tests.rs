@@ -48,6 +48,8 @@ fn what_is_none_or_too_deep_or_lies_about_its_length_is_refused() {
         (deep(&[0x9f], 100_000), Format::Cbor),
         (vec![0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Format::Cbor),
         (vec![0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0], Format::Cbor),
+        ([deep(&[0xa1], 30), deep(&[1], 31)].concat(), Format::Cbor),
+        ([deep(&[0x81], 30), deep(&[1], 31)].concat(), Format::MessagePack),
         (deep(&[0x91], 100_000), Format::MessagePack),
         (vec![0xdd, 0xff, 0xff, 0xff, 0xff], Format::MessagePack),
         (vec![0xc6, 0xff, 0xff, 0xff, 0xff, 1], Format::MessagePack),

@@ -55,6 +55,10 @@ pub(crate) struct Compiler<'s> {
     open: Vec<String>,
     /// Whether windows, silences and the like are there, and so their fields.
     pub(crate) windowed: bool,
+    /// Whether there is a window, and not only a silence.
+    pub(crate) has_window: bool,
+    /// The name of `FOREACH`'s item, also where it is not known yet.
+    pub(crate) each: Option<String>,
     /// What is asked of occasions, and where.
     pub(crate) attributes: Vec<(Attribute, Span)>,
     /// Whether something of the item was used.
@@ -69,6 +73,7 @@ pub(crate) struct Compiler<'s> {
 /// Nodes of one rule, and how deep they may be: columns that are named in others are put into them, which twice in each of
 /// forty would make a thousand billion.
 const MOST_NODES: usize = 20_000;
+const MOST_OPEN: usize = 16;
 const DEEPEST: usize = 500;
 
 type Compiled<T = Node> = Result<T, RuleError>;
@@ -88,6 +93,8 @@ impl<'s> Compiler<'s> {
             shared: Vec::new(),
             open: Vec::new(),
             windowed: false,
+            has_window: false,
+            each: None,
             attributes: Vec::new(),
             uses_item: false,
             in_aggregate: false,
@@ -127,9 +134,9 @@ impl<'s> Compiler<'s> {
                 Kind::Name(name) if name == "flags" && key == "retain" => {
                     self.attribute(Attribute::Retain, &span)
                 }
-                _ => node(NodeKind::Member(Box::new(self.compile(inner)?), key.as_str().into())),
+                _ => node(NodeKind::Member(self.container(inner)?, key.as_str().into())),
             },
-            Kind::Index(inner, index) => node(NodeKind::Index(self.boxed(inner)?, self.boxed(index)?)),
+            Kind::Index(inner, index) => node(NodeKind::Index(self.container(inner)?, self.boxed(index)?)),
             Kind::Array(items) => node(NodeKind::Array(self.all(items)?)),
             Kind::Object(entries) => {
                 let entry = |(key, value): &(String, Expr)| Ok((key.as_str().into(), self.compile(value)?));
@@ -179,6 +186,11 @@ impl<'s> Compiler<'s> {
         let node = self.compile(expr)?;
         let what = match &node.kind {
             NodeKind::Constant(Value::Bool(_) | Value::Null) => None,
+            NodeKind::Constant(value @ Value::Text(text)) => {
+                let what = format!("this is {}, a condition was expected", value.kind());
+                return Err(RuleError::new(what, expr.span.clone())
+                    .hint(format!("compare with it: payload = '{text}'")));
+            }
             NodeKind::Constant(value) => Some(value.kind()),
             NodeKind::Binary(_, operator, _) if operator.is_arithmetic() => Some("a number"),
             NodeKind::Negative(_) => Some("a number"),
@@ -193,6 +205,14 @@ impl<'s> Compiler<'s> {
                 Err(error.hint("compare it: … > 0"))
             }
             None => Ok(Box::new(node)),
+        }
+    }
+
+    /// What is looked into: of the payload what it says, not its text.
+    fn container(&mut self, expr: &Expr) -> Compiled<Box<Node>> {
+        match &expr.kind {
+            Kind::Name(name) if name == "payload" => self.whole_payload(&expr.span).map(Box::new),
+            _ => self.boxed(expr),
         }
     }
 
@@ -244,6 +264,20 @@ impl<'s> Compiler<'s> {
         if let Some(expr) = column.filter(|_| !self.open.iter().any(|open| open == name)) {
             return self.column(name, expr).map(|node| Node { span: span.clone(), ..node });
         }
+        if self.each.as_deref() == Some(name) {
+            let error =
+                RuleError::new(format!("`{name}` is an item, and this is about the message"), span.clone());
+            return Err(error.hint("conditions on items stand behind INCASE"));
+        }
+        if WindowField::ALL.iter().any(|(known, _)| *known == name) {
+            let error =
+                RuleError::new(format!("`{name}` is known of windows and silences only"), span.clone());
+            return Err(error.hint("add: GROUP BY topic, tumbling('10s')"));
+        }
+        if self.open.iter().any(|open| open == name) {
+            let error = RuleError::new(format!("the column `{name}` is not made of itself"), span.clone());
+            return Err(error.hint(format!("a field of the payload is `payload.{name}`")));
+        }
         let mut others: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
         others.extend(self.item.clone());
         Err(unknown_name(name, span.clone(), &others))
@@ -254,6 +288,10 @@ impl<'s> Compiler<'s> {
         let known = |(known, mode, _): &&(String, Mode, Node)| known == name && *mode == self.mode;
         if let Some((_, _, node)) = self.shared.iter().find(known) {
             return Ok(node.clone());
+        }
+        if self.open.len() >= MOST_OPEN {
+            let error = RuleError::new("columns stand in one another too deeply", expr.span.clone());
+            return Err(error.hint(format!("at most {MOST_OPEN} deep")));
         }
         let memories = self.memories;
         self.open.push(name.to_owned());
@@ -280,6 +318,10 @@ impl<'s> Compiler<'s> {
         if let Some(kind) = self.aggregate_named(&name, call) {
             return self.aggregate(kind, call, span);
         }
+        let is_known = functions::find(&name).is_some() || StateKind::named(&name).is_some();
+        if AggregateKind::named(&name).is_some() && !is_known {
+            return Err(self.no_aggregate(call, span));
+        }
         if call.star || call.distinct {
             let error =
                 RuleError::new(format!("only count() takes * or DISTINCT, not `{name}`"), span.clone());
@@ -299,6 +341,10 @@ impl<'s> Compiler<'s> {
                 MessageFunction::Path(path) => {
                     let kind = NodeKind::Payload(self.fields.add(&path));
                     Ok(self.of_message(Node { kind, span: span.clone() }))
+                }
+                MessageFunction::NoPath(why) => {
+                    let error = RuleError::new(format!("this is no path: {why}"), call.args[0].span.clone());
+                    Err(error.hint("for instance payload('a.b[0]')"))
                 }
                 _ => wrong(usage(&name)),
             };
@@ -333,16 +379,6 @@ impl<'s> Compiler<'s> {
             }
             return node(NodeKind::Extern(number, self.all(&call.args)?));
         }
-        if AggregateKind::named(&name).is_some() && self.in_aggregate {
-            return Err(RuleError::new("an aggregate cannot stand inside another", span.clone()));
-        }
-        if AggregateKind::named(&name).is_some() {
-            let error = RuleError::new(
-                format!("`{name}` is about many messages, and there is no window"),
-                span.clone(),
-            );
-            return Err(error.hint("add: GROUP BY topic, tumbling('10s')"));
-        }
         if ["tumbling", "sliding", "hopping"].contains(&name.as_str()) {
             return Err(RuleError::new("a window stands in GROUP BY", span.clone()));
         }
@@ -352,11 +388,28 @@ impl<'s> Compiler<'s> {
     /// Names such as `first` are functions of arrays where there is no window.
     fn aggregate_named(&self, name: &str, call: &Call) -> Option<AggregateKind> {
         let kind = AggregateKind::named(name)?;
-        let grouped = self.mode == Mode::Group && self.windowed && call.args.len() <= 1;
+        let grouped = self.mode == Mode::Group && self.has_window && call.args.len() <= 1;
         grouped.then_some(match kind {
             AggregateKind::Count if call.distinct => AggregateKind::CountDistinct,
             kind => kind,
         })
+    }
+
+    /// Why an aggregate cannot stand here.
+    fn no_aggregate(&self, call: &Call, span: &Span) -> RuleError {
+        let name = &call.name;
+        let error = |what: String| RuleError::new(what, span.clone());
+        if self.in_aggregate {
+            return error("an aggregate cannot stand inside another".to_owned());
+        }
+        if self.mode == Mode::Group && self.has_window {
+            return wrong_count(name, &format!("{name}(x)"), call.args.len(), span.clone());
+        }
+        if self.has_window {
+            return error(format!("`{name}` is about all messages of the window")).hint("write it in HAVING");
+        }
+        error(format!("`{name}` is about many messages, and there is no window"))
+            .hint("add: GROUP BY topic, tumbling('10s')")
     }
 
     fn aggregate(&mut self, kind: AggregateKind, call: &Call, span: &Span) -> Compiled {
@@ -449,6 +502,8 @@ enum MessageFunction {
     Attribute(Attribute),
     Level,
     Path(Path),
+    /// A text that should be one, and why it is none.
+    NoPath(String),
 }
 
 fn message_function(name: &str, args: &[Expr]) -> Option<MessageFunction> {
@@ -458,7 +513,10 @@ fn message_function(name: &str, args: &[Expr]) -> Option<MessageFunction> {
         "topic_level" => Level,
         "topic" => MessageFunction::Attribute(Attribute::Topic),
         "payload" => match args {
-            [Expr { kind: Kind::Literal(Value::Text(path)), .. }] => Path(path.parse().ok()?),
+            [Expr { kind: Kind::Literal(Value::Text(path)), .. }] => match path.parse() {
+                Ok(path) => Path(path),
+                Err(error) => MessageFunction::NoPath(error.to_string()),
+            },
             _ => MessageFunction::Attribute(Attribute::Payload),
         },
         "clientid" | "client_id" => MessageFunction::Attribute(Attribute::ClientId),

@@ -10,6 +10,8 @@ use crate::sql::Span;
 use crate::state::Memory;
 use crate::value::Value;
 
+const NOTHING: &Value<'static> = &Value::Missing;
+
 /// Why a rule gave nothing where it should have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
@@ -55,6 +57,8 @@ pub(crate) struct Environment<'a, 'e> {
     pub(crate) trace: Option<&'e mut Vec<Step>>,
     /// The fields of the payload, once they were asked for.
     pub(crate) fields: Option<Vec<Value<'a>>>,
+    /// How much of the payload was copied, in bytes.
+    pub(crate) copied: usize,
     /// Columns that conditions and results share, because they remember something: what they gave.
     pub(crate) shared: SmallVec<[Option<Value<'a>>; 2]>,
     wanted: &'a Fields,
@@ -71,6 +75,7 @@ impl<'a, 'e> Environment<'a, 'e> {
             group: None,
             trace: None,
             fields: None,
+            copied: 0,
             shared: SmallVec::new(),
             wanted,
         }
@@ -82,14 +87,16 @@ impl<'a, 'e> Environment<'a, 'e> {
 
     /// A field of the payload.
     pub(crate) fn field(&mut self, index: usize) -> Value<'a> {
-        let fields = match &self.fields {
-            Some(fields) => fields,
-            None => {
-                let read = self.read();
-                self.fields.insert(read)
-            }
-        };
-        fields.get(index).cloned().unwrap_or_default()
+        self.field_ref(index).clone()
+    }
+
+    /// The same where it is.
+    pub(crate) fn field_ref(&mut self, index: usize) -> &Value<'a> {
+        if self.fields.is_none() {
+            self.fields = Some(self.read());
+        }
+        let fields = self.fields.as_deref().unwrap_or_default();
+        fields.get(index).unwrap_or(NOTHING)
     }
 
     fn read(&self) -> Vec<Value<'a>> {

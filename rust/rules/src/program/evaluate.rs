@@ -9,8 +9,14 @@ use super::node::{Node, NodeKind, WindowField};
 use crate::functions::{Surroundings, Wrong};
 use crate::occasion::Attribute;
 use crate::sql::Operator;
-use crate::value::LONGEST;
 use crate::value::{Object, Value};
+
+/// The longest text that `||` makes, in bytes: as long as a payload may be.
+const LONGEST_TEXT: usize = 16 << 20;
+
+/// How much of payloads may be copied for one message, in bytes: an array that is looked into for each of its items would be
+/// copied as often.
+const MOST_COPIED: usize = 256 << 20;
 
 type Evaluated<'a> = Result<Value<'a>, Failure>;
 
@@ -64,18 +70,45 @@ impl NodeKind {
         Ok(match self {
             Self::Constant(value) => borrowed(value),
             Self::Attribute(attribute) => get(env, *attribute),
-            Self::Payload(index) => env.field(*index),
+            Self::Payload(index) => {
+                let value = env.field(*index);
+                if matches!(value, Value::Array(_) | Value::Object(_)) {
+                    env.copied += value.weight();
+                    if env.copied > MOST_COPIED {
+                        return Err(node.failure("the payload is too large to be looked through so often"));
+                    }
+                }
+                value
+            }
             Self::TopicLevel(index) => match index.evaluate(env)? {
                 Value::Int(level) => topic_level(env.topic(), level),
+                Value::Null | Value::Missing => Value::Null,
                 other => return Err(node.failure(format!("a level is a whole number, not {}", other.kind()))),
             },
             Self::Item => env.item.clone(),
             Self::Member(inner, key) => member(inner.evaluate(env)?, key),
             Self::Index(inner, index) => {
-                let inner = inner.evaluate(env)?;
-                match index.evaluate(env)? {
-                    Value::Int(index) => item(inner, index),
-                    Value::Text(key) => member(inner, &key),
+                // A payload is not copied for one of its items.
+                let inner = match &inner.kind {
+                    Self::Payload(index) => Err(*index),
+                    _ => Ok(inner.evaluate(env)?),
+                };
+                let index = match index.evaluate(env)? {
+                    Value::Float(number) => Value::number(number),
+                    index => index,
+                };
+                match index {
+                    Value::Int(index) => match inner {
+                        Ok(inner) => item(inner, index),
+                        Err(field) => item_of(env.field_ref(field), index).cloned().unwrap_or_default(),
+                    },
+                    Value::Text(key) => match inner {
+                        Ok(inner) => member(inner, &key),
+                        Err(field) => match env.field_ref(field) {
+                            Value::Object(object) => object.get(&key).cloned().unwrap_or_default(),
+                            _ => Value::Missing,
+                        },
+                    },
                     Value::Null | Value::Missing => Value::Null,
                     other => {
                         return Err(
@@ -90,8 +123,9 @@ impl NodeKind {
             Self::Object(entries) => {
                 let mut object = Object::default();
                 for (key, value) in entries {
-                    object.set(Cow::Borrowed(key), value.evaluate(env)?);
+                    object.0.push((Cow::Borrowed(key), value.evaluate(env)?));
                 }
+                object.dedup();
                 Value::Object(object)
             }
             Self::Negative(inner) => match inner.evaluate(env)? {
@@ -141,12 +175,15 @@ impl NodeKind {
                 if value.is_null() {
                     return Ok(Value::Null);
                 }
+                let mut known = true;
                 for one in all {
-                    if value.same(&one.evaluate(env)?) {
+                    let one = one.evaluate(env)?;
+                    known &= !one.is_null();
+                    if !one.is_null() && value.same(&one) {
                         return Ok(Value::Bool(true));
                     }
                 }
-                Value::Bool(false)
+                truth(known.then_some(false))
             }
             Self::InArray(inner, array) => {
                 let value = inner.evaluate(env)?;
@@ -283,11 +320,20 @@ fn member<'a>(value: Value<'a>, key: &str) -> Value<'a> {
 /// An item, counted from 0, or from the end with -1.
 fn item(value: Value<'_>, index: i64) -> Value<'_> {
     let Value::Array(mut items) = value else { return Value::Missing };
-    let index = if index < 0 { index.saturating_add(items.len() as i64) } else { index };
-    match usize::try_from(index) {
-        Ok(index) if index < items.len() => items.swap_remove(index),
-        _ => Value::Missing,
+    match place(items.len(), index) {
+        Some(index) => items.swap_remove(index),
+        None => Value::Missing,
     }
+}
+
+fn item_of<'v, 'a>(value: &'v Value<'a>, index: i64) -> Option<&'v Value<'a>> {
+    let Value::Array(items) = value else { return None };
+    items.get(place(items.len(), index)?)
+}
+
+fn place(length: usize, index: i64) -> Option<usize> {
+    let index = if index < 0 { index.saturating_add(length as i64) } else { index };
+    usize::try_from(index).ok().filter(|index| *index < length)
 }
 
 /// A level of a topic, counted from 1, or from the end with -1.
@@ -340,7 +386,7 @@ fn concat<'a>(left: &Value<'a>, right: &Value<'a>) -> Result<Value<'a>, Wrong> {
             other => text.push_str(&crate::format::to_json(other)),
         }
     }
-    match text.len() <= LONGEST.max(left.weight() + right.weight()) {
+    match text.len() <= LONGEST_TEXT {
         true => Ok(Value::text(text)),
         false => Err(Wrong("the text becomes too long".to_owned())),
     }
@@ -348,10 +394,12 @@ fn concat<'a>(left: &Value<'a>, right: &Value<'a>) -> Result<Value<'a>, Wrong> {
 
 fn arithmetic<'a>(left: &Value<'a>, operator: Operator, right: &Value<'a>) -> Result<Value<'a>, Wrong> {
     let sign = match operator {
-        Operator::Add => '+',
-        Operator::Subtract => '-',
-        Operator::Multiply => '*',
-        _ => '/',
+        Operator::Add => "+",
+        Operator::Subtract => "-",
+        Operator::Multiply => "*",
+        Operator::DivideWhole => "div",
+        Operator::Modulo => "mod",
+        _ => "/",
     };
     let wrong = |value: &Value<'_>| Wrong(format!("{sign} needs numbers, not {}", value.kind()));
     let whole = |value: &Value<'a>| match value {
@@ -377,7 +425,7 @@ fn arithmetic<'a>(left: &Value<'a>, operator: Operator, right: &Value<'a>) -> Re
         Operator::Add => left + right,
         Operator::Subtract => left - right,
         Operator::Multiply => left * right,
-        _ if right == 0.0 => return Err(Wrong("it is divided by zero".to_owned())),
+        _ if right == 0.0 => return Err(Wrong("nothing can be divided by 0".to_owned())),
         Operator::DivideWhole => (left / right).trunc(),
         Operator::Modulo => left % right,
         _ => left / right,

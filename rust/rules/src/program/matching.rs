@@ -23,7 +23,17 @@ fn is_like(text: &str, pattern: &str) -> bool {
                 again = Some((at, place + 1));
                 place += 1;
             }
-            Some('\\') if pattern.get(place + 1) == Some(&text[at]) => (at, place) = (at + 1, place + 2),
+            // What is escaped stands for itself.
+            Some('\\') if matches!(pattern.get(place + 1), Some('%' | '_' | '\\')) => {
+                match (pattern[place + 1] == text[at], &mut again) {
+                    (true, _) => (at, place) = (at + 1, place + 2),
+                    (false, Some((from, to))) => {
+                        *from += 1;
+                        (at, place) = (*from, *to);
+                    }
+                    (false, None) => return false,
+                }
+            }
             Some(one) if *one == '_' || *one == text[at] => (at, place) = (at + 1, place + 1),
             _ => match &mut again {
                 Some((from, to)) => {
@@ -69,6 +79,8 @@ mod tests {
             ("größe", "gr__e", true),
             ("50%", "50\\%", true),
             ("501", "50\\%", false),
+            ("50\\abc", "50\\%", false),
+            ("a_b%c", "%\\%c", true),
             ("", "", true),
             ("", "_", false),
             ("", "%%", true),

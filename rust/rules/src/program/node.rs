@@ -58,6 +58,17 @@ pub(crate) enum NodeKind {
     Window(WindowField),
 }
 
+impl Node {
+    /// Whether it says the same of every message of a topic.
+    pub(crate) fn is_of_topic(&self) -> bool {
+        match &self.kind {
+            NodeKind::Constant(_) | NodeKind::Attribute(Attribute::Topic) => true,
+            NodeKind::TopicLevel(level) => level.is_of_topic(),
+            _ => false,
+        }
+    }
+}
+
 /// What is known of a window, or of a silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WindowField {

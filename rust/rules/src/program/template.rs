@@ -101,9 +101,7 @@ impl Template {
                     parts.push(Part::Text(text.into()));
                 }
                 Piece::Hole(hole, at) => {
-                    parts.push(
-                        part(hole.trim(), columns, compiler, quoted).map_err(|error| moved(error, at))?,
-                    );
+                    parts.push(hole_part(hole, at, columns, compiler, quoted)?);
                 }
             }
         }
@@ -212,6 +210,23 @@ impl Template {
             other => write_inside(&to_json(other), out),
         }
     }
+}
+
+/// What stands between the braces that begin before `at`; places are those of the whole text.
+fn hole_part(
+    hole: &str,
+    at: usize,
+    columns: &[String],
+    compiler: &mut Compiler<'_>,
+    quoted: bool,
+) -> Result<Part, RuleError> {
+    let at = at + hole.len() - hole.trim_start().len();
+    let asked = compiler.attributes.len();
+    let made = part(hole.trim(), columns, compiler, quoted).map_err(|error| moved(error, at))?;
+    for (_, span) in &mut compiler.attributes[asked..] {
+        *span = span.start + at..span.end + at;
+    }
+    Ok(made)
 }
 
 fn part(

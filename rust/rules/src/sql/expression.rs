@@ -1,8 +1,8 @@
 //! Expressions, by how closely their operators bind.
 
+use super::KEYWORDS;
 use super::ast::{Call, Expr, Kind, Operator, Span};
 use super::lexer::{Spanned, Token};
-use super::{KEYWORDS, nearest};
 use crate::error::RuleError;
 use crate::value::Value;
 
@@ -32,6 +32,18 @@ const PRODUCT: u8 = 7;
 impl Parser {
     pub(crate) fn new(words: Vec<Spanned>) -> Self {
         Self { words, at: 0, depth: 0 }
+    }
+
+    /// The words of a part, one behind the other.
+    pub(crate) fn written(&self, span: Span) -> String {
+        let inside =
+            self.words.iter().filter(|word| span.start <= word.span.start && word.span.end <= span.end);
+        let word = |word: &Spanned| match &word.token {
+            Token::Word(text) | Token::Name(text) => text.clone(),
+            Token::Sign(sign) => (*sign).to_owned(),
+            _ => String::new(),
+        };
+        inside.map(word).collect()
     }
 
     pub(crate) fn peek(&self) -> &Token {
@@ -253,6 +265,9 @@ impl Parser {
         if !self.takes_sign("(") {
             return Ok(Kind::InArray(left, Box::new(self.binding(CONCAT)?)));
         }
+        if matches!(self.peek(), Token::Sign(")")) {
+            return self.wrong("the list is empty");
+        }
         let mut all = vec![self.expression()?];
         while self.takes_sign(",") {
             all.push(self.expression()?);
@@ -332,9 +347,10 @@ impl Parser {
     pub(crate) fn key(&mut self) -> Parsed<String> {
         let key = match self.peek() {
             Token::Word(key) | Token::Name(key) | Token::Text(key, _) => key.clone(),
-            Token::Int(index) => {
-                let hint = format!("write [{index}]");
-                return Err(self.error("a key was expected").hint(hint));
+            Token::Int(_) => {
+                return Err(self
+                    .error("a key was expected")
+                    .hint("an item is a[0], a key that is a number a['0']"));
             }
             _ => return self.wrong("a key was expected behind the dot"),
         };

@@ -64,6 +64,9 @@ pub(crate) fn split(text: &str) -> Result<Vec<Spanned>, RuleError> {
                     return Err(match first {
                         '‘' | '’' | '“' | '”' => error.hint("write straight quotes"),
                         '#' => error.hint("a topic filter stands in double quotes"),
+                        '&' => error.hint("write AND"),
+                        '!' => error.hint("write NOT, or != for what is not equal"),
+                        '~' => error.hint("write =~ for a topic that matches a filter"),
                         _ => error,
                     });
                 }

@@ -3,7 +3,8 @@
 /// The nearest of some names, if one is near enough to have been meant.
 pub(crate) fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let name: Vec<char> = name.chars().take(64).flat_map(char::to_lowercase).collect();
-    let far = 1 + name.len() / 3;
+    // One letter is near to every other.
+    let far = if name.len() < 2 { 0 } else { 1 + name.len() / 3 };
     let distances = names.into_iter().map(|known| (distance(&name, known), known));
     distances
         .filter(|(distance, _)| *distance <= far)

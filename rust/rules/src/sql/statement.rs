@@ -1,11 +1,14 @@
 //! Whole rules.
 
 use super::ast::{Each, Expr, Item, Kind, Source, Span, Statement};
-use super::expression::{Parsed, Parser};
+use super::expression::{Parsed, Parser, is_keyword};
 use super::lexer::{Token, split};
 use super::{LONGEST_RULE, nearest};
 use crate::duration::parse_duration;
 use crate::error::RuleError;
+
+/// How deep a column may be inside others: `AS a.b.c`.
+const MOST_NAMES: usize = 16;
 
 /// The clauses in their order, for suggestions.
 const CLAUSES: [&str; 9] =
@@ -25,9 +28,21 @@ pub(crate) fn parse_expression(text: &str) -> Parsed<Expr> {
 pub(crate) fn parse_statement(text: &str) -> Parsed<Statement> {
     let mut parser = Parser::new(split(bounded(text)?)?);
     let statement = parser.statement()?;
-    parser.takes_sign(";");
+    let ended = parser.takes_sign(";");
     match parser.peek() {
         Token::End => Ok(statement),
+        _ if ended => Err(parser.error("there is something behind the rule").hint("one rule at a time")),
+        Token::Sign(")") => Err(parser.error("there is a ) too many")),
+        Token::Word(word)
+            if ["order", "limit", "join", "union"].iter().any(|one| one.eq_ignore_ascii_case(word)) =>
+        {
+            let word = word.to_ascii_uppercase();
+            Err(parser.error(format!("rules have no {word}")).or_order())
+        }
+        Token::Word(word) if CLAUSES.iter().any(|clause| clause.eq_ignore_ascii_case(word)) => {
+            let word = word.to_ascii_uppercase();
+            Err(parser.error(format!("{word} stands further ahead")).or_order())
+        }
         Token::Word(word) if nearest(word, CLAUSES).is_some() => {
             Err(parser.error("this clause does not belong here").did_you_mean(word, CLAUSES).or_order())
         }
@@ -77,6 +92,10 @@ impl Parser {
             self.expects("select")?;
             self.items()?
         };
+        if matches!(self.peek(), Token::Word(word) if !is_keyword(word) && nearest(word, ["FROM"]).is_none())
+        {
+            return Err(self.error("FROM was expected").hint("columns stand between commas"));
+        }
         if matches!(self.peek(), Token::End) {
             return Err(self.error("FROM is missing").hint("for instance: FROM \"sensors/+/temp\""));
         }
@@ -150,6 +169,9 @@ impl Parser {
         }];
         while self.takes_sign(".") {
             name.push(self.key()?);
+            if name.len() > MOST_NAMES {
+                return self.wrong(format!("a column is inside at most {MOST_NAMES} others"));
+            }
         }
         Ok(Item::Column(expr, Some(name)))
     }
@@ -179,8 +201,9 @@ impl Parser {
                 ) {
                     end = self.advance().span.end;
                 }
+                let written = self.written(span.start..end);
                 Err(RuleError::new("a topic filter was expected", span.start..end)
-                    .hint("it stands in double quotes: FROM \"sensors/+/temp\""))
+                    .hint(format!("it stands in double quotes: FROM \"{written}\"")))
             }
             _ => Err(self
                 .error("a topic filter, an event or TIMER was expected")

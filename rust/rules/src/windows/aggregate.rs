@@ -195,5 +195,5 @@ fn hash(value: &Value<'_>) -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     use std::sync::OnceLock;
     static STATE: OnceLock<RandomState> = OnceLock::new();
-    STATE.get_or_init(RandomState::new).hash_one(crate::format::to_json(value))
+    STATE.get_or_init(RandomState::new).hash_one(value.canonical())
 }

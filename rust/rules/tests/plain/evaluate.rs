@@ -25,7 +25,13 @@ pub(crate) fn evaluate(expr: &Expr, payload: &Json) -> Result<Value, Fails> {
             match value(index)? {
                 None | Some(Json::Null) => Ok(Some(Json::Null)),
                 Some(Json::String(key)) => Ok(member(inner, &key)),
-                Some(Json::Number(index)) => index.as_i64().map(|index| item(inner, index)).ok_or(Fails),
+                Some(Json::Number(index)) => match (index.as_i64(), index.as_f64()) {
+                    (Some(index), _) => Ok(item(inner, index)),
+                    (None, Some(index)) if index.fract() == 0.0 && index.abs() < 1e15 => {
+                        Ok(item(inner, index as i64))
+                    }
+                    _ => Err(Fails),
+                },
                 Some(_) => Err(Fails),
             }
         }
@@ -72,12 +78,15 @@ pub(crate) fn evaluate(expr: &Expr, payload: &Json) -> Result<Value, Fails> {
             if is_null(&inner) {
                 return told(None, *negated);
             }
+            let mut known = true;
             for one in list {
-                if same(&inner.clone().unwrap_or_default(), &value(one)?.unwrap_or_default()) {
+                let one = value(one)?;
+                known &= !is_null(&one);
+                if same(&inner.clone().unwrap_or_default(), &one.unwrap_or_default()) {
                     return told(Some(true), *negated);
                 }
             }
-            told(Some(false), *negated)
+            told(known.then_some(false), *negated)
         }
         Expr::InArray(inner, array, negated) => match (value(inner)?, value(array)?) {
             (None | Some(Json::Null), _) | (_, None | Some(Json::Null)) => told(None, *negated),
