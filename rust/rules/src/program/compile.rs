@@ -188,8 +188,9 @@ impl<'s> Compiler<'s> {
             NodeKind::Constant(Value::Bool(_) | Value::Null) => None,
             NodeKind::Constant(value @ Value::Text(text)) => {
                 let what = format!("this is {}, a condition was expected", value.kind());
-                return Err(RuleError::new(what, expr.span.clone())
-                    .hint(format!("compare with it: payload = '{text}'")));
+                return Err(
+                    RuleError::new(what, expr.span.clone()).hint(format!("compare it: payload = '{text}'"))
+                );
             }
             NodeKind::Constant(value) => Some(value.kind()),
             NodeKind::Binary(_, operator, _) if operator.is_arithmetic() => Some("a number"),

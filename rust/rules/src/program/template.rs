@@ -10,7 +10,7 @@ use super::environment::{Environment, Failure};
 use super::node::Node;
 use crate::error::RuleError;
 use crate::format::to_json;
-use crate::occasion::Attribute;
+use crate::occasion::{Attribute, Event};
 use crate::path::{Path, Step};
 use crate::sample::Sample;
 use crate::sql::parse_expression;
@@ -143,8 +143,12 @@ impl Template {
         names.retain(|name| row.get(name).is_some() || Attribute::named(name).is_none());
         let mut compiler = Compiler::new(&[]);
         let template = Self::compile(text, &names, &mut compiler)?;
-        let known = |(key, _): &&(Cow<'_, str>, Value<'_>)| Attribute::named(key).is_some();
-        let sample = Sample::new(Object(source.0.iter().filter(known).cloned().collect()));
+        // Connectors have names of their own for what happens.
+        let of_rules = |(key, value): &&(Cow<'_, str>, Value<'_>)| match Attribute::named(key) {
+            Some(Attribute::Event) => matches!(value, Value::Text(name) if Event::named(name).is_some()),
+            known => known.is_some(),
+        };
+        let sample = Sample::new(Object(source.0.iter().filter(of_rules).cloned().collect()));
         let sample = sample.unwrap_or_else(|_| Sample::timer());
         let mut env = Environment::new(0, Some(&sample), &compiler.fields);
         let mut out = Vec::new();
