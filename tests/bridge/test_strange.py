@@ -1,4 +1,4 @@
-"""Other brokers that know less, forget, refuse, flood or say nothing: the link comes back, and messages pass."""
+"""Other brokers that know less, forget, refuse, flood or say nothing: the link comes back, messages pass."""
 
 from __future__ import annotations
 
@@ -161,8 +161,8 @@ def test_identifiers_of_one_address_are_not_taken_for_those_of_another(broker_fa
     assert [message.payload for message in take(here, 2)] == [b"of the first", b"of the second"]
 
 
-def test_what_the_other_broker_remembers_is_released_when_the_session_here_is_gone(broker_factory, scripted):
-    """Its session is ended while the link is down: identifiers begin with 1, and the other broker knows them."""
+def test_the_session_of_a_bridge_outlives_those_of_clients(broker_factory, scripted):
+    """What waits in it is there, and its identifiers do not begin anew while the other broker knows some."""
     taken = []
 
     def loses_pubrec(visit, kind, flags, body):

@@ -66,7 +66,7 @@ counters! {
     bytes_received,
     /// Messages that the other broker refused.
     refused_there,
-    /// Messages that this broker refused for good: its rules, or a hook.
+    /// Messages that this broker refused for good: its rules or a hook say no, or no try went well.
     refused_here,
     /// Messages that this broker could not take: the link was taken down, so that they come again.
     not_taken,
