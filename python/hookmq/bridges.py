@@ -35,9 +35,9 @@ class BridgeInfo:
     refused_there: int
     """Messages that the other broker refused for good."""
     refused_here: int
-    """Messages that this broker refused for good: its limits, or a hook."""
+    """Messages that this broker refused for good: a hook says no, or none of five tries went well."""
     not_taken: int
-    """Messages for which this broker had no room; the link is taken down, and they come again."""
+    """Messages that it had no room for, or a hook failed at; the link is taken down, they come again."""
     dropped_unmapped: int
     """Messages that none of the topics matches: they were queued with other settings, for example."""
     dropped_too_large: int

@@ -71,6 +71,12 @@ WRONG = [
     ({"topics": [{"filter": "$share/g/a"}]}, "E901", "is a shared subscription"),
     ({"topics": [{"filter": "$SYS/#"}]}, "E901", "belongs to this broker alone"),
     ({"password": "x"}, "E306", "`password` needs `username`"),
+    ({"password_file": "x"}, "E306", "`password_file` needs `username`"),
+    ({"username": "a\0b"}, "E303", "without the character U+0000"),
+    ({"client_id": "a\0b"}, "E303", "without the character U+0000"),
+    ({"notify_topic": "a/#"}, "E303", "a topic name, without + and #"),
+    ({"notify_topic": "a\0"}, "E303", "a topic name, without + and #"),
+    ({"notify_topic": "$share/a/b"}, "E303", "a topic name, without + and #"),
     ({"username": "u", "password": "x", "password_file": "y"}, "E901", "are both given"),
     ({"url": "mqtts://a", "cert_file": "x"}, "E306", "`cert_file` needs `key_file`"),
     ({"ca_file": "x"}, "E901", "`ca_file` is for TLS"),
@@ -94,6 +100,22 @@ def test_a_password_in_a_url_is_not_shown():
         arguments={"bridges": [GOOD | {"username": "me", "password": "telling"}]}, environ={}
     )
     assert "telling" not in repr(with_password) + repr(with_password.bridges)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"password": 123456},
+        {"password": ["123456"]},
+        {"url": {"host": "mqtt://me:123456@broker"}},
+        {"url": [{"url": "mqtt://me:123456@broker"}]},
+    ],
+)
+def test_what_may_be_a_password_is_not_shown(changes):
+    with pytest.raises(HookMQError) as caught:
+        read(username="me", **changes)
+    assert caught.value.code == "E303" and "123456" not in str(caught.value)
+    assert "is something that is not shown; expected" in str(caught.value)
 
 
 def test_a_name_that_is_there_twice():

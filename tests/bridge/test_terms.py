@@ -193,7 +193,8 @@ def test_what_is_too_large_here_is_left_out(broker_factory, mosquitto, client, p
 def test_what_there_is_no_room_for_comes_again(broker_factory, mosquitto, client):
     """A subscriber that is away has a full queue: nothing is acknowledged, and nothing lost."""
     topic = {**OUT, "direction": "in"}
-    broker = broker_factory({"limits.max_queued_messages": 5}, bridges=[bridge(mosquitto.url, topic)])
+    settings = bridge(mosquitto.url, topic, reconnect_min=2, reconnect_max=2)  # it has five tries
+    broker = broker_factory({"limits.max_queued_messages": 5}, bridges=[settings])
     away = client(broker.port, "here/#", name="away", clean=False)
     away.disconnect()
     linked(broker)

@@ -26,7 +26,7 @@ ONLY_IN = {
     "pyo3": {"hookmq-python"},
     "arrow-array": {"hookmq-python"},
     "argon2": {"hookmq-auth"},
-    "crc32fast": {"hookmq-rules", "hookmq-store"},
+    "crc32fast": {"hookmq-rules", "hookmq-server", "hookmq-store"},
     "axum": {"hookmq-server", "hookmq-fuzz-targets"},
     "hyper": {"hookmq-server", "hookmq-fuzz-targets"},
     "rustls": {"hookmq-server"},

@@ -27,6 +27,9 @@ _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _PROTOCOLS = {"5": "5.0", "mqttv50": "5.0", "4": "3.1.1", "mqttv311": "3.1.1"}
 """Other words for the protocol version: the level on the wire, and Mosquitto's."""
 
+_HIDDEN = frozenset({"password", "url"})
+"""Keys whose values may have a password in them, whatever was written."""
+
 _FILES = ("password_file", "ca_file", "cert_file", "key_file")
 
 Topic = tuple[str, str, int, str, str]
@@ -131,6 +134,7 @@ def _bridge(entry: Mapping[str, object], where: str) -> BridgeSettings:
         raise HookMQError("E303", where=where, key="url", value=repr(entry["url"]), expected=expected)
     tls = schemes[0] == "mqtts"
     _check_pairs(given, tls, where)
+    _check_texts(given, where)
     topics = tuple(_topic(topic, where) for topic in given.pop("topics"))
     _check_topics(name, topics, where)
     if given["client_id"] is None:
@@ -142,7 +146,10 @@ def _bridge(entry: Mapping[str, object], where: str) -> BridgeSettings:
 
 def _check_pairs(given: Mapping[str, Any], tls: bool, where: str) -> None:
     """Refuse what is of no use without something else, or beside it."""
-    for key, needed in (("cert_file", "key_file"), ("key_file", "cert_file"), ("password", "username")):
+    needs = [("cert_file", "key_file"), ("key_file", "cert_file")]
+    # MQTT 3.1.1, which any broker may want, has no password without a user name.
+    needs += [("password", "username"), ("password_file", "username")]
+    for key, needed in needs:
         if given[key] is not None and given[needed] is None:
             raise HookMQError("E306", where=where, what=f"`{key}`", key=needed)
     if given["password"] is not None and given["password_file"] is not None:
@@ -152,6 +159,26 @@ def _check_pairs(given: Mapping[str, Any], tls: bool, where: str) -> None:
     if of_tls and not tls:
         reason = f"`{of_tls[0]}` is for TLS, and `url` is not mqtts://"
         raise HookMQError("E901", where=where, name=given["name"], reason=reason)
+
+
+def _check_texts(given: Mapping[str, Any], where: str) -> None:
+    """Refuse texts that MQTT does not have where they are to be."""
+    from .._hookmq import check_filter
+
+    for key in ("client_id", "username"):
+        if "\0" in (given[key] or ""):
+            expected = "a text without the character U+0000"
+            raise HookMQError("E303", where=where, key=key, value=repr(given[key]), expected=expected)
+    if (topic := given["notify_topic"]) is None:
+        return
+    try:
+        check_filter(topic)
+        is_name = not any(sign in topic for sign in "+#") and not topic.startswith("$share/")
+    except ValueError:
+        is_name = False
+    if not is_name:
+        expected = "a topic name, without + and #"
+        raise HookMQError("E303", where=where, key="notify_topic", value=repr(topic), expected=expected)
 
 
 def _check_topics(name: str, topics: tuple[Topic, ...], where: str) -> None:
@@ -188,7 +215,15 @@ def _read(entry: Mapping[str, object], keys: Mapping[str, Setting], where: str) 
 
             close = difflib.get_close_matches(name, keys, n=1)
             raise HookMQError("E301", where=where, key=name, suggestion=close[0] if close else None)
-        values[name] = setting.read(value, where=where)
+        try:
+            values[name] = setting.read(value, where=where)
+        except HookMQError:
+            if name not in _HIDDEN:
+                raise
+            hidden = "something that is not shown"
+            raise HookMQError(
+                "E303", where=where, key=name, value=hidden, expected=setting.expected
+            ) from None
     return values
 
 

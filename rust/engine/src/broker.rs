@@ -1,7 +1,7 @@
 //! The broker: which sessions there are, and what happens with time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -42,6 +42,8 @@ pub struct Broker {
     /// Who came back too often, and who is connected; nothing else is locked while these are.
     pub(crate) jail: Mutex<Jail>,
     pub(crate) presence: Mutex<Presence>,
+    /// Connections that the broker has to itself: no client of a limit.
+    pub(crate) own_clients: AtomicI64,
     pub(crate) bans: RwLock<Bans>,
     /// What was counted.
     pub statistics: Statistics,
@@ -75,6 +77,7 @@ impl Broker {
             timers: Mutex::default(),
             jail: Mutex::default(),
             presence: Mutex::default(),
+            own_clients: AtomicI64::new(0),
             bans: RwLock::default(),
             statistics: Statistics::default(),
             observer,
@@ -360,6 +363,7 @@ impl Broker {
         let connected = self.statistics.clients_connected.fetch_add(1, Relaxed) + 1;
         self.statistics.clients_maximum.fetch_max(connected, Relaxed);
         client.listener.connected.fetch_add(1, Relaxed);
+        self.own_clients.fetch_add(i64::from(client.listener.own), Relaxed);
         if self.limits.counts_clients() {
             self.presence.lock().add(client);
         }
@@ -374,6 +378,7 @@ impl Broker {
     ) {
         self.statistics.clients_connected.fetch_sub(1, Relaxed);
         client.listener.connected.fetch_sub(1, Relaxed);
+        self.own_clients.fetch_sub(i64::from(client.listener.own), Relaxed);
         if self.limits.counts_clients() {
             self.presence.lock().remove(client);
         }

@@ -22,7 +22,7 @@ pub struct Client {
     pub address: Option<SocketAddr>,
     /// The protocol version.
     pub version: Version,
-    /// Whether it is a bridge, of this broker or of 3.x, which has no words for what bridges need: its subscriptions have
+    /// Whether it is a bridge, of a HookMQ or of 3.x, which has no words for what bridges need: its subscriptions have
     /// No Local and Retain As Published. It passes on what another broker sends, which may not keep to a Receive Maximum.
     pub bridge: bool,
     /// Whether it asked for a new session.

@@ -37,7 +37,7 @@ impl Broker {
         if connect.version.is_v5() && connect.will.as_ref().is_some_and(|will| will.retain) {
             self.check_retain(batch)?; // [MQTT-3.2.2-13]
         }
-        let expiry = self.session_expiry(&connect, batch);
+        let expiry = self.session_expiry(&connect, &client, batch);
         let clean_start = connect.clean_start;
         let will = connect.will.take().map(|mut will| {
             let delay = will.properties.number(PropertyId::WillDelayInterval).unwrap_or(0);
@@ -118,7 +118,7 @@ impl Broker {
         batch: &mut Batch,
     ) -> Result<(), Close> {
         self.check_ban(client, batch.now)?;
-        if self.jail.lock().holds(client, batch.now) {
+        if !client.listener.own && self.jail.lock().holds(client, batch.now) {
             batch.counts.limit_max_reconnects += 1;
             let what = "this client identifier reconnects too often";
             return Err(Close::new(ReasonCode::ConnectionRateExceeded, what));
@@ -135,12 +135,15 @@ impl Broker {
             let what = "the session cannot be stored at the moment";
             return Err(Close::new(ReasonCode::ServerUnavailable, what));
         }
+        if client.listener.own {
+            return Ok(());
+        }
         if existing.is_none() && sessions >= self.limits.max_sessions {
             batch.counts.limit_max_sessions += 1;
             return Err(Close::new(ReasonCode::QuotaExceeded, "there are too many sessions"));
         }
         let replaced = existing.filter(|session| session.is_connected()).map(|session| session.client());
-        let connected = self.statistics.clients_connected.load(Relaxed);
+        let connected = self.statistics.clients_connected.load(Relaxed) - self.own_clients.load(Relaxed);
         let same = replaced.as_ref().is_some_and(|other| Arc::ptr_eq(&other.listener, &client.listener));
         if connected >= self.limits.max_clients as i64 && replaced.is_none()
             || client.listener.connected() >= client.listener.max_clients && !same
@@ -169,12 +172,15 @@ impl Broker {
     }
 
     /// Session Expiry Interval in seconds that is granted. Before 5.0 a session lasts for ever or not at all.
-    fn session_expiry(&self, connect: &Connect, batch: &mut Batch) -> u32 {
+    fn session_expiry(&self, connect: &Connect, client: &Client, batch: &mut Batch) -> u32 {
         let wanted = match connect.version {
             Version::V5 => connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0),
             _ if connect.clean_start => 0,
             _ => u32::MAX,
         };
+        if client.listener.own {
+            return wanted;
+        }
         batch.counts.limit_max_session_expiry += u64::from(wanted > self.limits.max_session_expiry);
         wanted.min(self.limits.max_session_expiry)
     }

@@ -41,6 +41,8 @@ pub struct Listener {
     pub max_packet_size: usize,
     /// Where the names of its users come from, if they are its own: the same name of another is another user.
     pub realm: Option<Arc<str>>,
+    /// Whether it is this broker's own: bounds on clients and on what they keep do not hold for who comes by it.
+    pub own: bool,
     pub(crate) connected: AtomicUsize,
 }
 
@@ -53,7 +55,21 @@ impl Listener {
         max_packet_size: usize,
         realm: Option<Arc<str>>,
     ) -> Arc<Self> {
-        Arc::new(Self { name, access, max_clients, max_packet_size, realm, connected: AtomicUsize::new(0) })
+        let own = false;
+        Arc::new(Self {
+            name,
+            access,
+            max_clients,
+            max_packet_size,
+            realm,
+            own,
+            connected: AtomicUsize::new(0),
+        })
+    }
+
+    /// A listener by which the broker itself comes: without rules and bounds.
+    pub fn own(name: Arc<str>) -> Arc<Self> {
+        Arc::new(Self { name, own: true, ..Self::default() })
     }
 
     /// Whether a user name means the same user here and there.
@@ -78,6 +94,7 @@ impl Default for Listener {
             max_clients: usize::MAX,
             max_packet_size: usize::MAX,
             realm: None,
+            own: false,
             connected: AtomicUsize::new(0),
         }
     }

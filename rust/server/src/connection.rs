@@ -465,7 +465,7 @@ impl ClientTask {
         match packet {
             Packet::Publish(mut publish) => {
                 self.connection.resolve_alias(&mut publish)?;
-                if self.context.returns(&publish) {
+                if self.connection.client().bridge && self.context.returns(&publish) {
                     return self.drop_returned(publish, batch);
                 }
                 return self.authorize_publish(publish, batch);

@@ -15,7 +15,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout_at;
 
 use crate::authentication::Authenticated;
-use crate::bridge::CLIENT_ID;
+use crate::bridge::{self, CLIENT_ID};
 use crate::connection::Visitor;
 use crate::deciders::Verdict;
 use crate::listener::Listener;
@@ -211,7 +211,7 @@ impl<'a> Arrival<'a> {
             password: connect.password.clone(),
             address: self.visitor.address,
             version,
-            bridge: connect.bridge || self.listener.is_bridge,
+            bridge: connect.bridge || self.listener.is_bridge || bridge::is_declared(&connect.properties),
             clean_start: connect.clean_start,
             keep_alive: self.keep_alive(&connect),
             connected_at: self.context.clock.now(),

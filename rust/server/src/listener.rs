@@ -82,8 +82,7 @@ impl Listener {
             message_rate: 0.0,
             byte_rate: 0.0,
         };
-        let name = format!("bridge://{name}").into();
-        let engine = hookmq_engine::Listener::new(name, None, usize::MAX, usize::MAX, None);
+        let engine = hookmq_engine::Listener::own(format!("bridge://{name}").into());
         let (tls, users, connects, paces) = (None, None, None, Mutex::default());
         Arc::new(Self { settings, engine, tls, users, is_bridge: true, connects, paces })
     }

@@ -37,12 +37,12 @@ pub(crate) struct Context {
     pub(crate) clock: Clock,
     /// Where HTTP is served: pages of there may open WebSockets everywhere.
     pub(crate) http_ports: Vec<u16>,
-    /// Whether messages leave by bridges, so that clients may bring them back.
+    /// Whether messages leave by bridges, so that those of others may bring them back.
     pub(crate) bridged: bool,
 }
 
 impl Context {
-    /// Whether a message that a client brings has left this broker by a bridge before.
+    /// Whether a message that the bridge of another broker brings has been here before.
     pub(crate) fn returns(&self, publish: &Publish) -> bool {
         self.bridged && !publish.properties.is_empty() && bridge::returns(self, publish)
     }

@@ -9,6 +9,8 @@ use crate::bridge::pipe::{Sink, Source};
 pub(crate) enum NoConnection {
     /// The broker does not know this version of the protocol.
     OtherVersion,
+    /// The broker closed the connection instead of answering CONNECT.
+    Closed,
     /// Anything else, in words.
     Failed(String),
 }
@@ -17,6 +19,7 @@ impl std::fmt::Display for NoConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::OtherVersion => f.write_str("the broker does not know this version of MQTT"),
+            Self::Closed => f.write_str("the broker closed the connection and did not answer CONNECT"),
             Self::Failed(text) => f.write_str(text),
         }
     }
@@ -35,19 +38,21 @@ pub(crate) async fn greet(
 ) -> Result<ConnAck, NoConnection> {
     sink.wire.put(&Packet::Connect(Box::new(connect)));
     sink.write_all().await?;
-    let packet = loop {
+    let (packet, older) = loop {
+        let older = source.answers_as_older();
         if let Some(packet) = source.first()? {
-            break packet;
+            break (packet, older);
         }
         source.read().await.map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
-                let text = "the broker closed the connection and did not answer CONNECT";
-                NoConnection::Failed(text.to_owned())
-            }
+            std::io::ErrorKind::UnexpectedEof => NoConnection::Closed,
             _ => error.into(),
         })?;
     };
     match packet {
+        // It took the connection for one of its own version.
+        Packet::ConnAck(ConnAck { reason: ReasonCode::Success, .. }) if older => {
+            Err(NoConnection::OtherVersion)
+        }
         Packet::ConnAck(connack) if connack.reason == ReasonCode::Success => Ok(connack),
         Packet::ConnAck(ConnAck { reason: ReasonCode::UnsupportedProtocolVersion, .. }) => {
             Err(NoConnection::OtherVersion)

@@ -20,6 +20,7 @@ use crate::bridge::passing::Passing;
 use crate::bridge::remote::{self, Dialect, Remote};
 use crate::bridge::settings::BridgeSettings;
 use crate::bridge::status::{Figures, Status};
+use crate::bridge::tries::Tries;
 use crate::bridge::{self, local};
 use crate::listener::Listener;
 use crate::server::Context;
@@ -31,6 +32,9 @@ const GOOD: Duration = Duration::from_secs(30);
 /// Packet Identifiers that a session uses in any case: it counts from 1, and goes beyond the messages that may be under
 /// way before it begins anew.
 const FIRST_IDS: u16 = 64;
+
+/// After so many connections that are closed instead of an answer to CONNECT an older version of the protocol is tried.
+const CLOSED: u8 = 3;
 
 /// One bridge.
 pub(crate) struct Bridge {
@@ -46,13 +50,20 @@ pub(crate) struct Bridge {
 }
 
 /// What is known of the other broker from one link to the next.
-#[derive(Clone, Copy)]
 struct Acquaintance {
     dialect: Dialect,
+    /// How often in a row it closed the connection instead of answering CONNECT.
+    closed: u8,
+    /// Where the last link went to.
+    address: Option<(String, u16)>,
+    /// Whether identifiers of messages from there are those of a broker at another address.
+    strange: bool,
     /// Whether its session has the subscriptions of these settings.
     subscribed: bool,
     /// What was made of the session here since the last link that there was.
     prepared: Prepared,
+    echoes: Echoes,
+    tries: Tries,
 }
 
 impl Bridge {
@@ -103,7 +114,16 @@ impl Bridge {
     pub(crate) async fn keep(self: Arc<Self>, stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::new(self.settings.backoff);
         let dialect = Dialect::of(&self.settings);
-        let mut known = Acquaintance { dialect, subscribed: false, prepared: *self.prepared.lock() };
+        let mut known = Acquaintance {
+            dialect,
+            closed: 0,
+            address: None,
+            strange: false,
+            subscribed: false,
+            prepared: *self.prepared.lock(),
+            echoes: Echoes::default(),
+            tries: Tries::default(),
+        };
         let paused = self.paused.subscribe();
         self.publish_state(false);
         if self.settings.tls.as_ref().is_some_and(|tls| tls.insecure) {
@@ -136,7 +156,7 @@ impl Bridge {
     /// One link from the first connection to the end of it, which is an error unless `over` came.
     async fn link(&self, known: &mut Acquaintance, over: impl Future<Output = ()>) -> Result<(), String> {
         tokio::pin!(over);
-        let joined = tokio::select! {
+        let mut joined = tokio::select! {
             joined = self.join(known) => joined?,
             () = &mut over => return Ok(()),
         };
@@ -152,7 +172,9 @@ impl Bridge {
             }
         });
         let ended = ended.await;
-        known.subscribed |= *ready;
+        let Passing { refused_there, echoes, tries, .. } = joined.passing;
+        known.subscribed |= *ready && !refused_there;
+        (known.echoes, known.tries) = (echoes.unwrap_or_default(), tries);
         if *ready {
             known.prepared = Prepared::default();
         }
@@ -164,18 +186,28 @@ impl Bridge {
     async fn join(&self, known: &mut Acquaintance) -> Result<Link, String> {
         let Self { settings, context, listener, turn, .. } = self;
         let limits = &context.settings.limits;
-        let mut remote = self.reach(known).await?;
-        // Of two sessions that belong together only one may be there: a broker kept everything in memory and was started
-        // anew. What the other remembers are identifiers of messages that nobody knows any more.
-        if known.prepared.anew {
-            if remote.session_present {
-                let last = limits.max_inflight.max(FIRST_IDS);
-                let released = remote::release(remote, last, settings.connect_timeout).await;
-                released.map_err(|error| error.to_string())?;
-                remote = self.reach(known).await?;
-            }
-            known.prepared.anew = false;
+        let id = bridge::client_id(&settings.name);
+        if context.broker.filters(&id).is_none() {
+            known.prepared = Prepared { anew: true, subscribed: true }; // somebody has ended it
         }
+        // Of two sessions that belong together only one may be there: a broker kept everything in memory and was started
+        // anew, or it is another one. What the other remembers are identifiers of messages that nobody knows any more.
+        let remote = loop {
+            let (remote, address) = self.reach(known).await?;
+            if known.address.replace(address.clone()).is_some_and(|last| last != address) {
+                (known.prepared.anew, known.strange, known.subscribed) = (true, true, false);
+            }
+            let has_old = known.prepared.anew && remote.session_present;
+            // Who takes no QoS 2 has nothing to be released.
+            if !has_old || remote.terms.max_qos < QoS::ExactlyOnce {
+                break remote;
+            }
+            let last = limits.max_inflight.max(FIRST_IDS);
+            let released = remote::release(remote, last, settings.connect_timeout).await;
+            released.map_err(|error| error.to_string())?;
+            known.prepared.anew = false;
+        };
+        known.prepared.anew = false;
         let Remote { source, mut sink, terms, session_present } = remote;
         let mut passing = Passing::new(
             settings.topics.clone(),
@@ -184,20 +216,20 @@ impl Bridge {
         );
         passing.largest_here = limits.max_packet_size;
         passing.largest_there = terms.max_packet_size;
+        passing.max_qos = terms.max_qos;
         passing.retains = terms.retains;
-        passing.echoes = (!known.dialect.has_no_local()).then(Echoes::default);
         let local = local::connect(settings, terms, listener, context, turn).await;
         let (here, mut to_here) = local.map_err(|error| format!("this broker: {error}"))?;
-        if !session_present {
+        let stranger = !session_present || std::mem::take(&mut known.strange);
+        if stranger {
             known.subscribed = false;
-            let id = bridge::client_id(&settings.name);
             context
                 .broker
                 .with_batch(context.clock.now(), |batch| context.broker.forget_received(&id, batch));
         }
         // Who has forgotten everything, or is subscribed to for the first time, gets all retained messages; in between they
         // would come to everybody once more with each link.
-        let retained = match known.prepared.subscribed || !session_present {
+        let retained = match known.prepared.subscribed || stranger {
             true => RetainHandling::Send,
             false => RetainHandling::SendIfNew,
         };
@@ -209,22 +241,35 @@ impl Bridge {
             let wanted = settings.topics.subscribed_there();
             passing.unsubscribed += u8::from(local::put_subscribe(wanted, options, &mut sink));
         }
-        let notify_topic = settings.notify_topic.clone();
-        Ok(Link { here: (here, to_here), there: (source, sink), passing, terms, notify_topic })
+        let echoes = std::mem::take(&mut known.echoes);
+        passing.echoes = (!known.dialect.has_no_local()).then_some(echoes);
+        passing.tries = std::mem::take(&mut known.tries);
+        passing.tries.begin();
+        let (here, there, patience) = ((here, to_here), (source, sink), settings.connect_timeout);
+        Ok(Link { here, there, passing, terms, notify_topic: settings.notify_topic.clone(), patience })
     }
 
     /// Connects to the first address that lets the bridge in, in the newest dialect that it knows.
-    async fn reach(&self, known: &mut Acquaintance) -> Result<Remote, String> {
+    async fn reach(&self, known: &mut Acquaintance) -> Result<(Remote, (String, u16)), String> {
         let settings = &self.settings;
         let mut errors = Vec::new();
         for address in &settings.addresses {
             let name = format!("{}:{}", address.0, address.1);
             self.status.connecting(name.clone());
             loop {
-                match remote::connect(settings, address, known.dialect, &self.context).await {
-                    Ok(remote) => return Ok(remote),
+                let connected = remote::connect(settings, address, known.dialect, &self.context).await;
+                known.closed = match connected {
+                    Err(NoConnection::Closed) => known.closed.saturating_add(1),
+                    _ => 0,
+                };
+                match connected {
+                    Ok(remote) => return Ok((remote, address.clone())),
+                    Err(NoConnection::Closed) if known.closed < CLOSED => {
+                        errors.push(format!("{name}: {}", NoConnection::Closed));
+                    }
                     Err(NoConnection::Failed(text)) => errors.push(format!("{name}: {text}")),
-                    Err(NoConnection::OtherVersion) => {
+                    // Some brokers close the connection of who speaks a version that they do not know.
+                    Err(NoConnection::OtherVersion | NoConnection::Closed) => {
                         if let Some(older) = known.dialect.older(settings) {
                             let before = known.dialect.version.name();
                             if older.version != known.dialect.version {
@@ -237,9 +282,10 @@ impl Bridge {
                             known.dialect = older;
                             continue;
                         }
-                        errors.push(format!(
-                            "{name}: the broker knows no version of MQTT that the bridge does"
-                        ));
+                        errors.push(match std::mem::take(&mut known.closed) {
+                            0 => format!("{name}: the broker knows no version of MQTT that the bridge does"),
+                            _ => format!("{name}: {}", NoConnection::Closed),
+                        });
                     }
                 }
                 break;

@@ -13,6 +13,9 @@ use crate::bridge::remote::{Terms, notification};
 /// Bytes that may wait for one side; then nothing is read from the other.
 const MOST_WAITING: usize = 1 << 20;
 
+/// So many times as much may wait for the other broker, if it sends on and on and does not read what it is answered.
+const ANSWERS: usize = 4;
+
 /// How long a side may take to read the last bytes.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -26,6 +29,8 @@ pub(crate) struct Link {
     pub(crate) passing: Passing,
     pub(crate) terms: Terms,
     pub(crate) notify_topic: Option<String>,
+    /// How long both sides may take until they are subscribed to.
+    pub(crate) patience: Duration,
 }
 
 /// What happens to a link.
@@ -49,7 +54,7 @@ impl Link {
     /// Passes packets on until a connection ends, which is an error with the reason in words, or until `over`
     /// comes. `tell` is told what happens meanwhile.
     pub(crate) async fn run(
-        mut self,
+        &mut self,
         over: impl Future<Output = ()>,
         mut tell: impl FnMut(News),
     ) -> Result<(), String> {
@@ -59,24 +64,39 @@ impl Link {
             0 => NEVER,
             seconds => Duration::from_secs(seconds.into()),
         };
-        let mut pinged = Instant::now();
+        let limit = keep_alive.mul_f64(1.5);
+        let began = Instant::now();
+        let (mut pinged, mut reading) = (began, true);
+        // Since when there has been something to write to the other broker.
+        let mut writing = None;
         loop {
             if !ready && self.passing.unsubscribed == 0 {
                 ready = true;
                 tell(News::Ready);
             }
-            let Self { here: (here, to_here), there: (there, to_there), passing, .. } = &mut self;
+            let Self { here: (here, to_here), there: (there, to_there), passing, .. } = self;
             let (full_here, full_there) = (is_full(to_here), is_full(to_there));
-            let silent = to_there.wrote.min(there.heard.max(pinged)) + keep_alive;
-            let dead = there.heard + keep_alive.mul_f64(1.5);
+            // Nobody is silent who is not listened to.
+            let listened = std::mem::replace(
+                &mut reading,
+                !full_here && to_there.wire.bytes.len() < ANSWERS * MOST_WAITING,
+            );
+            if !listened {
+                there.heard = Instant::now();
+            }
+            writing = to_there.has_work().then(|| writing.unwrap_or_else(Instant::now));
+            let silent = pinged.max(to_there.wrote.min(there.heard)) + keep_alive;
+            let dead = if reading { there.heard + limit } else { began + NEVER };
+            let stuck = writing.map_or(began + NEVER, |since| since.max(to_there.wrote) + limit);
+            let late = if ready { began + NEVER } else { began + self.patience };
             let woken = tokio::select! {
                 () = &mut over => Woken::Over,
                 wrote = to_here.write(), if to_here.has_work() => Woken::Wrote(wrote),
                 wrote = to_there.write(), if to_there.has_work() => Woken::Wrote(wrote),
                 // When both sides are full, neither may read on because it waits for the other: then one has to begin.
                 read = here.read(), if !full_there || full_here => Woken::Here(read),
-                read = there.read(), if !full_here => Woken::There(read),
-                () = sleep_until(silent.min(dead)) => Woken::Silence,
+                read = there.read(), if reading => Woken::There(read),
+                () = sleep_until(silent.min(dead).min(stuck).min(late)) => Woken::Silence,
             };
             passing.pressed = full_there;
             match woken {
@@ -92,10 +112,16 @@ impl Link {
                 Woken::Silence if Instant::now() >= dead => {
                     return Err("nothing came from the other broker for 1.5 times the Keep Alive".to_owned());
                 }
+                Woken::Silence if Instant::now() >= stuck => {
+                    return Err("the other broker read nothing for 1.5 times the Keep Alive".to_owned());
+                }
+                Woken::Silence if Instant::now() >= late => {
+                    let seconds = self.patience.as_secs_f64();
+                    return Err(format!("SUBSCRIBE was not answered in {seconds} seconds"));
+                }
                 Woken::Silence => {
                     pinged = Instant::now();
                     to_there.wire.put(&Packet::PingReq);
-                    to_there.wrote = pinged; // it will be in a moment
                 }
                 Woken::Over => {
                     self.say_goodbye().await;
@@ -103,6 +129,11 @@ impl Link {
                 }
             }
             self.passing.take_notices().into_iter().map(News::Notice).for_each(&mut tell);
+            if let Some(error) = self.passing.broken.take() {
+                // What was acknowledged with it need not come again.
+                let _ = timeout(FAREWELL, self.there.1.write_all()).await;
+                return Err(error);
+            }
         }
     }
 
@@ -123,11 +154,11 @@ impl Link {
     }
 
     /// Ends both connections in the words of the protocol. What is under way stays in the sessions.
-    async fn say_goodbye(self) {
-        let Self { here: (mut here, mut to_here), there: (_, mut to_there), terms, notify_topic, .. } = self;
+    async fn say_goodbye(&mut self) {
+        let Self { here: (here, to_here), there: (_, to_there), terms, notify_topic, .. } = self;
         let last = Packet::Disconnect(Disconnect::new(ReasonCode::Success));
         if let Some(topic) = &notify_topic {
-            to_there.wire.put(&notification(topic, terms, false)); // DISCONNECT takes the Will away
+            to_there.wire.put(&notification(topic, *terms, false)); // DISCONNECT takes the Will away
         }
         to_there.wire.put(&last);
         to_here.wire.put(&last);

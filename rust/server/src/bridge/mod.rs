@@ -12,7 +12,8 @@
 //!   a bridge's own connection, which is nobody
 //! - `greeting`: from CONNECT to CONNACK, at either side
 //! - `link`: one link from its first byte to its last; `pipe`: bytes and packets of one side
-//! - `passing`: what becomes of each packet; `echoes`: messages that come back; `trail`: brokers a message came by
+//! - `passing`: what becomes of each packet; `echoes`: messages that come back; `trail`: brokers a message came by;
+//!   `tries`: messages that could not be taken here
 //! - `keeper`: keeps the link of one bridge up, with `backoff`; [`status`]: what is told of it
 
 mod backoff;
@@ -29,6 +30,7 @@ pub mod status;
 mod tls;
 pub mod topics;
 mod trail;
+mod tries;
 mod trusting;
 
 use std::io;
@@ -37,7 +39,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hookmq_codec::Publish;
+use hookmq_codec::{Properties, Publish};
 use parking_lot::Mutex;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -57,9 +59,14 @@ pub(crate) fn client_id(name: &str) -> String {
     format!("{CLIENT_ID}{name}")
 }
 
-/// Whether a message has left this broker by a bridge before.
+/// Whether who connects says that it is a bridge of another broker.
+pub(crate) fn is_declared(properties: &Properties) -> bool {
+    trail::is_declared(properties)
+}
+
+/// Whether a message that a bridge brings has been at this broker before.
 pub(crate) fn returns(context: &Context, publish: &Publish) -> bool {
-    trail::has_returned(&publish.properties, &context.settings.identity)
+    trail::has_returned(publish, &context.settings.identity)
 }
 
 /// How long a server waits until the sessions of its bridges are there.

@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use hookmq_codec::{Ack, Packet, Properties, PropertyId, Publish, QoS, ReasonCode, SubAck, Value};
 
 use crate::bridge::echoes::Echoes;
 use crate::bridge::pipe::Wire;
 use crate::bridge::status::Status;
 use crate::bridge::topics::Topics;
-use crate::bridge::trail;
+use crate::bridge::trail::{self, Way};
+use crate::bridge::tries::{self, Tries};
 
 /// How often a message that was refused is named in the log.
 const NAMED: Duration = Duration::from_secs(10);
@@ -29,17 +30,27 @@ pub(crate) struct Passing {
     /// The largest packet each side takes, in bytes.
     pub(crate) largest_here: usize,
     pub(crate) largest_there: usize,
+    /// The highest QoS that the other broker takes.
+    pub(crate) max_qos: QoS,
     /// Whether the other broker keeps retained messages.
     pub(crate) retains: bool,
     /// Whether the other broker is too slow, and messages that may be lost are.
     pub(crate) pressed: bool,
     /// Where the other broker sends everything back.
     pub(crate) echoes: Option<Echoes>,
+    /// What could not be taken here.
+    pub(crate) tries: Tries,
+    /// Why the link is to be taken down, when all that came with it was looked at.
+    pub(crate) broken: Option<String>,
     pub(crate) status: Arc<Status>,
     /// SUBACKs that have not come yet.
     pub(crate) unsubscribed: u8,
+    /// Whether the other broker refused a subscription.
+    pub(crate) refused_there: bool,
     /// Topics of messages that the other broker may still refuse.
     under_way: HashMap<u16, ByteString>,
+    /// QoS 2 messages that went to the other broker with QoS 1.
+    lowered: HashSet<u16>,
     notices: Notices,
 }
 
@@ -78,12 +89,17 @@ impl Passing {
             identity,
             largest_here: usize::MAX,
             largest_there: usize::MAX,
+            max_qos: QoS::ExactlyOnce,
             retains: true,
             pressed: false,
             echoes: None,
+            tries: Tries::default(),
+            broken: None,
             status,
             unsubscribed: 0,
+            refused_there: false,
             under_way: HashMap::new(),
+            lowered: HashSet::new(),
             notices: Notices::default(),
         }
     }
@@ -102,8 +118,13 @@ impl Passing {
     ) -> Result<(), Stop> {
         match packet {
             Packet::Publish(publish) => self.publish_there(publish, here, there),
-            Packet::PubAck(ack) => there.put(&Packet::PubAck(self.taken_here(&ack)?)),
-            Packet::PubRec(ack) => there.put(&Packet::PubRec(self.taken_here(&ack)?)),
+            Packet::PubAck(ack) if self.is_settled(&ack) => there.put(&Packet::PubAck(bare(&ack))),
+            Packet::PubRec(ack) if self.is_settled(&ack) => there.put(&Packet::PubRec(bare(&ack))),
+            Packet::PubAck(_) | Packet::PubRec(_) => {} // it comes again
+            // Who takes no QoS 2 knows no PUBREL: the message is there, or was before there was less to take.
+            Packet::PubRel(ack) if self.max_qos < QoS::ExactlyOnce => {
+                here.put(&Packet::PubComp(Ack::new(ack.packet_id, ReasonCode::Success)));
+            }
             Packet::PubRel(ack) => there.put(&Packet::PubRel(bare(&ack))),
             Packet::PubComp(ack) => there.put(&Packet::PubComp(bare(&ack))),
             Packet::SubAck(ack) => self.subscribed(&ack, "this broker"),
@@ -127,7 +148,10 @@ impl Passing {
             Packet::Publish(publish) => self.publish_here(publish, here, there),
             Packet::PubAck(ack) => {
                 self.answered_there(&ack);
-                here.put(&Packet::PubAck(bare(&ack)));
+                here.put(&match self.lowered.remove(&ack.packet_id) {
+                    true => Packet::PubRec(bare(&ack)),
+                    false => Packet::PubAck(bare(&ack)),
+                });
             }
             Packet::PubRec(ack) => {
                 self.answered_there(&ack);
@@ -135,7 +159,10 @@ impl Passing {
             }
             Packet::PubRel(ack) => here.put(&Packet::PubRel(bare(&ack))),
             Packet::PubComp(ack) => here.put(&Packet::PubComp(bare(&ack))),
-            Packet::SubAck(ack) => self.subscribed(&ack, "the other broker"),
+            Packet::SubAck(ack) => {
+                self.refused_there |= ack.reasons.iter().any(|reason| reason.is_error());
+                self.subscribed(&ack, "the other broker");
+            }
             Packet::UnsubAck(_) | Packet::PingResp => {}
             Packet::Disconnect(packet) => {
                 let words = packet.properties.text(PropertyId::ReasonString).map(|text| format!(" ({text})"));
@@ -153,8 +180,7 @@ impl Passing {
             count(&counters.dropped_too_slow);
             return;
         }
-        // It may have been noted by the bridge that brought it: only what comes can have returned.
-        if trail::is_too_long(&publish.properties) {
+        if trail::has_left(&publish, &self.identity) {
             count(&counters.loops);
             return answer(&publish, here);
         }
@@ -163,14 +189,25 @@ impl Passing {
             return answer(&publish, here);
         };
         strip(&mut publish.properties, |topic| self.topics.answered_there(topic));
-        trail::note(&mut publish.properties, &self.identity);
+        if there.version.is_v5() {
+            trail::note(&mut publish, &self.identity, Way::Out);
+        }
         publish.retain &= self.retains;
+        let asked = publish.qos;
+        publish.qos = asked.min(self.max_qos);
+        publish.dup &= publish.qos > QoS::AtMostOnce; // [MQTT-3.3.1-2]
         let name = std::mem::replace(&mut publish.topic, topic);
         let packet = Packet::Publish(publish);
         let fits = there.put_within(&packet, self.largest_there);
-        let Packet::Publish(publish) = packet else { return };
+        let Packet::Publish(mut publish) = packet else { return };
+        let qos = std::mem::replace(&mut publish.qos, asked);
         if !fits {
             return self.too_large(&publish, &name, From::Here, here);
+        }
+        match qos {
+            QoS::AtMostOnce => answer(&publish, here), // nobody else will
+            _ if qos < asked => drop(self.lowered.insert(publish.packet_id)),
+            _ => {}
         }
         if let Some(echoes) = &mut self.echoes {
             echoes.expect(&publish.topic, &publish.payload, Instant::now());
@@ -178,14 +215,14 @@ impl Passing {
         counters.messages_sent.fetch_add(1, Relaxed);
         counters.bytes_sent.fetch_add(publish.payload.len() as u64, Relaxed);
         // Before 5.0 a broker cannot refuse a message.
-        if there.version.is_v5() && publish.qos > QoS::AtMostOnce {
+        if there.version.is_v5() && qos > QoS::AtMostOnce {
             self.under_way.insert(publish.packet_id, ByteString::from(&*name));
         }
     }
 
     fn publish_here(&mut self, mut publish: Publish, here: &mut Wire, there: &mut Wire) {
         let counters = &self.status.counters;
-        if trail::has_returned(&publish.properties, &self.identity) {
+        if trail::has_returned(&publish, &self.identity) {
             count(&counters.loops);
             return answer(&publish, there);
         }
@@ -201,13 +238,16 @@ impl Passing {
             return answer(&publish, there);
         };
         strip(&mut publish.properties, |topic| self.topics.answered_here(topic));
-        trail::note(&mut publish.properties, &self.identity);
+        trail::note(&mut publish, &self.identity, Way::In);
         let name = std::mem::replace(&mut publish.topic, topic);
         let packet = Packet::Publish(publish);
         let fits = here.put_within(&packet, self.largest_here);
         let Packet::Publish(publish) = packet else { return };
         if !fits {
             return self.too_large(&publish, &name, From::There, there);
+        }
+        if publish.qos > QoS::AtMostOnce {
+            self.tries.come(&publish);
         }
         counters.messages_received.fetch_add(1, Relaxed);
         counters.bytes_received.fetch_add(publish.payload.len() as u64, Relaxed);
@@ -224,24 +264,25 @@ impl Passing {
         answer(publish, back);
     }
 
-    /// What the other broker is told of a message that came from there. What this broker has no room for, or could not
-    /// decide about, is not acknowledged and has to come again; what it does not want is over.
-    fn taken_here(&mut self, ack: &Ack) -> Result<Ack, Stop> {
+    /// Whether a message that came from the other broker is over, so that it is acknowledged there. What this broker has no
+    /// room for, or could not decide about, has to come again, but not for ever: nothing else would pass.
+    fn is_settled(&mut self, ack: &Ack) -> bool {
         use ReasonCode::{ImplementationSpecificError, QuotaExceeded, UnspecifiedError};
-        match ack.reason {
-            reason @ (QuotaExceeded | ImplementationSpecificError | UnspecifiedError) => {
-                count(&self.status.counters.not_taken);
-                Err(Stop(format!("this broker could not take a message: {}", reason.text())))
-            }
-            reason => {
-                if reason.is_error() {
-                    count(&self.status.counters.refused_here);
-                    self.notices
-                        .say_sometimes(|| format!("this broker refused a message: {}", reason.text()));
-                }
-                Ok(bare(ack))
-            }
+        let reason = ack.reason;
+        let in_vain = matches!(reason, QuotaExceeded | ImplementationSpecificError | UnspecifiedError);
+        if in_vain && self.tries.fail(ack.packet_id) {
+            count(&self.status.counters.not_taken);
+            self.broken = Some(format!("this broker could not take a message: {}", reason.text()));
+            return false;
         }
+        let topic = self.tries.settle(ack.packet_id);
+        if reason.is_error() {
+            count(&self.status.counters.refused_here);
+            let times = if in_vain { format!(" {} times", tries::MOST) } else { String::new() };
+            let text = || format!("this broker refused a message on {topic:?}{times}: {}", reason.text());
+            self.notices.say_sometimes(text);
+        }
+        true
     }
 
     /// The other broker took a message, or refused it. That is passed on: it is over in either case.

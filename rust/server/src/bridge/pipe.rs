@@ -21,6 +21,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 pub(crate) struct Source {
     reader: ReadHalf<Box<dyn Duplex>>,
     decoder: Decoder,
+    version: Version,
     unread: BytesMut,
     /// When something came last.
     pub(crate) heard: Instant,
@@ -47,7 +48,7 @@ pub(crate) struct Sink {
 pub(crate) fn open(stream: Box<dyn Duplex>, version: Version, largest: usize) -> (Source, Sink) {
     let (reader, writer) = tokio::io::split(stream);
     let (now, unread) = (Instant::now(), BytesMut::new());
-    let source = Source { reader, decoder: Decoder::new(version, largest), unread, heard: now };
+    let source = Source { reader, decoder: Decoder::new(version, largest), version, unread, heard: now };
     let wire = Wire { version, bytes: BytesMut::new() };
     (source, Sink { writer, wire, unflushed: false, wrote: now })
 }
@@ -70,12 +71,17 @@ impl Source {
         self.decoder.next(&mut self.unread)
     }
 
-    /// The first packet of what was read. A broker that does not know 5.0 says so in the words of 3.1.1: two bytes, which
-    /// no CONNACK of 5.0 is as short as.
+    /// Whether 5.0 is answered in the words of 3.1.1, as a broker does that does not know it: two bytes, which no CONNACK of
+    /// 5.0 is as short as.
+    pub(crate) fn answers_as_older(&self) -> bool {
+        self.version.is_v5() && matches!(self.unread[..], [0x20, 2, ..])
+    }
+
+    /// The first packet of what was read.
     pub(crate) fn first(&mut self) -> Result<Option<Packet>, DecodeError> {
-        match &self.unread[..] {
-            [0x20, 2, ..] => Decoder::new(Version::V311, 4).next(&mut self.unread),
-            _ => self.next(),
+        match self.answers_as_older() {
+            true => Decoder::new(Version::V311, 4).next(&mut self.unread),
+            false => self.next(),
         }
     }
 }

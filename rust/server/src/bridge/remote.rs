@@ -123,7 +123,11 @@ pub(crate) async fn connect(
         let largest = largest_here(settings, &context.settings.limits, &context.settings.identity);
         let largest = if dialect.version.is_v5() { largest } else { LARGEST };
         let (mut source, mut sink) = pipe::open(stream, dialect.version, largest);
-        let packet = packet(settings, password, dialect, (context.settings.limits.receive_maximum, largest));
+        let mut packet =
+            packet(settings, password, dialect, (context.settings.limits.receive_maximum, largest));
+        if dialect.version.is_v5() {
+            trail::declare(&mut packet.properties, &context.settings.identity);
+        }
         let connack = greeting::greet((&mut source, &mut sink), packet).await?;
         let mut terms = Terms::of(&connack.properties, dialect.version, settings.keep_alive);
         if settings.max_inflight > 0 {

@@ -1,12 +1,16 @@
 //! What is told of a bridge.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use hookmq_codec::Version;
 use hookmq_engine::Millis;
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
+
+/// How often the same reason for a broken link is news.
+const TOLD: Duration = Duration::from_secs(60);
 
 /// How a bridge stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,9 +66,9 @@ counters! {
     bytes_received,
     /// Messages that the other broker refused.
     refused_there,
-    /// Messages that this broker refused for good: its rules, or a hook.
+    /// Messages that this broker refused for good: its rules or a hook say no, or no try went well.
     refused_here,
-    /// Messages for which this broker had no room: the link was taken down, so that they come again.
+    /// Messages that this broker could not take: the link was taken down, so that they come again.
     not_taken,
     /// Messages that no topic of the settings matches any more.
     dropped_unmapped,
@@ -108,6 +112,8 @@ struct Standing {
     state: State,
     since: Millis,
     error: Option<String>,
+    /// When that was news.
+    told: Option<Instant>,
     address: Option<String>,
     version: Option<Version>,
 }
@@ -139,14 +145,16 @@ impl Status {
         *standing = Standing { state, since, version: Some(version), ..standing.clone() };
     }
 
-    /// The link is down. Says whether that is news: another reason than the last time, or a link that was up.
+    /// The link is down. Says whether that is news: another reason than the last time, or the same a while ago.
     pub(crate) fn failed(&self, error: &str) -> bool {
         self.counters.failures.fetch_add(1, Relaxed);
         let standing = &mut *self.standing.lock();
-        let news = standing.version.is_some() || standing.error.as_deref() != Some(error);
+        let again = standing.error.as_deref() == Some(error);
+        let news = !again || standing.told.is_none_or(|at| at.elapsed() >= TOLD);
+        let told = if news { Some(Instant::now()) } else { standing.told };
         let (state, since) = (State::Waiting, Clock::wall());
         *standing =
-            Standing { state, since, error: Some(error.to_owned()), version: None, ..standing.clone() };
+            Standing { state, since, error: Some(error.to_owned()), told, version: None, ..standing.clone() };
         news
     }
 
@@ -163,7 +171,7 @@ impl Status {
 
     /// What is to be told.
     pub(crate) fn figures(&self, name: &str, waiting: usize) -> Figures {
-        let Standing { state, since, error, address, version } = self.standing.lock().clone();
+        let Standing { state, since, error, address, version, .. } = self.standing.lock().clone();
         let (name, counters) = (name.to_owned(), self.counters.snapshot());
         Figures { name, state, since, error, address, version, waiting, counters }
     }

@@ -26,6 +26,13 @@ struct Side {
 }
 
 impl Side {
+    /// What a topic of this side that matches is called at another: none of the names that belong to a broker itself
+    /// (`$…`), unless the filter there begins with it as well.
+    fn rename(&self, topic: &str, to: &Self) -> Option<ByteString> {
+        let name = format!("{}{}", to.prefix, self.strip(topic)?);
+        (topic::check_name(&name).is_ok() && to.filter.matches(&name)).then(|| name.into())
+    }
+
     /// What is behind the prefix of a topic that matches.
     fn strip<'a>(&self, topic: &'a str) -> Option<&'a str> {
         // `a/#` also matches `a`, which the prefix `a/` is no part of.
@@ -76,23 +83,23 @@ impl Topics {
 
     /// What a topic of this broker is called at the other; `None` if it does not go there.
     pub fn outgoing(&self, topic: &str) -> Option<ByteString> {
-        self.renamed(Direction::is_out, |entry| entry.there.prefix.concat(entry.here.strip(topic)?))
+        self.renamed(Direction::is_out, |entry| entry.here.rename(topic, &entry.there))
     }
 
     /// What a topic of the other broker is called here; `None` if it does not come here.
     pub fn incoming(&self, topic: &str) -> Option<ByteString> {
-        self.renamed(Direction::is_in, |entry| entry.here.prefix.concat(entry.there.strip(topic)?))
+        self.renamed(Direction::is_in, |entry| entry.there.rename(topic, &entry.here))
     }
 
     /// Where somebody at the other broker has to publish so that it comes here as `topic`: for a Response Topic that
     /// goes out.
     pub fn answered_there(&self, topic: &str) -> Option<ByteString> {
-        self.renamed(Direction::is_in, |entry| entry.there.prefix.concat(entry.here.strip(topic)?))
+        self.renamed(Direction::is_in, |entry| entry.here.rename(topic, &entry.there))
     }
 
     /// Where somebody has to publish here so that it gets to the other broker as `topic`.
     pub fn answered_here(&self, topic: &str) -> Option<ByteString> {
-        self.renamed(Direction::is_out, |entry| entry.here.prefix.concat(entry.there.strip(topic)?))
+        self.renamed(Direction::is_out, |entry| entry.there.rename(topic, &entry.here))
     }
 
     fn renamed(
@@ -121,18 +128,6 @@ impl Topics {
         let grow = |(here, there): (usize, usize)| (there.saturating_sub(here), here.saturating_sub(there));
         let longest = |one: (usize, usize), other: (usize, usize)| (one.0.max(other.0), one.1.max(other.1));
         self.0.iter().map(lengths).map(grow).fold((0, 0), longest)
-    }
-}
-
-/// A prefix as it is put before the rest of a name.
-trait Concat {
-    fn concat(&self, rest: &str) -> Option<ByteString>;
-}
-
-impl Concat for ByteString {
-    fn concat(&self, rest: &str) -> Option<ByteString> {
-        let name = format!("{self}{rest}");
-        topic::check_name(&name).is_ok().then(|| name.into())
     }
 }
 
@@ -210,6 +205,11 @@ mod tests {
             // `tank/#` matches it, but there is nothing that could be put behind the other prefix
             ("#", "tank/", "plant/", "tank", None),
             ("#", "", "", "$SYS/broker/uptime", None),
+            // what is behind a prefix must not become a name of the other broker's own
+            ("#", "tank/", "", "tank/$CONTROL/dynamic-security/v1", None),
+            ("+/x", "tank/", "", "tank/$SYS/x", None),
+            ("#", "tank/", "plant/", "tank/$SYS/x", Some("plant/$SYS/x")),
+            ("$SYS/#", "tank/", "", "tank/$SYS/x", Some("$SYS/x")),
         ];
         for (filter, local, remote, here, there) in rows {
             let out = topics(&[entry(filter, Out, local, remote)]);

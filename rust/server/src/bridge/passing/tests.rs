@@ -113,13 +113,58 @@ fn properties_pass_but_for_those_of_one_connection() {
 }
 
 #[test]
-fn what_there_is_no_room_for_is_not_acknowledged() {
+fn what_was_queued_with_a_higher_qos_than_the_other_broker_takes_goes_with_that() {
+    let mut bench = Bench::new(Version::V5);
+    bench.passing.max_qos = QoS::AtLeastOnce;
+    bench.here_sends(Packet::Publish(publish("here/a", QoS::ExactlyOnce, 7))).unwrap();
+    bench.there_sends(Packet::PubAck(ack(7, OK))).unwrap();
+    bench.here_sends(Packet::PubRel(ack(7, OK))).unwrap();
+    // One that was released before the link was there.
+    bench.here_sends(Packet::PubRel(ack(8, OK))).unwrap();
+    bench.here_sends(Packet::Publish(publish("here/a", QoS::AtLeastOnce, 9))).unwrap();
+    bench.there_sends(Packet::PubAck(ack(9, OK))).unwrap();
+    let (here, there) = bench.sent();
+    let comp = |id| Packet::PubComp(ack(id, OK));
+    assert_eq!(here, [Packet::PubRec(ack(7, OK)), comp(7), comp(8), Packet::PubAck(ack(9, OK))]);
+    let passed = |packet: &Packet| matches!(packet, Packet::Publish(one) if one.qos == QoS::AtLeastOnce);
+    assert!(there.len() == 2 && there.iter().all(passed), "{there:?}");
+
+    bench.passing.max_qos = QoS::AtMostOnce;
+    for (qos, id) in [(QoS::AtLeastOnce, 1), (QoS::ExactlyOnce, 2), (QoS::AtMostOnce, 0)] {
+        bench.here_sends(Packet::Publish(Publish { dup: id > 0, ..publish("here/a", qos, id) })).unwrap();
+    }
+    let (here, there) = bench.sent();
+    assert_eq!(here, [Packet::PubAck(ack(1, OK)), Packet::PubRec(ack(2, OK))]);
+    let passed =
+        |packet: &Packet| matches!(packet, Packet::Publish(one) if one.qos == QoS::AtMostOnce && !one.dup);
+    assert!(there.len() == 3 && there.iter().all(passed), "{there:?}");
+}
+
+#[test]
+fn what_there_is_no_room_for_is_not_acknowledged_until_it_was_tried_often() {
     for reason in [ReasonCode::QuotaExceeded, ReasonCode::ImplementationSpecificError] {
-        for packet in [Packet::PubAck(ack(1, reason)), Packet::PubRec(ack(1, reason))] {
+        for (qos, answer) in
+            [(QoS::AtLeastOnce, Packet::PubAck as fn(Ack) -> Packet), (QoS::ExactlyOnce, Packet::PubRec)]
+        {
             let mut bench = Bench::new(Version::V5);
-            assert!(bench.here_sends(packet).unwrap_err().0.contains(reason.text()));
-            assert_eq!(bench.sent(), (vec![], vec![]));
-            assert_eq!(bench.counted("not_taken"), 1);
+            for number in 1..tries::MOST {
+                bench.there_sends(Packet::Publish(publish("there/a", qos, 1))).unwrap();
+                bench.there_sends(Packet::Publish(publish("there/b", qos, 2))).unwrap();
+                bench.sent();
+                bench.here_sends(answer(ack(1, reason))).unwrap();
+                bench.here_sends(answer(ack(2, OK))).unwrap();
+                assert!(bench.passing.broken.take().unwrap().contains(reason.text()));
+                assert_eq!(bench.sent(), (vec![], vec![answer(ack(2, OK))]));
+                assert_eq!(bench.counted("not_taken"), u64::from(number));
+                bench.passing.tries.begin();
+            }
+            bench.there_sends(Packet::Publish(publish("there/a", qos, 1))).unwrap();
+            bench.sent();
+            bench.here_sends(answer(ack(1, reason))).unwrap();
+            assert_eq!(bench.sent(), (vec![], vec![answer(ack(1, reason))]));
+            assert!(bench.passing.broken.is_none() && bench.counted("refused_here") == 1);
+            let said = bench.passing.take_notices();
+            assert!(said[0].contains("on \"here/a\" 5 times: "), "{said:?}");
         }
     }
 }
