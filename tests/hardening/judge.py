@@ -251,6 +251,7 @@ class Judge:
             self._end(STRANGER)
             return
         versions = {(b"MQIsdp", 3): V31, (b"MQTT", 4): V311, (b"MQTT", 5): V5}
+        versions |= {(b"MQIsdp", 0x83): V31, (b"MQTT", 0x84): V311}  # bridges, by the level that is agreed on
         if (name, level) not in versions:
             self._end(STRANGER, {0x84, *reader.codes})  # [MQTT-3.1.2-1] [MQTT-3.1.2-2]
             return
