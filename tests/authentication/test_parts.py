@@ -121,8 +121,14 @@ def test_workers_are_no_more_than_they_may_be():
 
 
 def test_what_waits_for_workers_that_stop_is_told():
-    workers, released = Workers("test", threads=1), threading.Event()
-    running = workers.submit(lambda: released.wait(10))
+    workers, began, released = Workers("test", threads=1), threading.Event(), threading.Event()
+
+    def run():
+        began.set()
+        return released.wait(10)
+
+    running = workers.submit(run)
+    assert began.wait(10)
     waiting = workers.submit(lambda: 1)
     stopping = threading.Thread(target=workers.stop)
     stopping.start()
