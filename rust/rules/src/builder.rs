@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use crate::duration::parse_duration;
 use crate::error::RuleError;
+use crate::groups::State;
 use crate::occasion::{Attribute, Event};
 use crate::program::{Compiler, Mode, Node, NodeKind, Template};
-use crate::rule::{EachItem, Rule, Selected, State};
+use crate::rule::{EachItem, Rule, Selected};
 use crate::source::Source;
 use crate::sql::{Call, Expr, Item, Kind, Span, Statement, parse_statement};
 use crate::value::Value;

@@ -1,7 +1,8 @@
 //! The rule language: text in, a program out that runs on messages.
 //!
 //! # Layout
-//! - [`rule`]: a rule that runs; [`builder`]: from its text to that; [`trial`]: a rule on a [`sample`], step by step
+//! - [`rule`]: a rule that runs; `groups`: what it remembers from one message to the next; [`builder`]: from its text to
+//!   that; [`trial`]: a rule on a [`sample`], step by step
 //! - `sql`: from text to what it says; `program`: from that to what runs; [`functions`]: what expressions can call
 //! - `windows`: many messages to one result; `state`: what was before; [`timer`]: times; [`duration`]: lengths of time
 //! - [`occasion`]: on what rules run; [`source`]: where that comes from; [`format`]: payloads to values and back
@@ -9,7 +10,8 @@
 //! - [`condition`]: the conditions of Python's hooks (`where=`), with `token`, its words; [`fields`]: some fields of a JSON
 //!   text, read without building the rest of it; [`path`]: names of them, such as `sensor.values[0]`
 //!
-//! Nothing here knows of sockets, sessions or Python, and nothing asks for the time: it is told.
+//! Nothing here knows of sockets, sessions or Python. The time is told; only a search for patterns looks by itself how long it
+//! takes, and gives up.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +22,7 @@ pub mod error;
 pub mod fields;
 pub mod format;
 pub mod functions;
+mod groups;
 pub mod occasion;
 pub mod path;
 mod program;
