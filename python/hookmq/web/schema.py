@@ -1,6 +1,6 @@
 """What values of the API look like: one table checks what comes, and describes it in JSON Schema.
 
-Each kind has ``read`` (a value of JSON), ``parse`` (a text of the query) and ``json`` (JSON Schema of OpenAPI 3.1).
+Each kind has ``read`` (a value of JSON), ``parse`` (a text of the query) and ``json`` (its JSON Schema).
 """
 
 from __future__ import annotations

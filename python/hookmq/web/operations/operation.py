@@ -18,8 +18,8 @@ that is asked for, says who asks and whether they may, and reads parameters and 
 >>> operation.id
 'get_greetings_name'
 
-An operation raises :class:`hookmq.web.problem.Problem` or ``HookMQError``; it returns what JSON knows, an
-:class:`Answer` (a status, a version, headers), or a :class:`~hookmq.web.response.Response` that is sent as it is.
+An operation raises :class:`hookmq.web.problem.Problem` or ``HookMQError``. It returns what JSON knows, an
+:class:`Answer` (a status, a version, headers), or a :class:`~hookmq.web.response.Response`, sent as it is.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def may(role: str | None, needed: Role) -> bool:
     >>> may("operator", "viewer"), may("viewer", "admin"), may(None, "viewer"), may(None, "anyone")
     (True, False, False, True)
     """
-    rank = ROLES.index(role) if role in ROLES else 0  # type: ignore[arg-type]
+    rank = ROLES.index(role) if role in ROLES else 0
     return rank >= ROLES.index(needed)
 
 
