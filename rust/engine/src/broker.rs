@@ -1,10 +1,10 @@
 //! The broker: which sessions there are, and what happens with time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use hashbrown::HashMap;
 use hookmq_codec::{ReasonCode, TopicFilter};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
@@ -32,12 +32,15 @@ use crate::turns::Turns;
 /// A will that is to be published now, and whose it is.
 pub(crate) type DueWill = (Box<PendingWill>, Arc<Client>, Arc<Session>);
 
+/// Sessions by Client Identifier, in whose order they are listed.
+pub(crate) type Sessions = BTreeMap<Arc<str>, Arc<Session>>;
+
 /// The broker. Threads share one behind an [`Arc`].
 pub struct Broker {
     pub(crate) limits: Arc<Limits>,
     pub(crate) router: Router,
     pub(crate) retained: RwLock<Retained>,
-    pub(crate) sessions: Mutex<HashMap<Arc<str>, Arc<Session>>>,
+    pub(crate) sessions: Mutex<Sessions>,
     timers: Mutex<Timers>,
     /// Who came back too often, and who is connected; nothing else is locked while these are.
     pub(crate) jail: Mutex<Jail>,
@@ -390,7 +393,7 @@ impl Broker {
     /// Ends a session and all it kept. A will that waited for this is handed back to be published.
     pub(crate) fn end_session(
         &self,
-        sessions: &mut HashMap<Arc<str>, Arc<Session>>,
+        sessions: &mut Sessions,
         session: &Arc<Session>,
         batch: &mut Batch,
     ) -> Option<DueWill> {

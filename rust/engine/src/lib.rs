@@ -46,6 +46,7 @@ mod keeping;
 mod kept;
 pub mod ledger;
 pub mod limits;
+mod levels;
 mod link;
 pub mod listener;
 pub mod message;
@@ -82,7 +83,10 @@ pub use client::Client;
 pub use connection::{Close, Connection, Denied, End};
 pub use delivering::Receiver;
 pub use hook::{Event, Gate, Observer, Sent};
-pub use inspect::Totals;
+pub use inspect::{
+    ClientDetail, ClientFigures, ClientPage, ClientQuery, FilterFigures, Receivers, RetainedPage, Sort, SubscriptionFigures,
+    SubscriptionPage, Totals, WillFigures,
+};
 pub use kept::note_time;
 pub use ledger::{Ledger, Takes};
 pub use limits::{Limits, QueuePolicy};
