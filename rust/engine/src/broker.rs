@@ -27,6 +27,7 @@ use crate::statistics::Statistics;
 use crate::subscribers::Subscriber;
 use crate::taps::{Tap, TapId, TapKind, Watches};
 use crate::timer::{Timer, Timers};
+use crate::topics::{Bounds, Topics};
 use crate::turns::Turns;
 
 /// A will that is to be published now, and whose it is.
@@ -56,6 +57,7 @@ pub struct Broker {
     /// Batches for threads that come and go, such as Python's.
     spare: Mutex<Vec<Batch>>,
     turns: Turns,
+    pub(crate) topics: Arc<Topics>,
     /// Where what outlives the process is noted, if anything does.
     pub(crate) ledger: Option<Arc<Ledger>>,
 }
@@ -88,6 +90,7 @@ impl Broker {
             next_serial: AtomicU64::new(1),
             spare: Mutex::default(),
             turns: Turns::default(),
+            topics: Topics::new(Bounds::default()),
             ledger,
         })
     }
@@ -95,7 +98,8 @@ impl Broker {
     /// A working state for a thread.
     pub fn batch(&self) -> Batch {
         let (limits, watches) = (Arc::clone(&self.limits), Arc::clone(&self.watches));
-        Batch::new(limits, watches, self.turns.add(), self.ledger.clone())
+        let topics = Arc::clone(&self.topics);
+        Batch::new(limits, watches, self.turns.add(), topics, self.ledger.clone())
     }
 
     /// Does some work with a borrowed batch and finishes it.

@@ -200,7 +200,8 @@ impl Walk<'_> {
             },
         };
         if level == "#" || level == "+" {
-            for (name, child) in node.children.from(first.unwrap_or_default()).filter(|(name, _)| reached(name))
+            for (name, child) in
+                node.children.from(first.unwrap_or_default()).filter(|(name, _)| reached(name))
             {
                 self.child(name, child, below, inside(name), top)?;
             }

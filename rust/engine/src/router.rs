@@ -13,6 +13,7 @@ use crate::session::{Session, Subscription};
 use crate::shared::SharedGroup;
 use crate::subscribers::{Subscriber, SubscriberSet};
 use crate::taps::{Tap, TapId, Taps};
+use crate::topics::Place;
 
 /// On which terms a session receives a message: the sum of its subscriptions that match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +170,9 @@ impl Node {
             None => (topic, None),
         };
         let any = self.any.as_deref().filter(|_| wildcards);
-        for (level, node) in self.children.get(level).map(|node| (level, node)).into_iter().chain(any.map(|node| ("+", node))) {
+        for (level, node) in
+            self.children.get(level).map(|node| (level, node)).into_iter().chain(any.map(|node| ("+", node)))
+        {
             below(filter, level, &mut |filter| {
                 filter.push('/');
                 node.visit_named(rest, true, filter, found);
@@ -338,5 +341,10 @@ fn merge(topic: &str, leaves: &[&Leaf]) -> Route {
             }
         }
     }
-    Route { receivers: receivers.into(), groups: groups.into(), taps: Taps::sort(taps) }
+    Route {
+        receivers: receivers.into(),
+        groups: groups.into(),
+        taps: Taps::sort(taps),
+        place: Place::default(),
+    }
 }

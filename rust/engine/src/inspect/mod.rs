@@ -11,10 +11,8 @@ use std::sync::Arc;
 use crate::broker::Broker;
 use crate::client::Client;
 
-pub use clients::{
-    ClientDetail, ClientFigures, ClientPage, ClientQuery, FilterFigures, Sort, WillFigures,
-};
-pub(crate) use page::contains;
+pub use clients::{ClientDetail, ClientFigures, ClientPage, ClientQuery, FilterFigures, Sort, WillFigures};
+pub(crate) use page::{Page, contains};
 pub use retained::RetainedPage;
 pub use subscriptions::{Receivers, SubscriptionFigures, SubscriptionPage};
 

@@ -107,7 +107,8 @@ impl Broker {
         let mut visit = |session: &Arc<Session>| {
             let of_client = part.as_deref().is_none_or(|part| contains(&session.id, part));
             let behind = after.as_ref().filter(|(id, _)| *id == session.id);
-            let mut page = Page::new(limit + 1 - items.len().min(limit), behind.map(|(_, filter)| filter.clone()));
+            let mut page =
+                Page::new(limit + 1 - items.len().min(limit), behind.map(|(_, filter)| filter.clone()));
             let state = session.state.lock();
             for (filter, subscription) in &state.subscriptions {
                 if of_client || part.as_deref().is_some_and(|part| contains(filter.as_str(), part)) {
