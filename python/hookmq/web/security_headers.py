@@ -1,6 +1,6 @@
 """Headers by which browsers keep other pages out, and what a proxy has put in front of the paths.
 
-``X-Content-Type-Options: nosniff`` is not among them: the native side adds it to every answer of the HTTP port.
+``X-Content-Type-Options: nosniff`` is not among them: the native side adds it to every answer of this port.
 """
 
 from __future__ import annotations
