@@ -218,7 +218,8 @@ _CATALOGUE = (
     ErrorSpec(
         "E724",
         "{path} cannot be used: {reason}",
-        "until it can be read nobody can log in; to begin anew:   hookmq accounts reset --data-dir {directory}",
+        "until it can be read nobody can log in; to begin anew:   "
+        "hookmq accounts reset --data-dir {directory}",
         1,
     ),
     # E8xx: homes of CrystalMQ and MQTTRoute

@@ -509,7 +509,7 @@ def _crosses(request: Request) -> bool:
 
 
 def _throttled(request: Request) -> str:
-    """Return whose failures are counted together: an address, a network of IPv6, or whom a local proxy names."""
+    """Return whose failures are counted together: an address, a network of IPv6, whom a local proxy names."""
     address = request.address.removeprefix("::ffff:")
     try:
         parsed = ipaddress.ip_address(address)

@@ -1,7 +1,7 @@
 """Names by which the broker may be called, and which pages are its own.
 
-A page of somebody else's reaches the broker by a name of its own that leads here (DNS rebinding). Addresses are
-no such names, and those of this machine belong to nobody else.
+A page of somebody else's reaches the broker by a name of its own that leads here (DNS rebinding). Addresses
+are no such names, and those of this machine belong to nobody else.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ ROLES = ("viewer", "operator", "admin")
 class Identity:
     """Who a request comes from.
 
-    ``via`` says how that is known: ``"session"`` (a cookie), ``"token"`` (an API token), ``"local"`` (a program
-    of this machine, or the local token), ``"link"`` (the link of the first start), ``"nobody"``. ``reason`` says
-    why it is nobody. ``key`` names the session or the token among those that are kept.
+    ``via`` says how that is known: ``"session"`` (a cookie), ``"token"`` (an API token), ``"local"`` (a
+    program of this machine, or the local token), ``"link"`` (the link of the first start), ``"nobody"``.
+    ``reason`` says why it is nobody. ``key`` names the session or the token among those that are kept.
 
     >>> anna = Identity("anna", "operator", "session")
     >>> anna.may("viewer"), anna.may("admin")
