@@ -1,16 +1,13 @@
 // The functions of the user's program: what each is told, how long it takes, and where it goes wrong.
-import { html, useState } from "../core/html.js";
-import { compact, duration, rate as perSecond } from "../core/format.js";
-import { t } from "../core/i18n.js";
-import { useLive } from "../core/live.js";
-import { go, route, setQuery } from "../core/router.js";
-import { Badge, Button, Card, Empty, Loading, Notice, Page } from "../ui/basics.js";
-import { Field, Search } from "../ui/forms.js";
-import { Sparkline } from "../ui/chart.js";
-import { Table } from "../ui/table.js";
+import {
+  html, useState, t, useLive, go, route, setQuery, Badge, Button, Card, Empty, Loading, Notice, Page, Field,
+  Search, Sparkline, Table, format,
+} from "../kit.js";
 import { Detail } from "./hooks/detail.js";
-import { Pause } from "./hooks/pause.js";
-import { useRates } from "./hooks/rates.js";
+import { Pause } from "../parts/pause.js";
+import { useRates } from "../parts/rates.js";
+
+const { compact, duration, rate: perSecond } = format;
 
 const EXAMPLE = `# app.py
 from hookmq import Broker

@@ -1,17 +1,13 @@
 // Rules: which there are, and one to write, to try and to go back in.
-import { html } from "../core/html.js";
-import { path, post } from "../core/api.js";
-import { compact, rate as perSecond } from "../core/format.js";
-import { t } from "../core/i18n.js";
-import { useLive } from "../core/live.js";
-import { go, href, route, setQuery } from "../core/router.js";
-import { can } from "../core/store.js";
-import { Badge, Button, Card, Empty, Loading, Notice, Page } from "../ui/basics.js";
-import { Search } from "../ui/forms.js";
-import { attempt } from "../ui/overlays.js";
-import { Table } from "../ui/table.js";
-import { useRates } from "./hooks/rates.js";
+import {
+  html, path, post, t, useLive, go, href, route, setQuery, can, Badge, Button, Card, Empty, Loading, Notice,
+  Page, Search, attempt, Table, format,
+} from "../kit.js";
+import { useRates } from "../parts/rates.js";
 import { EXAMPLE, NEW, RulePage } from "./rules/page.js";
+import { Switch } from "./rules/switch.js";
+
+const { compact, rate: perSecond } = format;
 
 export default function Rules() {
   const live = useLive("rules");
@@ -67,16 +63,4 @@ function ActionBadges({ rule }) {
   return html`<span class="row tight nowrap">${rule.actions.map((action) => html`<${Badge} key=${action.number}
     kind=${action.failed ? "error" : action.state === "down" ? "warning" : ""} title=${action.reason || action.target}>
     ${t(`rules.kind_${action.kind}`)}<//>`)}</span>`;
-}
-
-/** Whether a rule is evaluated; a switch for those who may turn it. */
-export function Switch({ rule }) {
-  const { name, enabled } = rule;
-  if (!can("operator")) return html`<${Badge} kind=${enabled ? "ok" : ""}>${t(enabled ? "rules.on" : "rules.off")}<//>`;
-  const turn = () => attempt(
-    () => post(`${path("rules", name)}/${enabled ? "disable" : "enable"}`),
-    t(enabled ? "rules.was_disabled" : "rules.was_enabled", { name }),
-  );
-  return html`<button type="button" class="turn" role="switch" aria-checked=${enabled} aria-label=${`${t("rules.enabled")}: ${name}`}
-    onClick=${turn}><i></i></button>`;
 }

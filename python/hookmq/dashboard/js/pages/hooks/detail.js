@@ -1,17 +1,13 @@
 // One hook: how it does, the last error with its source, the source itself, and a run by hand.
-import { html, useState } from "../../core/html.js";
-import { useGet } from "../../core/asking.js";
-import { path } from "../../core/api.js";
-import { compact, duration, number, rate as perSecond } from "../../core/format.js";
-import { t } from "../../core/i18n.js";
-import { href } from "../../core/router.js";
-import { can } from "../../core/store.js";
-import { Ago, Badge, Button, Card, Empty, Loading, Page, ProblemNotice, Stat } from "../../ui/basics.js";
-import { Tabs } from "../../ui/forms.js";
-import { Sparkline } from "../../ui/chart.js";
+import {
+  html, useState, useGet, path, t, href, can, Ago, Badge, Button, Card, Empty, Loading, Page, ProblemNotice,
+  Stat, Tabs, Sparkline, format,
+} from "../../kit.js";
 import { Frames, Source } from "./frames.js";
-import { Pause } from "./pause.js";
+import { Pause } from "../../parts/pause.js";
 import { Run } from "./run.js";
+
+const { compact, duration, number, rate: perSecond } = format;
 
 /** @param {{name: string, hook?: object, known: boolean, rate: {rate: number|null, points: number[]}}} props */
 export function Detail({ name, hook, known, rate }) {

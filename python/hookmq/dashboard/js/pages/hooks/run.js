@@ -1,12 +1,10 @@
 // A hook on a message, now: what it returned, printed and raised.
-import { html, useState } from "../../core/html.js";
-import { path, post } from "../../core/api.js";
-import { duration } from "../../core/format.js";
-import { t } from "../../core/i18n.js";
-import { Button, ProblemNotice } from "../../ui/basics.js";
-import { Check, Field, Form, Segments } from "../../ui/forms.js";
-import { Payload } from "../../ui/code.js";
+import {
+  html, useState, path, post, t, Button, ProblemNotice, Check, Field, Form, Segments, Payload, format,
+} from "../../kit.js";
 import { Frames } from "./frames.js";
+
+const { duration } = format;
 
 /** @param {{hook: {name: string, filter: string|null}}} props */
 export function Run({ hook }) {

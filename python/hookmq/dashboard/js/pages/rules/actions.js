@@ -1,8 +1,5 @@
 // The actions of a rule, as forms.
-import { html, useState } from "../../core/html.js";
-import { t } from "../../core/i18n.js";
-import { Button, Card } from "../../ui/basics.js";
-import { Field } from "../../ui/forms.js";
+import { html, useState, t, Button, Card, Field } from "../../kit.js";
 import { KINDS, options, read, written } from "./kinds.js";
 
 const MOST = 32;

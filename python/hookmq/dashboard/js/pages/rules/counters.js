@@ -1,9 +1,7 @@
 // What a rule has counted, what it said last, and how its actions do.
-import { html } from "../../core/html.js";
-import { compact } from "../../core/format.js";
-import { t } from "../../core/i18n.js";
-import { Badge, Card } from "../../ui/basics.js";
+import { html, t, Badge, Card, format } from "../../kit.js";
 
+const { compact } = format;
 const COUNTED = ["matched", "passed", "results", "failed", "skipped", "loops", "keys", "evicted"];
 
 /** @param {{info: object}} props */

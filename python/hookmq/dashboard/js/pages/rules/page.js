@@ -1,19 +1,16 @@
 // One rule: written on the left, tried on the right.
-import { html, useEffect, useState } from "../../core/html.js";
-import { useGet } from "../../core/asking.js";
-import { get, path, post, put, remove } from "../../core/api.js";
-import { t } from "../../core/i18n.js";
-import { go, href, route } from "../../core/router.js";
-import { can } from "../../core/store.js";
-import { Badge, Button, Card, Empty, Loading, Notice, Page, ProblemNotice } from "../../ui/basics.js";
-import { Field } from "../../ui/forms.js";
-import { attempt, confirm, Dialog, toast } from "../../ui/overlays.js";
-import { Switch } from "../rules.js";
+import {
+  html, useEffect, useState, useGet, get, path, post, put, remove, t, go, href, can, Badge, Button,
+  Card, Empty, Loading, Notice, Page, ProblemNotice, Field, attempt, confirm, Dialog, toast,
+} from "../../kit.js";
+import { Changes } from "../../parts/changes.js";
+import { Editor } from "../../parts/editor.js";
 import { Actions } from "./actions.js";
 import { Counters } from "./counters.js";
-import { Editor } from "./editor.js";
+import { completions, tokens } from "./sql.js";
+import { Switch } from "./switch.js";
 import { said, Trial } from "./trial.js";
-import { Changes, textOf, Versions } from "./versions.js";
+import { textOf, Versions } from "./versions.js";
 
 /** The name of the page on which a rule is made: no rule can be called so. */
 export const NEW = "+";
@@ -39,19 +36,13 @@ export function RulePage({ name, info }) {
         ${can("admin") && html`<${Gone} name=${name} onBack=${found.reload} />`}`
       : html`<${ProblemNotice} problem=${found.problem} retry=${found.reload} />`}<//>`;
   }
-  if (fresh) return html`<${Writing} rule=${copied() ?? FIRST} back=${back} />`;
+  if (fresh) return html`<${Writing} rule=${begun ?? FIRST} back=${back} />`;
   if (!found.data) return html`<${Page} title=${name} actions=${back}><${Loading} /><//>`;
   return html`<${Writing} rule=${found.data.rule} etag=${found.etag} info=${info ?? found.data.info} back=${back} onSaved=${found.reload} />`;
 }
 
-/** The rule that a new one is to be like, if there is one. */
-function copied() {
-  try {
-    return { ...FIRST, ...JSON.parse(route.value.query.like) };
-  } catch {
-    return null;
-  }
-}
+/** What a new rule begins as: like one that is to be copied, or the first one of all. */
+let begun = null;
 
 /** The versions of a rule that was removed: one of them can be restored. */
 function Gone({ name, onBack }) {
@@ -81,6 +72,8 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
     addEventListener("beforeunload", stay);
     return () => removeEventListener("beforeunload", stay);
   }, [changed]);
+  const sql = () => rule.sql ?? info?.sql ?? "";
+  const known = functions.data?.items ?? functions.data?.functions;
   const change = (part) => setRule({ ...rule, ...part });
 
   async function save(over = tag) {
@@ -88,6 +81,7 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
     try {
       if (fresh) {
         await post("rules", rule);
+        begun = null;
         toast(t("rules.created", { name: rule.name }));
         return go("rules", rule.name);
       }
@@ -119,7 +113,8 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
   };
   const copy = () => {
     const { name, ...rest } = rule;
-    go("rules", NEW, { like: JSON.stringify({ ...rest, name: `${name}-copy` }) });
+    begun = { ...rest, sql: sql(), name: `${name}-copy` };
+    go("rules", NEW);
   };
   const actions = html`${back}
     ${!fresh && can("admin") && html`<${Button} icon="copy" onClick=${() => { copy(); }}>${t("rules.copy")}<//>`}
@@ -134,8 +129,10 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
         <${Card}>
           ${fresh && html`<${Field} label=${t("rules.name")} help=${t("rules.name_help")} value=${rule.name} required mono onInput=${(text) => change({ name: text })} />`}
           ${(mayWrite || rule.description) && html`<${Field} label=${t("rules.description")} value=${rule.description ?? ""} readonly=${!mayWrite} onInput=${(text) => change({ description: text })} />`}
-          <${Editor} label=${t("rules.sql")} value=${rule.sql ?? info?.sql ?? ""} readOnly=${!mayWrite} problem=${problem}
-            functions=${functions.data?.items ?? functions.data?.functions} paths=${paths} onInput=${(text) => change({ sql: text })} />
+          <${Editor} label=${t("rules.sql")} value=${sql()} readOnly=${!mayWrite} problem=${problem}
+            placeOf=${(line, column) => t("rules.at_line", { line, column })} tokens=${tokens} help=${t("rules.editor_keys")}
+            complete=${(text, at, all) => completions(text, at, { functions: known, paths, all })} offered=${t("rules.offer")}
+            kindOf=${(kind) => t(`rules.offer_${kind}`)} onInput=${(text) => change({ sql: text })} />
         <//>
         <${Actions} actions=${rule.actions ?? []} readOnly=${!mayWrite} onChange=${(list) => change({ actions: list })} />
         ${wrong && html`<${ProblemNotice} problem=${wrong} />`}
@@ -146,7 +143,7 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
         </div>`}
       </div>
       <div class="stack">
-        ${can("operator") && html`<${Trial} rule=${{ ...rule, sql: rule.sql ?? info?.sql ?? "", actions: rule.actions ?? [] }}
+        ${can("operator") && html`<${Trial} rule=${{ ...rule, sql: sql(), actions: rule.actions ?? [] }}
           onProblem=${setProblem} onPaths=${setPaths} />`}
         ${info && html`<${Counters} info=${info} />`}
         ${info?.source === "api" && html`<${Card} title=${t("rules.versions")}>
@@ -164,6 +161,6 @@ function Conflict({ mine, theirs, onClose, onTheirs, onMine }) {
     <${Button} onClick=${() => { onTheirs(); }}>${t("rules.conflict_theirs")}<//>
     <${Button} kind="danger" sure onClick=${() => onMine()}>${t("rules.conflict_mine")}<//>`}>
     <p>${t("rules.conflict_text")}</p>
-    <${Changes} before=${textOf(theirs)} after=${textOf(mine)} />
+    <${Changes} label=${t("rules.difference")} before=${textOf(theirs)} after=${textOf(mine)} />
   <//>`;
 }

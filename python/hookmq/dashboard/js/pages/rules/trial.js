@@ -1,10 +1,7 @@
 // A rule on samples while it is written: every step, what it selects, and what its actions would do.
-
-import { html, useEffect, useRef, useState } from "../../core/html.js";
-import { post } from "../../core/api.js";
-import { t } from "../../core/i18n.js";
-import { Button, Card, ProblemNotice } from "../../ui/basics.js";
-import { Field, Segments } from "../../ui/forms.js";
+import {
+  html, useEffect, useRef, useState, post, t, Button, Card, ProblemNotice, Field, Segments,
+} from "../../kit.js";
 import { pathsOf } from "./sql.js";
 
 const QUIET = 350;

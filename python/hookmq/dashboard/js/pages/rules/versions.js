@@ -1,10 +1,6 @@
 // Every version of a rule: who made it, what has changed in it, and the way back.
-
-import { html, useEffect, useState } from "../../core/html.js";
-import { get, path } from "../../core/api.js";
-import { t } from "../../core/i18n.js";
-import { Ago, Button, Loading, ProblemNotice } from "../../ui/basics.js";
-import { difference } from "./diff.js";
+import { html, useEffect, useState, get, path, t, Ago, Button, Loading, ProblemNotice } from "../../kit.js";
+import { Changes } from "../../parts/changes.js";
 
 /** @param {{name: string, now: number, onRestore: ((version: object) => void)|null}} props */
 export function Versions({ name, now, onRestore }) {
@@ -26,17 +22,10 @@ export function Versions({ name, now, onRestore }) {
             <span class="muted"><${Ago} at=${version.time} /> · ${version.who}</span>
           </button>
           ${open === version.version && html`
-            <${Changes} before=${textOf(versions[n + 1]?.rule)} after=${textOf(version.rule)} />
+            <${Changes} label=${t("rules.difference")} before=${textOf(versions[n + 1]?.rule)} after=${textOf(version.rule)} />
             ${onRestore && n > 0 && version.rule && html`<div><${Button} small icon="undo" onClick=${() => onRestore(version)}>${t("rules.restore", { version: version.version })}<//></div>`}`}
         </li>`)}
     </ol>`;
-}
-
-/** What has changed between two texts, as lines with signs. */
-export function Changes({ before, after }) {
-  const lines = difference(before, after);
-  return html`
-    <pre class="diff" tabindex="0" role="region" aria-label=${t("rules.difference")}>${lines.map(({ sign, text }) => html`<span class=${{ "+": "is-added", "-": "is-removed", " ": "" }[sign]}>${sign} ${text}${"\n"}</span>`)}</pre>`;
 }
 
 /** A rule as lines: its SQL as it is written, and below it all the rest. */

@@ -1,7 +1,5 @@
 // How often things are called: from counters that are looked at once a second.
-
-import { useEffect, useRef, useState } from "../../core/html.js";
-
+import { useEffect, useRef, useState } from "../kit.js";
 const KEPT = 60;
 const OVER = 5;
 

@@ -1,11 +1,5 @@
 // Pausing and resuming of hooks, jobs and bridges, for those who may.
-import { html } from "../../core/html.js";
-import { path, post } from "../../core/api.js";
-import { t } from "../../core/i18n.js";
-import { can } from "../../core/store.js";
-import { Button } from "../../ui/basics.js";
-import { attempt, confirm } from "../../ui/overlays.js";
-
+import { html, path, post, t, can, Button, attempt, confirm } from "../kit.js";
 const DECIDERS = new Set([
   "authenticate", "enhanced_authenticate", "on_connect", "authorize", "on_subscribe", "transform", "on_deliver",
 ]);

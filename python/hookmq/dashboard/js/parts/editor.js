@@ -1,20 +1,22 @@
-// A field for SQL: line numbers, colours, the place of a mistake, and what may come next.
+// A field for a text of several lines: line numbers, colours, the place of a mistake, and what may come next.
 //
 // The text is an ordinary textarea, so that everything that people know of one works; what is coloured stands
 // behind it, letter for letter.
-
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../../core/html.js";
-import { t } from "../../core/i18n.js";
-import { completions, tokens } from "./sql.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../kit.js";
 
 const LONGEST_COLOURED = 20_000;
 
 /**
- * @param {{value: string, onInput: (text: string) => void, label: string, problem?: {line: number, column: number,
- *   length: number, message: string, hint?: string}|null, functions?: object[], paths?: string[],
- *   readOnly?: boolean, plain?: boolean}} props `plain` is a text of another language: without colours and completion
+ * @param {{value: string, onInput: (text: string) => void, label: string, id?: string, readOnly?: boolean, help?: string,
+ *   problem?: {line: number, column?: number, length?: number, message: string, hint?: string}|null,
+ *   placeOf: (line: number, column?: number) => string, tokens?: (text: string) => [string, string][],
+ *   complete?: (text: string, at: number, all: boolean) => {start: number, items: object[]}, offered?: string,
+ *   kindOf?: (kind: string) => string}} props `placeOf` says a place in words; `tokens` cuts a text into what is coloured;
+ *   `complete` offers what may come next, in a list that is called `offered`
  */
-export function Editor({ value, onInput, label, problem, functions, paths, readOnly = false, plain = false, id = "sql" }) {
+export function Editor({
+  value, onInput, label, id = "text", readOnly = false, help, problem, placeOf, tokens, complete, offered, kindOf,
+}) {
   const area = useRef(null);
   const behind = useRef(null);
   const numbers = useRef(null);
@@ -26,8 +28,8 @@ export function Editor({ value, onInput, label, problem, functions, paths, readO
 
   function look(all = false) {
     const at = area.current.selectionStart;
-    if (plain || readOnly || at !== area.current.selectionEnd) return setOffer(null);
-    const found = completions(area.current.value, at, { functions, paths, all });
+    if (!complete || readOnly || at !== area.current.selectionEnd) return setOffer(null);
+    const found = complete(area.current.value, at, all);
     setChosen(0);
     setOffer(found.items.length ? { ...found, at } : null);
   }
@@ -43,7 +45,7 @@ export function Editor({ value, onInput, label, problem, functions, paths, readO
   }
 
   function key(event) {
-    if (event.key === " " && event.ctrlKey) {
+    if (event.key === " " && event.ctrlKey && complete) {
       event.preventDefault();
       return look(true);
     }
@@ -63,7 +65,7 @@ export function Editor({ value, onInput, label, problem, functions, paths, readO
   };
   useLayoutEffect(scroll, [value]);
 
-  const described = [problem && `${id}-problem`, !readOnly && !plain && `${id}-keys`].filter(Boolean).join(" ");
+  const described = [problem && `${id}-problem`, !readOnly && help && `${id}-help`].filter(Boolean).join(" ");
   return html`
     <div class="editor ${problem ? "is-wrong" : ""}">
       <div class="editor-field">
@@ -71,29 +73,29 @@ export function Editor({ value, onInput, label, problem, functions, paths, readO
           ${Array.from({ length: lines }, (_, n) => html`<span class=${problem?.line === n + 1 ? "is-wrong" : ""}>${n + 1}</span>`)}
         </div>
         <div class="editor-text">
-          <pre class="editor-behind" ref=${behind} aria-hidden="true"><${Coloured} text=${value} problem=${problem} at=${offer?.start} plain=${plain} /></pre>
+          <pre class="editor-behind" ref=${behind} aria-hidden="true"><${Coloured} text=${value} problem=${problem} at=${offer?.start} tokens=${tokens} /></pre>
           <textarea
             ref=${area} id=${id} rows=${rows} value=${value} readonly=${readOnly} spellcheck="false" autocapitalize="off"
             autocomplete="off" wrap="off" aria-label=${label} aria-invalid=${problem ? "true" : null}
-            aria-describedby=${described || null} aria-autocomplete=${plain ? null : "list"}
+            aria-describedby=${described || null} aria-autocomplete=${complete ? "list" : null}
             aria-controls=${offer ? `${id}-offer` : null} aria-activedescendant=${offer ? `${id}-offer-${chosen}` : null}
             onInput=${(event) => { onInput(event.target.value); look(); }} onKeyDown=${key} onScroll=${scroll}
             onBlur=${() => setOffer(null)} onClick=${() => setOffer(null)}
           ></textarea>
-          ${offer && html`<${Offer} id=${id} offer=${offer} chosen=${chosen} behind=${behind} onTake=${take} />`}
+          ${offer && html`<${Offer} id=${id} label=${offered} kindOf=${kindOf} offer=${offer} chosen=${chosen} behind=${behind} onTake=${take} />`}
         </div>
       </div>
-      ${!readOnly && !plain && html`<p class="editor-keys" id="${id}-keys">${t("rules.editor_keys")}</p>`}
-      ${problem && html`<${Mistake} id="${id}-problem" text=${value} problem=${problem} />`}
+      ${!readOnly && help && html`<p class="editor-help-line" id=${`${id}-help`}>${help}</p>`}
+      ${problem && html`<${Mistake} id=${`${id}-problem`} text=${value} problem=${problem} placeOf=${placeOf} />`}
     </div>`;
 }
 
 /** The text in colours, with a mark below what is wrong and an anchor where completion begins. */
-function Coloured({ text, problem, at, plain }) {
+function Coloured({ text, problem, at, tokens }) {
   const wrong = useMemo(() => (problem?.line ? rangeOf(text, problem) : null), [text, problem]);
   const found = useMemo(
-    () => (plain || text.length > LONGEST_COLOURED ? [["name", text]] : tokens(text)),
-    [text, plain],
+    () => (!tokens || text.length > LONGEST_COLOURED ? [["name", text]] : tokens(text)),
+    [text, tokens],
   );
   const cuts = [at, wrong?.[0], wrong?.[1]].filter((cut) => cut !== undefined && cut !== null);
   const parts = [];
@@ -113,28 +115,28 @@ function Coloured({ text, problem, at, plain }) {
   return html`${parts}${"\n"}`;
 }
 
-function rangeOf(text, { line, column, length = 1 }) {
+function rangeOf(text, { line, column = 1, length = Infinity }) {
   const before = text.split("\n").slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0);
   // Columns count characters, as Python does; a character outside the first plane takes two places here.
-  const rest = [...text.slice(before)];
+  const rest = [...text.slice(before).split("\n")[0]];
   const start = before + rest.slice(0, column - 1).join("").length;
   return [start, start + Math.max(1, rest.slice(column - 1, column - 1 + length).join("").length)];
 }
 
-function Mistake({ id, text, problem }) {
+function Mistake({ id, text, problem, placeOf }) {
   const line = text.split("\n")[problem.line - 1];
-  const column = [...(line ?? "")].slice(0, problem.column - 1).join("").replace(/[^\t]/gu, (letter) => (wide(letter) ? "\u3000" : " "));
+  const column = [...(line ?? "")].slice(0, (problem.column ?? 1) - 1).join("").replace(/[^\t]/gu, (letter) => (wide(letter) ? "\u3000" : " "));
   return html`
     <div class="editor-mistake" id=${id} role="alert">
-      <p>${problem.line ? html`<strong>${t("rules.at_line", { line: problem.line, column: problem.column })}</strong> ` : ""}${problem.message}</p>
-      ${line !== undefined && html`<pre>${line}${"\n"}${column}<span class="carets">${"^".repeat(Math.min(problem.length ?? 1, 100))}</span></pre>`}
+      <p>${problem.line ? html`<strong>${placeOf(problem.line, problem.column)}</strong> ` : ""}${problem.message}</p>
+      ${line !== undefined && html`<pre tabindex="0">${line}${"\n"}${column}<span class="carets">${"^".repeat(Math.min(problem.length ?? (line.length || 1), 100))}</span></pre>`}
       ${problem.hint && html`<p class="hint">${problem.hint}</p>`}
     </div>`;
 }
 
 const wide = (letter) => /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/u.test(letter);
 
-function Offer({ id, offer, chosen, behind, onTake }) {
+function Offer({ id, label, kindOf, offer, chosen, behind, onTake }) {
   const list = useRef(null);
   useLayoutEffect(() => {
     const mark = behind.current.querySelector(".editor-caret");
@@ -148,11 +150,11 @@ function Offer({ id, offer, chosen, behind, onTake }) {
   const shown = offer.items[chosen];
   return html`
     <div class="editor-offer" ref=${list} onMouseDown=${(event) => event.preventDefault()}>
-      <ul role="listbox" id="${id}-offer" aria-label=${t("rules.offer")}>
+      <ul role="listbox" id=${`${id}-offer`} aria-label=${label}>
         ${offer.items.map((item, n) => html`
-          <li role="option" id="${id}-offer-${n}" aria-selected=${n === chosen ? "true" : "false"} onClick=${() => onTake(item)}>
+          <li role="option" key=${`${item.kind} ${item.label}`} id=${`${id}-offer-${n}`} aria-selected=${n === chosen ? "true" : "false"} onClick=${() => onTake(item)}>
             <span class="sql-${item.kind === "field" ? "name" : item.kind}">${item.label}</span>
-            <small>${t(`rules.offer_${item.kind}`)}</small>
+            <small>${kindOf(item.kind)}</small>
           </li>`)}
       </ul>
       ${shown.what && html`
