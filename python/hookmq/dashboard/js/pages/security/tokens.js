@@ -1,6 +1,6 @@
 // API tokens: for programs.
 import {
-  html, useState, t, format, path, post, remove, useList, attempt, confirm, Ago, Badge, Button, Card, Dialog, Empty, Field, Form,
+  API, html, useState, t, format, path, post, remove, useList, attempt, confirm, Ago, Badge, Button, Card, Dialog, Empty, Field, Form,
   Notice, ProblemNotice, Snippet, Table,
 } from "../../kit.js";
 import { roleOptions } from "./accounts.js";
@@ -24,7 +24,7 @@ export function Tokens() {
     { key: "acts", label: "", end: true, render: (one) => html`
       <${Button} small kind="danger" icon="trash" label=${`${t("security.user_remove")}: ${one.name}`} onClick=${() => drop(one)} />` },
   ];
-  const api = new URL("api/v1/overview", location.href.split("#")[0]);
+  const api = new URL("overview", API);
   return html`
     <div class="row"><p class="muted grow">${t("security.tokens_about")}</p>
       <${Button} kind="primary" icon="plus" onClick=${() => { setOpen(true); }}>${t("security.token_add")}<//></div>
