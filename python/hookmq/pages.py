@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .run import Run
     from .web.api import Api
     from .web.asgi import AsgiMount
+    from .web.response import Response
     from .web.sockets import PageSockets
+    from .web.static import StaticFiles
 
 __all__ = ["Pages"]
 
@@ -42,6 +44,7 @@ class Pages:
         self._routes = Routes()
         self._streams = Streams(loop, failed)
         self._sockets: dict[str, PageSockets] = {}
+        self._files: StaticFiles | None = None
         self._run: Run | None = None
 
     @property
@@ -87,7 +90,7 @@ class Pages:
 
     def open(self, run: Run) -> None:
         """Give WebSockets and applications their places in a run."""
-        self._run = run
+        self._run, self._files = run, None
         for live in self._sockets.values():
             self._open(live, run)
         for mount in self._routes.mounts:
@@ -151,11 +154,13 @@ class Pages:
         mount = self._routes.mounted(decoded)
         if mount is not None:
             return mount.answer(method, path, query, headers, body, address, reply)
-        request = Request(method, decoded, query, dict(headers), body, address)
+        request = Request(method, decoded, query, dict(headers), body, address, raw_path=path)
         name = "the pages"
         try:
             name, call, response = self._routes.find(request)
-            if call is None and response.status == 404 and self._api.answers(decoded):
+            if call is None and (file := self._file(request, response)) is not None:
+                name, response = "the dashboard", file
+            elif call is None and response.status == 404 and self._api.answers(decoded):
                 name, response = "the API", self._api.answer(request)
             value = response if call is None else call()
         except BaseException as error:
@@ -166,6 +171,21 @@ class Pages:
         future = self._loop().ask(lambda: coroutine)
         future.add_done_callback(lambda done: self._streams.answer(name, request, done.result, reply))
         return None
+
+    def _file(self, request: Request, unanswered: Response) -> Response | None:
+        """Return a file of the dashboard, where no page answers."""
+        if unanswered.status not in (200, 404):  # 405: a page has the path
+            return None
+        from .web.static import StaticFiles
+
+        name = StaticFiles.name_of(request.path)
+        if name is None or (run := self._run) is None or not run.settings.get("dashboard", True):
+            return None
+        if self._files is None:
+            self._files = StaticFiles(base=str(run.settings.get("http_base", "")))
+        answer = self._files.answer(request, name)
+        # Without a dashboard in the package there is the list of pages.
+        return None if answer.status == 404 and request.path == "/" else answer
 
 
 def _start(mount: AsgiMount, run: Run) -> None:
