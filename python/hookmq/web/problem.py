@@ -86,7 +86,16 @@ class Problem(Exception):
         }
 
 
-_STATUS = {"E508": 404, "E709": 400, "E712": 404}
+_STATUS = {
+    "E508": 404,
+    "E705": 422,
+    "E706": 422,
+    "E709": 400,
+    "E712": 404,
+    "E721": 404,
+    "E723": 404,
+    "E724": 503,
+}
 """The status of errors by their code; all others are 409."""
 
 
