@@ -30,7 +30,7 @@ def message_item(message: Message, size: int | None = None, *, cut: int = 256 <<
     item["payload"] = text
     if text is None:
         item["payload_base64"] = base64.b64encode(payload[:cut]).decode()
-    if size > cut or whole is None and size > len(payload):
+    if size > cut or (whole is None and size > len(payload)):
         item["cut"] = True
     return item | {
         "bytes": size,

@@ -6,21 +6,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...execution.threads import end
+from ..json_text import encode
+from ..operations.operation import may
+from ..problem import Problem
 from ..request import Request, decode_path
 from ..schema import BadValue
 from .data import LiveData
 from .requests import Ping, RequestProblem, Unwatch, Watch, read_request
-from .states import encode
 from .taps import Taps
 from .views import VIEWS, Context
 from .watching import Browser, Viewer, Watching
 
 if TYPE_CHECKING:
     from ..._hookmq import Hub
-    from ..operations.operation import Who
+    from ..access import Identity
 
 __all__ = ["PATH", "LiveFeed"]
 
@@ -48,8 +50,18 @@ PATIENCE = 5.0
 RECHECK = 10.0
 """Seconds from one look whether a session goes on to the next."""
 
-UNAUTHORIZED, ABUSE, FULL = 4401, 1008, 1013
+UNAUTHORIZED, FORBIDDEN, ABUSE, FULL = 4401, 4403, 1008, 1013
 """Codes with which a WebSocket is closed."""
+
+
+class Admission(Protocol):
+    """What the feed asks of :class:`~hookmq.web.access.Access`."""
+
+    def check_socket(self, request: Request) -> Identity:
+        """Return who opens a WebSocket. Raises a problem for pages of others."""
+
+    def holds(self, identity: Identity) -> bool:
+        """Say whether somebody is still who he was."""
 
 
 class LiveFeed:
@@ -57,7 +69,7 @@ class LiveFeed:
 
     Args:
         data: where views take from what they show.
-        admit: returns who asks, ``None`` for nobody; it is asked again while the browser is connected.
+        access: says who browsers are, and whether they still are.
         failed: is told what views raise, with their name.
 
     The events of browsers (:meth:`event`) come on the thread of WebSockets; all else happens on a thread of the
@@ -67,10 +79,10 @@ class LiveFeed:
     def __init__(
         self,
         data: LiveData,
-        admit: Callable[[Request], Who | None],
+        access: Admission,
         failed: Callable[[str, BaseException], None],
     ) -> None:
-        self._admit = admit
+        self._access = access
         self._failed = failed
         self._taps = Taps(data.native)
         self._context = Context(data, self._taps)
@@ -209,7 +221,11 @@ class LiveFeed:
         return {key: watching for key, watching in fresh.items() if key in self._watched}
 
     def _open(self, socket: int, request: Request) -> None:
-        identity = self._admit(request)
+        try:
+            found = self._access.check_socket(request)
+        except Problem:  # a page of somebody else's, or a name that is not the broker's
+            return self._close_socket(socket, FORBIDDEN)
+        identity = found if may(found.role, "viewer") else None
         strangers = sum(1 for browser in self._browsers.values() if browser.identity is None)
         if len(self._browsers) >= MOST_BROWSERS or (identity is None and strangers >= MOST_STRANGERS):
             return self._close_socket(socket, FULL)
@@ -338,5 +354,5 @@ class LiveFeed:
                     self._send_away(browser, UNAUTHORIZED)
             elif now - browser.checked > RECHECK:
                 browser.checked = now
-                if self._admit(browser.request) is None:
+                if not self._access.holds(browser.identity):
                     self._send_away(browser, UNAUTHORIZED)

@@ -7,11 +7,12 @@ told later all at once, and nothing waits for it.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from typing import Any, TypeAlias
 
-__all__ = ["NOTHING", "Keyed", "Mark", "State", "Stream", "Whole", "encode"]
+from ..json_text import encode
+
+__all__ = ["NOTHING", "Keyed", "Mark", "State", "Stream", "Whole"]
 
 Mark: TypeAlias = tuple[int, int]
 """How far a browser has come: the change at which its whole began, and the last one that it was told."""
@@ -24,31 +25,6 @@ PIECE = 256 << 10
 
 FORGOTTEN = 1000
 """Keys that are gone and remembered, for browsers that were not told yet."""
-
-
-def encode(value: Any) -> str:
-    """Return a value as JSON, whatever the text in it.
-
-    >>> encode({"a": [1, "ü"], "b": float("nan")})
-    '{"a":[1,"ü"],"b":null}'
-    """
-    try:
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write and UTF-8 cannot
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        return encode(_finite(value))
-    return text
-
-
-def _finite(value: Any) -> Any:
-    """Return a value without numbers that JSON does not have."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 class State:

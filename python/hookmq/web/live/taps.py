@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..json_path import MISSING, JsonPath, find
+from ..json_path import find, number_of, read_value
 
 if TYPE_CHECKING:
     from ..._hookmq import NativeBroker
@@ -36,41 +35,17 @@ class Seen:
 
     @cached_property
     def value(self) -> Any:
-        """The payload as JSON, or else as text; ``MISSING`` if it is neither."""
+        """The payload as JSON, or else as text; ``None`` if it is neither, or too long to be read."""
         payload = self.message.payload
-        if len(payload) > READ:
-            return MISSING
-        try:
-            return json.loads(payload, parse_constant=_no_number)
-        except (ValueError, RecursionError):
-            pass
-        try:
-            return payload.decode()
-        except UnicodeDecodeError:
-            return MISSING
+        return read_value(payload) if len(payload) <= READ else None
 
-    def find(self, path: JsonPath) -> Any:
-        """Return what a path leads to in the payload."""
+    def find(self, path: tuple[str | int, ...]) -> Any:
+        """Return what a path leads to in the payload, ``None`` if it leads nowhere."""
         return find(self.value, path)
 
-    def number(self, path: JsonPath) -> float | int | None:
+    def number(self, path: tuple[str | int, ...]) -> float | None:
         """Return what a path leads to as a number; ``None`` if it is none."""
-        value = self.find(path)
-        if isinstance(value, bool):
-            return int(value)
-        if isinstance(value, int | float):
-            return value if abs(value) < 1e300 else None
-        if isinstance(value, str) and len(value) < 40:
-            try:
-                number = float(value)
-            except ValueError:
-                return None
-            return number if abs(number) < 1e300 else None  # neither infinite nor none at all
-        return None
-
-
-def _no_number(name: str) -> None:
-    """Read NaN and the infinities, which JSON does not have, as null."""
+        return number_of(self.find(path))
 
 
 class Tap:

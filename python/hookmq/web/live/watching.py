@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..json_text import encode
 from ..request import Request
-from .states import NOTHING, Mark, encode
+from .states import NOTHING, Mark
 
 if TYPE_CHECKING:
-    from ..operations.operation import Who
+    from ..access import Identity
     from .views import View
 
 __all__ = ["Browser", "Viewer", "Watching"]
@@ -18,7 +19,7 @@ __all__ = ["Browser", "Viewer", "Watching"]
 class Browser:
     """A browser that is connected."""
 
-    def __init__(self, socket: int, request: Request, identity: Who | None, now: float) -> None:
+    def __init__(self, socket: int, request: Request, identity: Identity | None, now: float) -> None:
         self.socket = socket
         self.request = request
         self.identity = identity

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from ...json_text import encode
 from ...schema import Array, BadValue, Field, Integer, Object, Text
 from ..requests import RequestProblem
-from ..states import Stream, Whole, encode
+from ..states import Stream, Whole
 from .view import NOTHING_TO_SAY, NOW_AND_THEN, Context, View, ViewKind
 
 __all__ = ["OVERVIEW", "SERIES"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...json_path import MISSING
+from ...json_text import encode
 from ...schema import Array, Field, Object
 from ..requests import RequestProblem
-from ..states import Keyed, Stream, encode
+from ..states import Keyed, Stream
 from ..taps import Seen
 from .view import PATH, Context, FilterText, TopicText, View, ViewKind
 
@@ -30,8 +30,6 @@ def shown(value: Any, longest: int = LONGEST) -> Any:
     >>> shown("warm", 2), shown([1, 2, 3], 4), shown({"a": 1})
     ('wa', None, {'a': 1})
     """
-    if value is MISSING:
-        return None
     if isinstance(value, str):
         return value[:longest]
     if isinstance(value, dict | list):
@@ -72,7 +70,6 @@ class _Points(View):
         if len(filters) > FILTERS:
             raise RequestProblem("bad_request", f"at most {FILTERS} topics are shown in one view")
         self._taps, self._path = context.taps, options["path"]
-        self._new = {filter for filter in filters}
         self._open = [context.taps.open(filter) for filter in filters]
         self._new = {tap.filter for tap in self._open if tap.users > 1}
         self.state: Stream = Stream(KEPT)
