@@ -74,7 +74,10 @@ class Passwords:
         if data is None or len(data) > LONGEST:
             data, stored = b"", None
         with self._turn():
-            fits = verify_user(f"{_NAME}:{stored or self._nobody_s()}\n", _NAME, data)
+            try:
+                fits = verify_user(f"{_NAME}:{stored or self._nobody_s()}\n", _NAME, data)
+            except ValueError:  # somebody has written another one into the file
+                return False
         return fits is True and stored is not None
 
     @contextlib.contextmanager
