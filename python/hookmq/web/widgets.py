@@ -65,6 +65,7 @@ class Widget(Generic[P, R]):
         functools.update_wrapper(self, function)
 
     def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
+        """Call the function."""
         return self.function(*arguments, **named)
 
     def on_action(self, function: F) -> F:

@@ -72,8 +72,8 @@ class LiveFeed:
         access: says who browsers are, and whether they still are.
         failed: is told what views raise, with their name.
 
-    The events of browsers (:meth:`event`) come on the thread of WebSockets; all else happens on a thread of the
-    feed, which runs while there are browsers and sleeps while they watch nothing.
+    The events of browsers (:meth:`event`) come on the thread of WebSockets. All else happens on a thread of
+    the feed, which runs from the first browser on and sleeps while nothing is watched.
     """
 
     def __init__(
@@ -263,7 +263,10 @@ class LiveFeed:
             if watching is None:
                 if len(self._watched) >= MOST_VIEWS:
                     raise RequestProblem("too_many", "the broker shows as many views as it can at a time")
-                view = kind.make(self._context, options)
+                try:
+                    view = kind.make(self._context, options)
+                except Problem as problem:
+                    raise RequestProblem(problem.code, problem.detail) from None
                 watching = self._watched[key] = Watching(key, asked.view, view)
                 if not self._look(watching, time.monotonic(), raises=True):
                     return None
@@ -298,6 +301,8 @@ class LiveFeed:
             watching.view.look(time.time())
         except RequestProblem as error:
             problem = error
+        except Problem as error:  # of an operation that the view takes from
+            problem = RequestProblem(error.code, error.detail)
         except Exception as error:
             self._failed(f"the live view {watching.name}", error)
             problem = RequestProblem("internal", "it cannot be shown; the broker's log says why")

@@ -59,6 +59,7 @@ class Whole(State):
             self._number += 1
 
     def news(self, mark: Mark) -> tuple[str, Mark] | None:
+        """Return what to tell a browser; see :class:`State`."""
         if self._text is None or mark[1] == self._number:
             return None
         return f'"whole":{self._text}', (self._number, self._number)
@@ -129,6 +130,7 @@ class Keyed(State):
         self._floor = self._number
 
     def news(self, mark: Mark) -> tuple[str, Mark] | None:
+        """Return what to tell a browser; see :class:`State`."""
         begun, told = mark
         # What was forgotten after its whole began is something that it may still show.
         whole = max(begun, told) < self._floor
@@ -160,22 +162,23 @@ class Keyed(State):
         events.sort(key=lambda event: event[0])
         there: dict[str, str] = {}
         added: dict[str, list[str]] = {}
-        gone, size = [], 0
-        for at, (number, key, text) in enumerate(events):
-            size += len(key) + len(text if text is not None else self._items.get(key, ""))
+        gone: list[str] = []
+        size = 0
+        for at, (number, key, piece) in enumerate(events):
+            size += len(key) + len(piece if piece is not None else self._items.get(key, ""))
             if at and size > PIECE:
                 break
             told = number
-            if text is not None:
-                added.setdefault(key, []).append(text)
+            if piece is not None:
+                added.setdefault(key, []).append(piece)
             elif key in self._items:
                 there[key] = self._items[key]
             elif key not in self._lists:
                 gone.append(key)
         else:
             told = self._number
-        for key, texts in added.items():
-            there[key] = f'{{"{self._lists[key][0]}":[{",".join(texts)}]}}'
+        for name, texts in added.items():
+            there[name] = f'{{"{self._lists[name][0]}":[{",".join(texts)}]}}'
         return there, gone, told
 
     def _change(self, key: str) -> int:
@@ -230,6 +233,7 @@ class Stream(State):
             self._number += count
 
     def news(self, mark: Mark) -> tuple[str, Mark] | None:
+        """Return what to tell a browser; see :class:`State`."""
         now = (self._number, self._number)
         if mark == NOTHING:
             return f'"whole":{self.head or self._joined(len(self._items))}', now

@@ -75,7 +75,8 @@ class Tap:
 
     def look(self) -> None:
         """Take what came."""
-        take, fresh = self._inbox.take, []
+        take = self._inbox.take
+        fresh: list[Seen] = []
         while len(fresh) < MOST and (message := take(0)) is not None:
             fresh.append(Seen(message))
         dropped = self._inbox.dropped

@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from ..._hookmq import check_acl, check_filter, check_users, explain_acl, hash_user, remove_user, set_user
 from ... import access_files
+from ..._hookmq import check_acl, check_filter, check_users, explain_acl, hash_user, remove_user, set_user
 from ..problem import Problem
 from ..schema import Array, Boolean, Field, Integer, Nullable, Object, Ref, Text
 from ..source import Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...message_item import message_item
+from ...operations.shapes import message
 from ...schema import Field, Integer, Nullable, Object
 from ..states import Stream, Whole
 from .view import FILTER, Context, TopicText, View, ViewKind
@@ -38,7 +38,7 @@ class _Messages(View):
             fresh = [one for one in fresh if one.message.qos >= self._least]
         self.state.lose(self._tap.lost + max(0, len(fresh) - KEPT))
         for one in fresh[-KEPT:]:
-            self.state.add(message_item(one.message, cut=CUT))
+            self.state.add(message(one.message, cut=CUT))
 
     def close(self) -> None:
         self._taps.close(self._tap)
@@ -54,7 +54,7 @@ class _Topic(View):
 
     def look(self, now: float) -> None:
         seen = self._tap.latest.get(self._topic)
-        self.state.put(None if seen is None else message_item(seen.message, cut=CUT_ONE))
+        self.state.put(None if seen is None else message(seen.message, cut=CUT_ONE))
 
     def close(self) -> None:
         self._taps.close(self._tap)

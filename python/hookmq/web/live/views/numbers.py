@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...json_text import encode
-from ...schema import Array, BadValue, Field, Integer, Object, Text
-from ..requests import RequestProblem
+from ...schema import Array, Field, Integer, Object, Text
 from ..states import Stream, Whole
 from .view import NOTHING_TO_SAY, NOW_AND_THEN, Context, View, ViewKind
 
@@ -43,10 +42,7 @@ class _Series(View):
         self._look(first=False)
 
     def _look(self, *, first: bool) -> None:
-        try:
-            told = self._read(self._names, self._span)
-        except (ValueError, BadValue) as error:
-            raise RequestProblem("bad_request", str(error)) from None
+        told = self._read(self._names, self._span)
         step, end, series = told["step"], told["end"], told["series"]
         self.state.head = encode(told)
         if self._end is None or first:

@@ -68,6 +68,7 @@ class FilterText(Schema):
     """
 
     def read(self, value: Any, where: str) -> str:
+        """Return the text."""
         text = Text(1).read(value, where)
         try:
             check_filter(text)
@@ -82,6 +83,7 @@ class TopicText(Schema):
     """A topic name."""
 
     def read(self, value: Any, where: str) -> str:
+        """Return the text."""
         text = FilterText().read(value, where)
         if "+" in text or "#" in text:
             raise BadValue(where, "has a wildcard; expected the name of one topic")
@@ -92,6 +94,7 @@ class PathText(Schema):
     """A path in a payload, read."""
 
     def read(self, value: Any, where: str) -> Any:
+        """Return its steps."""
         from ...json_path import parse_path
 
         try:
