@@ -29,7 +29,7 @@ def live_data(
     """Return what views take from a broker that runs."""
 
     def clients(ids: Sequence[str]) -> Iterable[Mapping[str, Any]]:
-        items: list[Mapping[str, Any]] = source.run().native.clients(max(1, len(ids)), ids=ids)[0]
+        items: Sequence[Mapping[str, Any]] = source.run().native.clients(max(1, len(ids)), ids=ids)[0]
         return items
 
     def logs(after: int, level: str | None) -> Sequence[Mapping[str, Any]]:

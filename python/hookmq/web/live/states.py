@@ -102,14 +102,17 @@ class Keyed(State):
             self._change(key)
 
     def append(self, key: str, member: str, item: Any, keep: int = 500) -> None:
-        """Add to a list, which is the only ``member`` of the item; the newest are kept."""
+        """Add to a list, which is the only ``member`` of the item; the newest are kept.
+
+        Such an item is there until :meth:`restart`.
+        """
         _, kept = self._lists.setdefault(key, (member, deque(maxlen=keep)))
         self._number += 1
         kept.append((self._number, encode(item)))
 
     def remove(self, key: str) -> None:
-        """Forget an item."""
-        if self._items.pop(key, None) is not None or self._lists.pop(key, None) is not None:
+        """Forget an item of :meth:`put`."""
+        if self._items.pop(key, None) is not None:
             self._gone.append((key, self._change(key)))
             while len(self._gone) > FORGOTTEN:
                 self._forget(*self._gone.popleft())
@@ -173,7 +176,7 @@ class Keyed(State):
                 added.setdefault(key, []).append(piece)
             elif key in self._items:
                 there[key] = self._items[key]
-            elif key not in self._lists:
+            else:
                 gone.append(key)
         else:
             told = self._number
