@@ -97,6 +97,7 @@ class Lifecycle(Registration):
                 raise
             self._run = run
             self._stopped.clear()
+            self._console.open(run)
             if self._pages is not None:
                 self._pages.open(run)
             if self._scheduler is not None:
@@ -402,6 +403,8 @@ class Lifecycle(Registration):
             run.native.stop()
             for subscription in list(run.subscriptions):
                 subscription.close()
+            if late := self._console.close_live(left(deadline)):
+                logger().warning("the live feed did not end: %s", ", ".join(late))
             if self._scheduler is not None:
                 self._scheduler.stop(left(deadline))
             if self._widgets is not None and (late := self._widgets.close(left(deadline))):
@@ -419,6 +422,7 @@ class Lifecycle(Registration):
             for hook in self._hooks:
                 hook.handle = hook.executor = None
             self._forget_configured()
+            self._console.close()
             self._run = None
             _running.discard(self)
             self._stopping.clear()

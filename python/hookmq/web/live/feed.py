@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from ..._hookmq import Hub
     from ..access import Identity
 
-__all__ = ["PATH", "LiveFeed"]
-
-PATH = "/api/v1/live"
-"""Where it is on the HTTP port."""
+__all__ = ["LiveFeed"]
 
 TICK = 0.2
 """Seconds from one round to the next: a page shows five changes a second."""
@@ -68,6 +65,7 @@ class LiveFeed:
     """Tells browsers what they watch, at most five times a second.
 
     Args:
+        hub: its place on the HTTP port; :meth:`event` is to be called with what happens there.
         data: where views take from what they show.
         access: says who browsers are, and whether they still are.
         failed: is told what views raise, with their name.
@@ -78,15 +76,16 @@ class LiveFeed:
 
     def __init__(
         self,
+        hub: Hub,
         data: LiveData,
         access: Admission,
         failed: Callable[[str, BaseException], None],
     ) -> None:
+        self._hub = hub
         self._access = access
         self._failed = failed
         self._taps = Taps(data.native)
         self._context = Context(data, self._taps)
-        self._hub: Hub | None = None
         self._said: deque[tuple[str, int, Any]] = deque()
         self._wake = threading.Condition()
         self._talk: dict[int, tuple[float, int]] = {}
@@ -97,10 +96,6 @@ class LiveFeed:
         self._watched: dict[str, Watching] = {}
         self._next_tick = 0.0
         self._round = 0
-
-    def attach(self, hub: Hub) -> None:
-        """Take a place on the HTTP port: :meth:`event` is to be called with what happens there."""
-        self._hub = hub
 
     def event(
         self, kind: str, socket: int, data: str | bytes | None, request: tuple[Any, ...] | None
@@ -122,7 +117,7 @@ class LiveFeed:
         self._talk[socket] = (begun, count)
         if count > MOST_FRAMES:
             del self._talk[socket]
-            return self._close_socket(socket, ABUSE)
+            return self._hub.close(socket, ABUSE)
         try:
             return self._say("asked", socket, read_request(data or b""))
         except RequestProblem as problem:
@@ -145,10 +140,6 @@ class LiveFeed:
                 self._thread = threading.Thread(target=self._run, name="hookmq-live", daemon=True)
                 self._thread.start()
             self._wake.notify_all()
-
-    def _close_socket(self, socket: int, code: int) -> None:
-        if self._hub is not None:
-            self._hub.close(socket, code)
 
     # The thread -----------------------------------------------------------------------------------------
 
@@ -224,11 +215,11 @@ class LiveFeed:
         try:
             found = self._access.check_socket(request)
         except Problem:  # a page of somebody else's, or a name that is not the broker's
-            return self._close_socket(socket, FORBIDDEN)
+            return self._hub.close(socket, FORBIDDEN)
         identity = found if may(found.role, "viewer") else None
         strangers = sum(1 for browser in self._browsers.values() if browser.identity is None)
         if len(self._browsers) >= MOST_BROWSERS or (identity is None and strangers >= MOST_STRANGERS):
-            return self._close_socket(socket, FULL)
+            return self._hub.close(socket, FULL)
         self._browsers[socket] = Browser(socket, request, identity, time.monotonic())
         return None
 
@@ -239,7 +230,7 @@ class LiveFeed:
 
     def _send_away(self, browser: Browser, code: int) -> None:
         self._leave(browser)
-        self._close_socket(browser.socket, code)
+        self._hub.close(browser.socket, code)
 
     # Watching -------------------------------------------------------------------------------------------
 
@@ -339,7 +330,7 @@ class LiveFeed:
             browser = viewer.browser
             if browser.round != number:
                 browser.round, browser.room = number, ROOM
-                browser.busy = hub is None or hub.is_waiting(browser.socket)
+                browser.busy = hub.is_waiting(browser.socket)
             if not browser.busy:
                 yield viewer
 
@@ -348,8 +339,7 @@ class LiveFeed:
         self._send(encode({"id": id, "error": error}), [browser.socket])
 
     def _send(self, frame: str, sockets: list[int]) -> None:
-        if self._hub is not None:
-            self._hub.send(frame, sockets)
+        self._hub.send(frame, sockets)
 
     def _check(self, now: float) -> None:
         """Send away whose session is over, and strangers who show nothing."""

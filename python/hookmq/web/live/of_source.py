@@ -23,8 +23,8 @@ __all__ = ["live_data"]
 def live_data(
     source: Source,
     ring: Callable[[], LogRing],
-    dashboards: Callable[[], Dashboards],
-    widgets: Callable[[], Widgets],
+    dashboards: Dashboards,
+    widgets: Widgets,
 ) -> LiveData:
     """Return what views take from a broker that runs."""
 
@@ -50,6 +50,6 @@ def live_data(
             "connectors": lambda: listed(source.connectors()),
         },
         logs=logs,
-        dashboards=dashboards(),
-        widgets=widgets(),
+        dashboards=dashboards,
+        widgets=widgets,
     )

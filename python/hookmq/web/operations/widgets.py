@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..problem import Problem
 from ..schema import Anything, Array, Boolean, Field, Nullable, Number, Object, Text
 from .operation import Answer, Ask, Operation
 
@@ -39,8 +38,8 @@ _VALUE = Object(
 )
 
 
-def operations(widgets: Callable[[], Widgets | None]) -> Sequence[Operation]:
-    """Return what can be asked of widgets; ``widgets()`` returns them, if there are any."""
+def operations(widgets: Callable[[], Widgets]) -> Sequence[Operation]:
+    """Return what can be asked of widgets; ``widgets()`` returns them."""
     api = _WidgetsApi(widgets)
     return [
         Operation("GET", "widgets", api.list, "List the widgets that are written in Python", answer=_LIST),
@@ -60,25 +59,17 @@ def operations(widgets: Callable[[], Widgets | None]) -> Sequence[Operation]:
 
 
 class _WidgetsApi:
-    def __init__(self, widgets: Callable[[], Widgets | None]) -> None:
+    def __init__(self, widgets: Callable[[], Widgets]) -> None:
         self._widgets = widgets
 
     def list(self, ask: Ask) -> Any:
-        widgets = self._widgets()
-        items = [] if widgets is None else [widget.plain() for widget in widgets.all()]
+        items = [widget.plain() for widget in self._widgets().all()]
         return {"items": items, "next": None, "total": len(items)}
 
     def read(self, ask: Ask) -> Any:
-        return self._there(ask).read(ask.path["name"])
+        return self._widgets().read(ask.path["name"])
 
     def act(self, ask: Ask) -> Any:
-        widgets, name = self._there(ask), ask.path["name"]
+        widgets, name = self._widgets(), ask.path["name"]
         widgets.act(name, ask.body["value"])
         return Answer(widgets.read(name))
-
-    def _there(self, ask: Ask) -> Widgets:
-        widgets = self._widgets()
-        if widgets is None:
-            help = "GET /api/v1/widgets lists those there are"
-            raise Problem(404, f"there is no widget `{ask.path['name'][:200]}`", help=help)
-        return widgets
