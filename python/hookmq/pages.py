@@ -151,7 +151,7 @@ class Pages:
         mount = self._routes.mounted(decoded)
         if mount is not None:
             return mount.answer(method, path, query, headers, body, address, reply)
-        request = Request(method, decoded, query, dict(headers), body, address)
+        request = Request(method, decoded, query, dict(headers), body, address, raw_path=path)
         name = "the pages"
         try:
             name, call, response = self._routes.find(request)
