@@ -95,11 +95,8 @@ class Lifecycle(Registration):
                 self._stop_loop(time.monotonic() + run.grace)
                 self._forget_configured()
                 raise
-            self._local_token = _write_token(run)
             self._run = run
             self._stopped.clear()
-            if self._access is not None:
-                self._open_access(self._access, run)
             if self._pages is not None:
                 self._pages.open(run)
             if self._scheduler is not None:
@@ -147,12 +144,7 @@ class Lifecycle(Registration):
                 log_to_terminal(str(self.settings["log.level"]))
                 if (run := self._run) is not None:  # a hook may have stopped it already
                     announce(
-                        run,
-                        self.hooks,
-                        self.jobs,
-                        self.routes,
-                        [] if self._book is None else self._book,
-                        self._link_token(run),
+                        run, self.hooks, self.jobs, self.routes, [] if self._book is None else self._book
                     )
                 supervisor.tell("ready")
                 while not (signals.received or self._stopped.is_set()):
@@ -165,12 +157,6 @@ class Lifecycle(Registration):
                 self.stop()
                 with self._lifecycle:  # a stop that a hook asked for is over when this can be had
                     pass
-
-    def _link_token(self, run: Run) -> str | None:
-        """Return what the dashboard's address has after ``?token=`` as long as there is no account."""
-        if run.http_port is None or not run.settings["dashboard"]:
-            return None
-        return self._the_access().link_token
 
     def _reload_on_signal(self) -> None:
         from .reloading import summary
@@ -425,8 +411,6 @@ class Lifecycle(Registration):
             self._stop_loop(deadline)
             run.end(deadline)
             self._stop_loop(deadline)  # a thread that went on may have asked for another
-            if self._access is not None:
-                self._access.close()
             for hook in self._hooks:
                 hook.handle = hook.executor = None
             self._forget_configured()
@@ -443,20 +427,6 @@ class Lifecycle(Registration):
         if loop is not None:
             loop.stop(left(deadline))
             self._loop = None
-
-
-def _write_token(run: Run) -> str | None:
-    """Write the token by which commands of this machine ask, if there is a directory for it."""
-    directory = run.settings["data_dir"]
-    if directory is None or run.settings["http_port"] is None:
-        return None
-    from . import api_token
-
-    try:
-        return api_token.write(str(directory))
-    except OSError as error:
-        logger().warning("commands of this machine have no token: %s: %s", error.filename, error.strerror)
-        return None
 
 
 # Brokers that run, so that none of their threads outlives the interpreter.

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .rules import RuleBook
     from .run import Run
     from .scheduler import JobInfo, Scheduler
-    from .web.access import Access
     from .web.routes import RouteInfo
     from .web.sockets import PageSockets
 
@@ -49,9 +48,6 @@ class Registration(Decorators):
         self._hooks: list[Hook] = []
         self._scheduler: Scheduler | None = None
         self._pages: Pages | None = None
-        self._access: Access | None = None
-        self._local_token: str | None = None
-        self._granting = threading.Lock()
         self._loop: EventLoop | None = None
         self._making = threading.Lock()
         self._callbacks = Callbacks(self._answer, self._event_loop, self._failures)
@@ -298,26 +294,6 @@ class Registration(Decorators):
                 if self._run is not None:
                     self._pages.open(self._run)
             return self._pages
-
-    def _the_access(self) -> Access:
-        """Return who says who asks the HTTP port."""
-        with self._granting:
-            if self._access is None:
-                from .web.access import Access
-
-                self._access = Access()
-                if self._run is not None:
-                    self._open_access(self._access, self._run)
-            return self._access
-
-    def _open_access(self, access: Access, run: Run) -> None:
-        settings = run.settings
-        access.open(
-            data_dir_of(run),
-            hosts=settings.texts("http_hosts"),
-            secure=bool(settings["tls.http"]),
-            local_token=self._local_token,
-        )
 
     def _rule_operations(self) -> Sequence[Any]:
         from .rules.api import operations

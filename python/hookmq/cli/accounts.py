@@ -70,7 +70,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> None:
-    items = _api(options).get("accounts")["items"]
+    items = _api(options).get("accounts?limit=1000")["items"]
     columns = ("name", "role", "created", "last login")
     rows = [
         (one["name"], one["role"], epoch(one["created_at"]), epoch(one["last_login_at"])) for one in items

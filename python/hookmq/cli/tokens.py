@@ -48,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace, api: HttpApi) -> None:
-    items = api.get("tokens")["items"]
+    items = api.get("tokens?limit=1000")["items"]
     times = ("created_at", "expires_at", "last_used_at")
     rows = [(one["id"], one["name"], one["role"], *(epoch(one[time]) for time in times)) for one in items]
     show(
