@@ -97,6 +97,7 @@ class Lifecycle(Registration):
                 raise
             self._run = run
             self._stopped.clear()
+            self._console.open(run)
             if self._pages is not None:
                 self._pages.open(run)
             if self._scheduler is not None:
@@ -414,6 +415,7 @@ class Lifecycle(Registration):
             for hook in self._hooks:
                 hook.handle = hook.executor = None
             self._forget_configured()
+            self._console.close()
             self._run = None
             _running.discard(self)
             self._stopping.clear()

@@ -159,7 +159,7 @@ def _quantiles(hook: dict[str, Any], what: str) -> str:
 
 
 def _list_kinds(options: argparse.Namespace) -> None:
-    from hookmq.web.api import kinds
+    from hookmq.web.operations.hooks import kinds
 
     from . import table
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .operations.shapes import packed
+from .message_item import message_item
 from .problem import Problem
 
 __all__ = ["COLUMNS", "FORMATS", "export"]
@@ -45,7 +45,7 @@ def _values(row: Any) -> tuple[str, int, str, str | None, str | None, int, bool,
     return (_iso(at), at, row.topic, text, encoded, row.qos, row.retain, row.client_id)
 
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def _iso(microseconds: int) -> str:
@@ -79,7 +79,7 @@ def _lines(rows: Iterable[Any]) -> Iterator[bytes]:
         if line["payload_base64"] is None:
             del line["payload_base64"]
         if row.properties:
-            line["properties"] = packed(row.properties)
+            line["properties"] = message_item(row)["properties"]
         pieces.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
         size += len(pieces[-1])
         if size >= _PIECE:
@@ -91,8 +91,8 @@ def _lines(rows: Iterable[Any]) -> Iterator[bytes]:
 
 def _pyarrow() -> Any:
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError:
         raise Problem(
             409,

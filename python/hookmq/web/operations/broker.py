@@ -165,7 +165,12 @@ class _Broker:
             "data_dir": None if directory is None else os.path.abspath(str(directory)),
             "app": self._source.app(),
             "listeners": [
-                {"url": one.url, "scheme": one.kind, "port": one.port or None, "clients": _clients(run, one.url)}
+                {
+                    "url": one.url,
+                    "scheme": one.kind,
+                    "port": one.port or None,
+                    "clients": _clients(run, one.url),
+                }
                 for one in run.listeners
             ],
             "http_port": run.http_port,

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..charts import MAX_TOPICS, chart
 from ..exports import FORMATS, export
-from ..json_path import BadPath, find, parse_path, paths_of, read_value
+from ..json_path import MISSING, find, parse_path
+from ..payload_values import paths_of, read_value
 from ..problem import Problem
 from ..response import Response
 from ..schema import Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Text
@@ -35,7 +36,7 @@ _FILTERS = (
     Field("until", Text(1, 64), "before then"),
     Field("client", Text(), "only of this client identifier"),
     Field("contains", Text(1, 1000), "only payloads with this text, whatever the case"),
-    Field("path", Text(max=500), "only payloads in which this path leads to something", example="sensor.level"),
+    Field("path", Text(max=500), "only payloads that have this path", example="sensor.level"),
 )
 
 _ROW = Ref(
@@ -70,7 +71,7 @@ def operations(source: Source) -> Sequence[Operation]:
             query=(
                 Field("topic", Array(TOPIC, MAX_TOPICS), "topics; may be repeated"),
                 Field("filter", TOPIC, "or a topic filter"),
-                Field("path", Text(max=500), "where the number is in the payload; empty: it is one", default=""),
+                Field("path", Text(max=500), "where the number is; empty: the payload", default=""),
                 Field("since", Text(1, 64), "from then on", default="1h"),
                 Field("until", Text(1, 64), "before then"),
                 Field("points", Integer(1, 5000), "of a series at most", default=600),
@@ -156,7 +157,11 @@ class _HistoryApi:
             at = (round(row.timestamp * 1e6), row.id)
             if place is not None and (at >= place if newest else at <= place):
                 continue
-            if len(items) == limit or count > _SCANNED or (count % 256 == 255 and time.monotonic() > deadline):
+            if (
+                len(items) == limit
+                or count > _SCANNED
+                or (count % 256 == 255 and time.monotonic() > deadline)
+            ):
                 more = True
                 break
             last = at
@@ -281,7 +286,9 @@ def _moment(given: str | float | None, name: str, now: float) -> float | None:
         raise Problem(400, f"`{name}`: {error}", more={"parameter": name}) from None
 
 
-def _query(source: Source, chosen: dict[str, Any], *, newest: bool, limit: int | None = None) -> Iterator[Any]:
+def _query(
+    source: Source, chosen: dict[str, Any], *, newest: bool, limit: int | None = None
+) -> Iterator[Any]:
     from ...errors import HookMQError
 
     recorder = source.run().recorder
@@ -307,7 +314,7 @@ def _passes(ask: Ask) -> Any:
     def passes(row: Any) -> bool:
         if wanted is not None and wanted not in row.text.lower():
             return False
-        return not steps or find(read_value(row.payload), steps) is not None
+        return not steps or find(read_value(row.payload), steps) not in (MISSING, None)
 
     return passes
 
@@ -315,7 +322,7 @@ def _passes(ask: Ask) -> Any:
 def _steps(path: str) -> tuple[str | int, ...]:
     try:
         return parse_path(path)
-    except BadPath as error:
+    except ValueError as error:
         raise Problem(400, f"`path`: {error}", more={"parameter": "path"}) from None
 
 
