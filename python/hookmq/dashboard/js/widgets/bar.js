@@ -10,7 +10,7 @@ export default function Bar({ widget, data, size }) {
   const series = data.series ?? [];
   if (widget.span > 0) return html`<${Plot} widget=${widget} series=${series} at=${data.at} size=${size} style="bar" />`;
   const names = shortNames(series.map((each) => each.topic));
-  const values = series.map((each) => each.points.at(-1)?.[1] ?? null);
+  const values = series.map((each) => each.points.at(-1)?.[2] ?? null);
   const low = Math.min(widget.min ?? 0, ...(widget.min == null ? values : []));
   const high = widget.max ?? Math.max(low < 0 ? 0 : low + 1e-9, ...values);
   const zero = place(0, low, high > low ? high : low + 1) * 100;

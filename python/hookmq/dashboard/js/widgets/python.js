@@ -23,7 +23,7 @@ function Shown({ widget, data, size, kind }) {
   const given = { widget, data, size };
   const numbers = Array.isArray(value) && value.length > 1 && value.every((each) => Array.isArray(each) && each.length === 2 && each.every((part) => toNumber(part) !== null));
   if (numbers) {
-    const points = value.map(([time, number]) => [toNumber(time), toNumber(number), toNumber(number), toNumber(number)]);
+    const points = value.map(([time, number]) => [toNumber(time), toNumber(number), toNumber(number), toNumber(number), 1]);
     const span = points.at(-1)[0] - points[0][0] || 1;
     return html`<${Line} ...${given} widget=${{ ...widget, span }} data=${{ series: [{ topic: widget.title, points }], at: points.at(-1)[0] }} />`;
   }

@@ -42,7 +42,7 @@ export function levelOf(number, thresholds = []) {
 /** The level of the newest value of any series, the worst of them. */
 export function worst(series, thresholds) {
   const order = ["", "ok", "warning", "error"];
-  return order[Math.max(0, ...series.map(({ points }) => order.indexOf(levelOf(points.at(-1)?.[1] ?? null, thresholds))))];
+  return order[Math.max(0, ...series.map(({ points }) => order.indexOf(levelOf(points.at(-1)?.[2] ?? null, thresholds))))];
 }
 
 /** The parts of a scale by threshold: [{from, to, color}], only those within it. */
