@@ -11,8 +11,10 @@ export default function Bar({ widget, data, size }) {
   if (widget.span > 0) return html`<${Plot} widget=${widget} series=${series} at=${data.at} size=${size} style="bar" />`;
   const names = shortNames(series.map((each) => each.topic));
   const values = series.map((each) => each.points.at(-1)?.[2] ?? null);
-  const low = Math.min(widget.min ?? 0, ...(widget.min == null ? values : []));
-  const high = widget.max ?? Math.max(low < 0 ? 0 : low + 1e-9, ...values);
+  // What was seen before keeps the scale from jumping with each message.
+  const seen = series.flatMap(({ points }) => points.map((point) => point[2]));
+  const low = widget.min ?? seen.reduce((least, value) => Math.min(least, value), 0);
+  const high = widget.max ?? seen.reduce((most, value) => Math.max(most, value), low < 0 ? 0 : low + 1e-9);
   const zero = place(0, low, high > low ? high : low + 1) * 100;
   return html`<ul class="w-bars w-scroll" tabindex="0" aria-label=${widget.title || widget.topic}>${series.map(({ topic }, index) => {
     const value = values[index];

@@ -20,6 +20,10 @@ export function draw(number, widget, size) {
   const origin = min < 0 && max > 0 ? at(0) : start;
   const [from, to] = [Math.min(origin, at(number)), Math.max(origin, at(number))];
   const height = sweep === 180 ? 118 : 152;
+  const scale = Math.min(size.width / 200, size.height / height);
+  // Letters of the scale stay legible where the gauge is small, and unobtrusive where it is large.
+  const small = Math.min(16, Math.max(8, 11 / scale));
+  const legible = scale > 0.45;
   const text = showNumber(number, widget.decimals ?? null, language.value);
   const font = Math.min(38, 108 / (text.length * 0.56));
   const level = levelOf(number, widget.thresholds);
@@ -37,8 +41,8 @@ export function draw(number, widget, size) {
       x2=${onCircle(100, 96, 84, at(number))[0]} y2=${onCircle(100, 96, 84, at(number))[1]} />`}
     <text class="w-figure" x="100" y=${sweep === 180 ? 92 : 102} font-size=${font} text-anchor="middle">${text}</text>
     <text class="w-caption" x="100" y=${sweep === 180 ? 109 : 121} font-size="13" text-anchor="middle">${widget.unit ?? ""}</text>
-    <text class="w-end" x=${lowX} y=${ends} font-size="11" text-anchor="middle">${showNumber(min, null, language.value)}</text>
-    <text class="w-end" x=${highX} y=${ends} font-size="11" text-anchor="middle">${showNumber(max, null, language.value)}</text>
+    ${legible && html`<text class="w-end" x=${lowX} y=${ends} font-size=${small} text-anchor="middle">${showNumber(min, null, language.value)}</text>
+      <text class="w-end" x=${highX} y=${ends} font-size=${small} text-anchor="middle">${showNumber(max, null, language.value)}</text>`}
     <${OffScale} number=${number} min=${min} max=${max} x=${100} y=${48} />
   </svg>`;
 }

@@ -76,7 +76,7 @@ export default function Map({ widget, data, size }) {
       ${points.map((point, index) => html`<g key=${point.topic} class=${`w-place w-series-${index % 8}`} data-level=${point.level} transform=${`translate(${left(point.x)} ${top(point.y)})`}>
         <title>${`${point.topic}\n${moment(point.at)}`}</title>
         <path d="M0 0C-3-6-8-9-8-15a8 8 0 0 1 16 0C8-9 3-6 0 0Z" /><circle cy="-15" r="3" />
-        <text x="11" y="-11" font-size="12">${point.label || names[index]}</text>
+        <text x=${left(point.x) > size.width - 70 ? -11 : 11} y="-11" font-size="12" text-anchor=${left(point.x) > size.width - 70 ? "end" : "start"}>${point.label || names[index]}</text>
       </g>`)}
       <${ScaleBar} world=${world} cy=${cy} size=${size} />
     </svg>
@@ -135,13 +135,24 @@ function latitudeAt(y) {
   return (Math.atan(Math.sinh(Math.PI * (1 - 2 * y))) * 180) / Math.PI;
 }
 
+// The world is drawn again at both sides of itself, so that what reaches beyond 180 degrees is whole.
 function Land({ cx, cy, world, size }) {
-  const path = useMemo(() => coasts()
-    .map((ring) => `M${ring.map(([x, y]) => `${((x / 360 + 0.5) * 1000).toFixed(2)} ${(mercator(Math.max(-85, Math.min(85, y))) * 1000).toFixed(2)}`).join("L")}Z`)
-    .join(""), []);
-  const scale = world / 1000;
-  return html`<path class="w-land" d=${path} vector-effect="non-scaling-stroke"
-    transform=${`translate(${size.width / 2 - cx * world} ${size.height / 2 - cy * world}) scale(${scale})`} />`;
+  const path = useMemo(() => coasts().map(outline).join(""), []);
+  const [first, last] = [Math.floor(cx - size.width / 2 / world), Math.floor(cx + size.width / 2 / world)];
+  const worlds = Array.from({ length: Math.min(5, last - first + 3) }, (_, index) => first - 1 + index);
+  return html`${worlds.map((shift) => html`<path key=${shift} class="w-land" d=${path} vector-effect="non-scaling-stroke"
+    transform=${`translate(${size.width / 2 - (cx - shift) * world} ${size.height / 2 - cy * world}) scale(${world / 1000})`} />`)}`;
+}
+
+function outline(ring) {
+  let turn = 0;
+  return `M${ring.map(([longitude, latitude], index) => {
+    const before = ring[index - 1]?.[0] ?? longitude;
+    // Over 180 degrees a coast goes on; only Antarctica's lower edge is a way around the world.
+    if (Math.abs(longitude - before) > 180 && latitude > -84) turn += longitude < before ? 360 : -360;
+    const y = mercator(Math.max(-85, Math.min(85, latitude)));
+    return `${(((longitude + turn) / 360 + 0.5) * 1000).toFixed(2)} ${(y * 1000).toFixed(2)}`;
+  }).join("L")}Z`;
 }
 
 const STEPS = [45, 30, 15, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001];

@@ -1,7 +1,7 @@
 // Series over time as lines, areas or bars: a window that moves with the newest message, and zoom by dragging.
 import { html, useEffect, useState } from "../core/html.js";
 import { language, t } from "../core/i18n.js";
-import { Chart, Legend } from "../ui/charts.js";
+import { Chart, seriesToken } from "../ui/charts.js";
 import { shortNames, show, showNumber } from "./reading.js";
 
 const LIVE_WINDOW = 300;
@@ -23,7 +23,9 @@ export function Plot({ widget, series, at, size, style }) {
     <${Chart} series=${drawn} height=${height} from=${from} to=${to} min=${min} max=${max} thresholds=${widget.thresholds ?? []}
       axes=${size.width > 150 && size.height > 80} label=${summary(widget, series, names)}
       onZoom=${(first, last) => setZoom(first === null ? null : [first, last])} />
-    ${legend && html`<div class="w-legend"><${Legend} series=${drawn} /></div>`}
+    ${legend && html`<ul class="w-legend">${series.map(({ topic, points }, index) => html`<li key=${topic} title=${topic}>
+      <i style=${{ background: `var(--${seriesToken(index)})` }}></i><span>${names[index]}</span><b>${points.length ? show(points.at(-1)[2], widget, language.value) : "–"}</b>
+    </li>`)}</ul>`}
   </div>`;
 }
 
@@ -56,8 +58,8 @@ function buckets(points, [from, to], width, index, of) {
   const step = (to - from) / count;
   const sums = new Map();
   for (const [time, , mean, , messages] of points) {
-    if (time < from || time > to) continue;
     const bucket = Math.floor(time / step);
+    if (bucket * step < from || time > to) continue;
     const sum = sums.get(bucket) ?? [0, 0];
     sums.set(bucket, [sum[0] + mean * messages, sum[1] + messages]);
   }

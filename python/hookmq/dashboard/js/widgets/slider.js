@@ -22,7 +22,7 @@ export default function Slider({ widget, data, act }) {
   }
   return html`<div class="w-control w-slider" aria-busy=${String(pending)}>
     <output class="w-set">${shown === null ? "–" : show(shown, widget, language.value)}${pending && html`<span class="w-pending">${t("widgets.pending")}</span>`}</output>
-    <input type="range" min=${min} max=${max} step=${step} value=${shown ?? min} disabled=${!act} aria-label=${widget.title}
+    <input type="range" min=${min} max=${max} step=${step} value=${shown ?? min} disabled=${!act} aria-label=${widget.title || widget.topic}
       aria-valuetext=${shown === null ? t("widgets.unknown") : show(shown, widget, language.value)} style=${{ "--w-share": `${share}%` }}
       onInput=${(event) => setDragged(Number(event.currentTarget.value))} onChange=${commit} />
     <span class="w-ends" aria-hidden="true"><span>${showNumber(min, null, language.value)}</span><span>${showNumber(max, null, language.value)}</span></span>

@@ -13,7 +13,7 @@ export default function Switch({ widget, data, size, act }) {
   const press = () => send(on ? (options.off || "0") : (options.on || "1"), !on);
   const scale = Math.max(0.7, Math.min(1.7, size.width / 110, (size.height - 26) / 56));
   return html`<div class="w-control">
-    <button type="button" class="w-switch" role="switch" aria-checked=${on === null ? "mixed" : String(on)} aria-label=${widget.title}
+    <button type="button" class="w-switch" role="switch" aria-checked=${String(on === true)} data-known=${String(on !== null)} aria-label=${widget.title || widget.topic || word}
       aria-busy=${String(pending)} disabled=${!act} onClick=${press} style=${{ "--w-scale": scale }}>
       <span class="w-knob"><svg viewBox="0 0 16 16" aria-hidden="true">
         ${on ? html`<path d="M8 4v8" />` : html`<circle cx="8" cy="8" r="3.4" />`}

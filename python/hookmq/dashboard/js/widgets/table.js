@@ -17,7 +17,7 @@ export default function Table({ widget, data }) {
     <button type="button" onClick=${() => press(by)}>${text}${sort.by === by && html`<span aria-hidden="true">${sort.down ? " ↓" : " ↑"}</span>`}</button>
   </th>`;
   return html`<div class="w-scroll" tabindex="0" role="region" aria-label=${widget.title || widget.topic}><table class="w-table">
-    <thead><tr>${head("topic", t("widgets.topic"))}${columns.map((path) => head(`.${path}`, path || t("widgets.value"), true))}${head("at", t("widgets.time"))}</tr></thead>
+    <thead><tr>${head("topic", t("widgets.topic"))}${columns.map((path) => head(`.${path}`, path || t("widgets.value"), rows.some((row) => toNumber(find(row.value, path)) !== null)))}${head("at", t("widgets.time"))}</tr></thead>
     <tbody>${cells.slice(0, widget.options?.limit ?? 100).map((row) => html`<tr key=${row.topic}>
       <th scope="row" title=${row.topic}>${row.name}</th>
       ${columns.map((path) => html`<${Cell} value=${find(row.value, path)} widget=${widget} coloured=${columns.length === 1 || path === widget.path} />`)}

@@ -8,10 +8,11 @@ export default function Value({ widget, data, size }) {
   const number = toNumber(data.value);
   const trail = useTrail(number, data.at, data.topic, widget.options?.sparkline !== false);
   const text = number === null ? toText(data.value) : showNumber(number, widget.decimals ?? null, language.value);
-  const length = Math.max(3, text.length + (widget.unit ? widget.unit.length * 0.55 + 0.4 : 0));
+  // Letters are about two thirds as wide as tall; those of the unit are smaller.
+  const length = Math.max(2.5, text.length * 0.66 + (widget.unit ? widget.unit.length * 0.36 + 0.35 : 0));
   const drawn = trail.length > 2 && size.height > 76 && size.width > 90;
   const room = size.height - (drawn ? Math.min(48, size.height * 0.3) : 0);
-  const font = Math.max(14, Math.min(room * 0.62, (size.width - 8) / (length * 0.58), 96));
+  const font = Math.max(14, Math.min(room * 0.62, (size.width - 8) / length, 96));
   return html`<div class="w-value" data-level=${levelOf(number, widget.thresholds)} role="img" aria-label=${show(data.value, widget, language.value)}>
     <div class="w-number" style=${{ fontSize: `${font}px` }} title=${toText(data.value)} aria-hidden="true">
       <span class="w-digits">${text}</span>${widget.unit && html`<span class="w-unit">${widget.unit}</span>`}
