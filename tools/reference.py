@@ -82,7 +82,7 @@ GROUPS = {
     "E4": "Refused by a broker, or a broker out of reach",
     "E5": "Use of the Python API",
     "E6": "Storage",
-    "E7": "Files and streams of the command line; rules",
+    "E7": "Files and streams of the command line; rules; accounts",
     "E8": "Homes of CrystalMQ and MQTTRoute",
     "E9": "Bridges to other brokers",
 }

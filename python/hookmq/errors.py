@@ -12,7 +12,7 @@ E3xx  the configuration                               3
 E4xx  refused by a broker, or a broker out of reach   6 (E402: 1)
 E5xx  use of the Python API                           1 (E511: 4)
 E6xx  storage                                         1
-E7xx  files and streams of the command line, rules    1 (E710, E711: 3)
+E7xx  files of the command line, rules, accounts      1 (E710, E711: 3)
 E8xx  homes of CrystalMQ and MQTTRoute                3 (E803: 4)
 E9xx  bridges to other brokers                        3
 ====  ==============================================  =========
@@ -211,6 +211,17 @@ _CATALOGUE = (
     ErrorSpec("E711", "{where}  the rule cannot be used: {reason}", None, 3),
     ErrorSpec("E712", "there is no rule `{name}`", "those there are:   {known}", 1),
     ErrorSpec("E713", "the rule `{name}` is not changed: {reason}", None, 1),
+    # E72x: accounts and API tokens
+    ErrorSpec("E721", "there is no account `{name}`", "those there are:   {known}", 1),
+    ErrorSpec("E722", "the account `{name}` is not changed: {reason}", None, 1),
+    ErrorSpec("E723", "there is no API token `{id}`", "those there are:   hookmq tokens list", 1),
+    ErrorSpec(
+        "E724",
+        "{path} cannot be used: {reason}",
+        "until it can be read nobody can log in; to begin anew:   "
+        "hookmq accounts reset --data-dir {directory}",
+        1,
+    ),
     # E8xx: homes of CrystalMQ and MQTTRoute
     ErrorSpec(
         "E801",

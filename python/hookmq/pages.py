@@ -11,11 +11,13 @@ from .web.stream import Streams
 
 if TYPE_CHECKING:
     from ._hookmq import PageReply
+    from .console import Console
     from .execution.aio import EventLoop
     from .run import Run
-    from .web.api import Api
     from .web.asgi import AsgiMount
+    from .web.response import Response
     from .web.sockets import PageSockets
+    from .web.static import StaticFiles
 
 __all__ = ["Pages"]
 
@@ -24,8 +26,8 @@ class Pages:
     """The pages, WebSockets and applications of a broker, and their answers.
 
     ``failed(name, error)`` is told what they raise; ``loop()`` gives the event loop for ``async def`` pages;
-    ``relieve()`` is called when something was replaced that may not come back. The API answers where no page
-    and no application does.
+    ``relieve()`` is called when something was replaced that may not come back. The console answers
+    where no page and no application does.
     """
 
     def __init__(
@@ -33,15 +35,16 @@ class Pages:
         loop: Callable[[], EventLoop],
         failed: Callable[[str, BaseException], None],
         relieve: Callable[[], None],
-        api: Api,
+        console: Console,
     ) -> None:
-        self._api = api
+        self._console = console
         self._relieve = relieve
         self._loop = loop
         self._failed = failed
         self._routes = Routes()
         self._streams = Streams(loop, failed)
         self._sockets: dict[str, PageSockets] = {}
+        self._files: StaticFiles | None = None
         self._run: Run | None = None
 
     @property
@@ -87,7 +90,7 @@ class Pages:
 
     def open(self, run: Run) -> None:
         """Give WebSockets and applications their places in a run."""
-        self._run = run
+        self._run, self._files = run, None
         for live in self._sockets.values():
             self._open(live, run)
         for mount in self._routes.mounts:
@@ -147,16 +150,22 @@ class Pages:
         reply: PageReply,
     ) -> None:
         """Answer an HTTP request."""
+        if (run := self._run) is not None and (base := run.settings["http_base"]):
+            from .web.security_headers import without_base
+
+            path = without_base(path, str(base))
         decoded = decode_path(path)
         mount = self._routes.mounted(decoded)
         if mount is not None:
             return mount.answer(method, path, query, headers, body, address, reply)
-        request = Request(method, decoded, query, dict(headers), body, address)
+        request = Request(method, decoded, query, dict(headers), body, address, raw_path=path)
         name = "the pages"
         try:
             name, call, response = self._routes.find(request)
-            if call is None and response.status == 404 and self._api.answers(decoded):
-                name, response = "the API", self._api.answer(request)
+            if call is None and (file := self._file(request, response)) is not None:
+                name, response = "the dashboard", file
+            elif call is None and response.status == 404:
+                name, response = "the API", self._console.answer(request) or response
             value = response if call is None else call()
         except BaseException as error:
             return self._streams.fail(name, error, reply)
@@ -166,6 +175,21 @@ class Pages:
         future = self._loop().ask(lambda: coroutine)
         future.add_done_callback(lambda done: self._streams.answer(name, request, done.result, reply))
         return None
+
+    def _file(self, request: Request, unanswered: Response) -> Response | None:
+        """Return a file of the dashboard, where no page answers."""
+        if unanswered.status not in (200, 404):  # 405: a page has the path
+            return None
+        from .web.static import StaticFiles
+
+        name = StaticFiles.name_of(request.path)
+        if name is None or (run := self._run) is None or not run.settings.get("dashboard", True):
+            return None
+        if self._files is None:
+            self._files = StaticFiles(base=str(run.settings.get("http_base", "")))
+        answer = self._files.answer(request, name)
+        # Without a dashboard in the package there is the list of pages.
+        return None if answer.status == 404 and request.path == "/" else answer
 
 
 def _start(mount: AsgiMount, run: Run) -> None:

@@ -175,6 +175,13 @@ class Scheduler:
                 job.paused = paused
         return bool(named)
 
+    def run_now(self, name: str) -> bool | None:
+        """Start a run of the jobs of a name, paused or not; False if one goes on, None if there is none."""
+        with self._lock:
+            found = [entry for entry in self._jobs if entry.name == name]
+        started = [self._begin(entry) for entry in found]
+        return any(started) if found else None
+
     def start(self) -> None:
         """Begin to run jobs; intervals count from now."""
         if not self._stopped:
@@ -211,12 +218,17 @@ class Scheduler:
             self._wake.wait(1.0 if idle is None else min(max(idle, 0.0), 1.0))
 
     def _run(self, entry: _Job) -> None:
-        if entry.paused or not entry.running.acquire(blocking=False):
+        if entry.paused or not self._begin(entry):
             entry.skipped += 1
-            return
+
+    def _begin(self, entry: _Job) -> bool:
+        """Begin a run on a thread of its own, unless one goes on."""
+        if not entry.running.acquire(blocking=False):
+            return False
         name = f"hookmq-job-{entry.name}"
         entry.thread = threading.Thread(target=self._run_now, args=(entry,), name=name, daemon=True)
         entry.thread.start()
+        return True
 
     def _run_now(self, entry: _Job) -> None:
         started = time.monotonic()

@@ -53,6 +53,9 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "port": 1883,
         "http_port": 8080,
         "http_ports": (),
+        "http_base": "",
+        "http_hosts": (),
+        "dashboard": True,
         "data_dir": None,
         "allow_anonymous": False,
         "listeners": (),
@@ -208,6 +211,8 @@ def test_every_key_has_its_variable(setting: Setting, tmp_path: Path) -> None:
         "path": "some/where",
         "file": "some/file",
         "texts": "a, b",
+        "hosts": "a, b",
+        "url-path": "/text",
         "ports": "8081, 8082",
         "tables": '[{"kind": "sql"}]',
         "listeners": "mqtt://127.0.0.1:1884",
@@ -389,6 +394,13 @@ GOOD = [
     ("http_port", "0", 0),
     ("http_port", 8081, 8081),
     ("host", "broker.example", "broker.example"),
+    ("http_base", "", ""),
+    ("http_base", "/", ""),
+    ("http_base", "/mqtt-broker/", "/mqtt-broker"),
+    ("http_base", "/a/b.c", "/a/b.c"),
+    ("http_hosts", "broker.example, [::1]:8080", ("broker.example", "[::1]:8080")),
+    ("http_hosts", ["*"], ("*",)),
+    ("dashboard", "off", False),
     ("data_dir", Path("data"), "data"),
     ("data_dir", "data", "data"),
     ("allow_anonymous", True, True),
@@ -442,6 +454,14 @@ BAD = [
     ("websocket.origins", [5], 'a list of texts, such as ["a", "b"] or "a, b"'),
     ("http_ports", [70_000], "a list of port numbers from 0 to 65535, such as [8081, 8082]"),
     ("http_ports", "8081, x", "a list of port numbers from 0 to 65535, such as [8081, 8082]"),
+    *[
+        ("http_base", path, 'a path such as "/mqtt-broker", or "" for none')
+        for path in ("mqtt", "/a/../b", "/a//b", '/"><script>', "/a b", "/a%2F", "/a\n", "http://x", 5)
+    ],
+    *[
+        ("http_hosts", hosts, 'a list of names, such as ["broker.example", "broker.example:8443"], or "*"')
+        for hosts in ("https://broker.example", ["a/b"], ["a b"], ["a\r\nb"], ["*.example"], 5)
+    ],
     ("connectors", "redis", 'a list of tables, such as [{ kind = "…" }]'),
     ("connectors", [5], 'a list of tables, such as [{ kind = "…" }]'),
     ("authentication", '{"kind": "jwt"}', 'a list of tables, such as [{ kind = "…" }]'),

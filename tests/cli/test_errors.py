@@ -233,6 +233,24 @@ EXAMPLES: dict[str, tuple[dict[str, object], str]] = {
         {"name": "hot", "reason": "it comes from rules/hot.sql: change it there"},
         "error[E713]: the rule `hot` is not changed: it comes from rules/hot.sql: change it there",
     ),
+    "E721": (
+        {"name": "ana", "known": "anna, bob"},
+        "error[E721]: there is no account `ana`\n  help: those there are:   anna, bob",
+    ),
+    "E722": (
+        {"name": "anna", "reason": "it is the last admin's"},
+        "error[E722]: the account `anna` is not changed: it is the last admin's",
+    ),
+    "E723": (
+        {"id": "1f3a"},
+        "error[E723]: there is no API token `1f3a`\n  help: those there are:   hookmq tokens list",
+    ),
+    "E724": (
+        {"path": "data/accounts.json", "reason": "account 1 is not an object", "directory": "data"},
+        "error[E724]: data/accounts.json cannot be used: account 1 is not an object\n"
+        "  help: until it can be read nobody can log in; to begin anew:   "
+        "hookmq accounts reset --data-dir data",
+    ),
     "E801": (
         {"path": "/opt/CrystalMQ", "reason": "it has no conf"},
         "error[E801]: /opt/CrystalMQ is not the home of a CrystalMQ or an MQTTRoute: it has no conf\n"

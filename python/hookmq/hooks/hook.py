@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -197,6 +198,14 @@ class Hook:
     def user_function(self) -> Callable[..., Any]:
         """The function that was registered."""
         return self.adapter.function if self.adapter is not None else self.function
+
+    def user_call(self, *arguments: Any, **levels: str) -> Any:
+        """Call the function as for a message, without counting; a payload that does not fit raises."""
+        if self.adapter is None:
+            return self.function(*arguments, **levels)
+        trial = copy.copy(self.adapter)
+        trial.reject, trial.target = None, trial.function
+        return trial.call(*arguments, **levels)
 
     @property
     def is_async(self) -> bool:

@@ -61,6 +61,21 @@ SETTINGS: tuple[Setting, ...] = (
         "http_port", "port-or-off", 8080, 'HTTP port; 0 picks a free one, `"off"` serves no HTTP.', flag=True
     ),
     Setting("http_ports", "ports", (), "Further ports that serve what the HTTP port serves."),
+    Setting("http_base", "url-path", "", "Path under which a proxy in front serves the HTTP port."),
+    Setting(
+        "http_hosts",
+        "hosts",
+        (),
+        'Names by which browsers may call the broker, such as `"broker.example"`, beside `localhost`, '
+        'addresses and the machine\'s own; `"*"` is any.',
+    ),
+    Setting(
+        "topic_statistics",
+        "bool",
+        True,
+        "Count the messages of each topic, where HTTP is served: the dashboard's tree of topics.",
+    ),
+    Setting("dashboard", "bool", True, "Serve the dashboard; the API is there without it."),
     Setting(
         "data_dir", "path", None, "Directory of everything that is kept; none keeps it in memory.", flag=True
     ),

@@ -32,7 +32,7 @@ Value: TypeAlias = "int | float | bool | str | tuple[Any, ...] | None"
 
 Kind: TypeAlias = (
     "Literal['str', 'int', 'float', 'bool', 'port', 'port-or-off', 'path', 'file', 'size', 'duration', "
-    "'texts', 'ports', 'table', 'tables', 'listeners']"
+    "'texts', 'ports', 'table', 'tables', 'listeners', 'url-path', 'hosts']"
 )
 """The types a key can have."""
 
@@ -112,6 +112,10 @@ class Setting(Record):
                 return 'a list of texts, such as ["a", "b"] or "a, b"'
             case "ports":
                 return f"a list of port numbers from 0 to {_MAX_PORT}, such as [8081, 8082]"
+            case "hosts":
+                return 'a list of names, such as ["broker.example", "broker.example:8443"], or "*"'
+            case "url-path":
+                return 'a path such as "/mqtt-broker", or "" for none'
             case "table":
                 return "a table of tables, such as { name = { … } }"
             case "tables":
@@ -203,6 +207,10 @@ class Setting(Record):
                 return _parse_texts(given)
             case "ports":
                 return _parse_ports(given)
+            case "hosts":
+                return _parse_hosts(given)
+            case "url-path":
+                return _parse_url_path(given)
             case "table":
                 return _parse_table(given)
             case "tables":
@@ -287,6 +295,31 @@ def _parse_ports(given: object) -> tuple[int, ...]:
     if not all(0 <= port <= _MAX_PORT for port in ports):
         raise ValueError
     return ports
+
+
+def _parse_hosts(given: object) -> tuple[str, ...]:
+    import re
+
+    hosts = _parse_texts(given)
+    if not all(
+        re.fullmatch(r"\*|(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?", host) for host in hosts
+    ):
+        raise ValueError
+    return hosts
+
+
+def _parse_url_path(given: object) -> str:
+    if not isinstance(given, str):
+        raise TypeError
+    import re
+
+    path = given.rstrip("/")
+    # Letters that mean the same in a header, a page and a URL, and no way up.
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path) or any(
+        part in (".", "..") for part in path.split("/")
+    ):
+        raise ValueError
+    return path
 
 
 def _parse_tables(given: object) -> tuple[dict[str, object], ...]:

@@ -1,280 +1,299 @@
-"""The API below ``/api/v1/`` of the HTTP port: what the broker tells of hooks, jobs, connectors and
-bridges, and does on request.
-
-What it answers is derived from the registry and from the fields of ``HookInfo``, ``JobInfo``,
-``ConnectorInfo`` and ``BridgeInfo``, so that a field that is new there is new here.
-"""
+"""The API below ``/api/v1/`` of the HTTP port: it finds what is asked for, says who may, and answers."""
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import re
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import gzip
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import unquote
 
 from ..errors import HookMQError
-from ..hooks.registry import HOOKS
-from ..settings.config import is_loopback
-from .request import Request
+from ..log import logger
+from .operations.operation import Answer, Ask, Operation, Who, may
+from .problem import Problem, problem_of
+from .request import BadBody, Request
 from .response import Response
+from .schema import Array, BadValue, unknown
+from .security_headers import FRESH
 
-__all__ = ["FRESH", "PREFIX", "Api", "Operation", "is_of_this_machine", "kinds"]
+__all__ = ["PREFIX", "Api", "finished", "refusal"]
 
 PREFIX = "/api/v1/"
 """What every path of the API begins with."""
 
-PERMIT = "x-hookmq"
-"""The header without which nothing is changed: a page of somebody else's cannot send it unasked."""
+DOCUMENT = "/api/openapi.json"
+"""Where it is described."""
 
-# The native module's name of a kind says nothing to anyone else.
-_INTERNAL = frozenset({"native"})
+MAX_BODY = 4 << 20
+"""Bytes of the largest body that is read."""
 
-# What proxies add. The address that is seen is theirs then, not that of who asks.
-_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_GZIP_FROM = 1024
+"""Bytes from which an answer is compressed, where that is accepted."""
 
-_HERE = "run the command on the machine on which the broker runs"
+_SHOWN_SECRET = {"WWW-Authenticate": 'Bearer realm="HookMQ"'}
+
+
+class Identifying(Protocol):
+    """Says who asks, as :class:`hookmq.web.access.Access` does."""
+
+    def identify(self, request: Request) -> Who:
+        """Return who asks. Raises :class:`Problem` for what is refused whoever it is."""
 
 
 class Api:
-    """Answers what is asked below :data:`PREFIX`, by calling what it was made with.
+    """Answers what is asked below :data:`PREFIX` by a table of operations.
 
     Args:
-        hooks: returns a dataclass for each hook, with its ``name``.
-        jobs: returns a dataclass for each job.
-        connectors: returns a dataclass for each connector.
-        bridges: returns a dataclass for each bridge.
-        pause: is called with a name, whether it is to be paused, and ``["hook"]``, ``["job"]`` or
-            ``["bridge"]``. It raises E508 if there is none.
-        reload: loads the app's code again. Raises E511 and others when that fails.
-        rules: returns what can be asked of rules, and be done with them.
+        operations: returns what can be asked, and be done; it is called once.
+        access: says who asks.
+        version: of the package, for the description.
 
-    There are no tokens yet, so only who is on the same machine is answered, and no pages of others: the
-    client's address and the name by which it calls the broker must be of the loopback interface, an
-    ``Origin`` must be the broker's own, and what changes something must carry the header ``X-HookMQ: 1``.
-
-    >>> api = Api(hooks=list, jobs=list, connectors=list, bridges=list, pause=print, reload=print)
-    >>> api.answer(Request("GET", "/api/v1/hooks", "", {"host": "localhost"}, b"", "127.0.0.1")).body
-    b'{"hooks": []}'
+    >>> from types import SimpleNamespace
+    >>> somebody = SimpleNamespace(name="anna", role="viewer", via="token")
+    >>> access = SimpleNamespace(identify=lambda request: somebody)
+    >>> api = Api(lambda: [Operation("GET", "hello", lambda ask: "hello", "Greet")], access, "1")
+    >>> api.answer(Request("GET", "/api/v1/hello", "", {}, b"", "127.0.0.1")).body
+    b'"hello"'
     """
 
     def __init__(
-        self,
-        *,
-        hooks: Callable[[], Sequence[Any]],
-        jobs: Callable[[], Sequence[Any]],
-        connectors: Callable[[], Sequence[Any]],
-        bridges: Callable[[], Sequence[Any]],
-        pause: Callable[[str, bool, Sequence[str]], None],
-        reload: Callable[[], None],
-        rules: Callable[[], Sequence[Operation]] = tuple,
+        self, operations: Callable[[], Sequence[Operation]], access: Identifying, version: str
     ) -> None:
-        self._hooks = hooks
-        self._jobs = jobs
-        self._connectors = connectors
-        self._bridges = bridges
-        self._pause = pause
-        self._reload = reload
-        self._rules = rules
+        self._make = operations
+        self._access = access
+        self._version = version
+        self._operations: dict[str, list[Operation]] | None = None
+        self._document: Response | None = None
 
     @staticmethod
     def answers(path: str) -> bool:
         """Say whether a path, which is percent-decoded, is one of the API's."""
-        return path.startswith(PREFIX)
+        return path.startswith(PREFIX) or path == DOCUMENT
+
+    @property
+    def operations(self) -> list[Operation]:
+        """Everything that can be asked, and be done."""
+        return [one for several in self._table().values() for one in several]
 
     def answer(self, request: Request) -> Response:
-        """Return the answer to a request, which is an error in JSON if it cannot be done."""
-        reason = _distrust(request)
-        if reason is not None:
-            return _error(403, "forbidden", reason, _HERE)
-        path = request.path.removeprefix(PREFIX)
-        of_rules = path.partition("/")[0] == "rules"
-        there = self._rules() if of_rules else self._own()
-        found: dict[str, Operation] = {}
-        for one in there:
-            if one.pattern.fullmatch(path):
-                found.setdefault(one.method, one)  # the first: it is the more special one
-        if not found:
-            return _error(404, "not_found", f"there is no {request.path}")
-        method = "GET" if request.method == "HEAD" else request.method
-        operation = found.get(method)
-        if operation is None:
-            allowed = ", ".join("GET, HEAD" if method == "GET" else method for method in found)
-            reason = f"{request.method} is not for {request.path}, but {allowed}"
-            return _error(405, "method_not_allowed", reason, headers={"Allow": allowed})
-        if method != "GET" and request.headers.get(PERMIT) != "1":
-            return _error(403, "forbidden", "the header X-HookMQ: 1 is missing")
+        """Return the answer to a request, which is a problem in JSON if it cannot be done."""
         try:
-            answer = operation.act(request, *operation.names(path))
+            if request.path == DOCUMENT:
+                return finished(request, self._described(request))
+            return self._answer(request)
+        except Problem as problem:
+            return finished(request, refusal(problem))
+
+    def _answer(self, request: Request) -> Response:
+        identity = self._access.identify(request)
+        operation, names = self._find(request)
+        if not may(identity.role, operation.role):
+            raise _forbidden(identity, operation)
+        ask = Ask(request, identity, names, _query(operation, request), _body(operation, request))
+        try:
+            answer = operation.act(ask)
+        except BadValue as error:
+            raise Problem(400, str(error)) from None
         except HookMQError as error:
-            # What is sent here is a configuration; elsewhere it is the broker's own that is at fault.
-            status = 422 if of_rules and error.exit_code == 3 else _status(error)
-            return _error(status, error.code, error.message, error.help, more=_place(error))
-        return answer if isinstance(answer, Response) else Response(answer, headers=FRESH)
+            raise problem_of(error, configures=operation.tag == "rules") from None
+        except Problem:
+            raise
+        except Exception as error:
+            logger("hookmq.web").error("%s failed", operation.id, exc_info=error)
+            detail = f"{operation.method} {operation.template} failed: {type(error).__name__}"
+            raise Problem(500, detail, code="internal", help="the broker's log says why") from None
+        if isinstance(answer, Response):
+            return answer
+        if not isinstance(answer, Answer):
+            answer = Answer(answer, operation.status)
+        return finished(request, _response(answer, tagged=request.method in ("GET", "HEAD")))
 
-    def _own(self) -> Sequence[Operation]:
-        return [
-            Operation.of("GET", "hooks", lambda request: self._list_hooks()),
-            Operation.of("GET", "hooks/kinds", lambda request: self._list_kinds()),
-            # A hook may have any name, also one with a slash.
-            Operation.of("POST", "hooks/(.+)/(pause|resume)", lambda request, *of: self._pause_hook(*of)),
-            Operation.of("GET", "jobs", lambda request: self._list_jobs()),
-            Operation.of("GET", "connectors", lambda request: self._list_connectors()),
-            Operation.of("GET", "bridges", lambda request: self._list_bridges()),
-            Operation.of("POST", "bridges/(.+)/(pause|resume)", lambda request, *of: self._pause_bridge(*of)),
-            Operation.of("POST", "jobs/(.+)/(pause|resume)", lambda request, *of: self._pause_job(*of)),
-            Operation.of("POST", "reload", lambda request: self._reload_code()),
-        ]
+    # Finding --------------------------------------------------------------------------------------------
 
-    # What there is --------------------------------------------------------------------------------------
+    def _table(self) -> dict[str, list[Operation]]:
+        """Return the operations by the first part of their path."""
+        if self._operations is None:
+            table: dict[str, list[Operation]] = {}
+            for operation in self._make():
+                table.setdefault(operation.tag, []).append(operation)
+            for several in table.values():  # `rules/functions` goes before `rules/{name}`
+                several.sort(key=lambda one: [part.startswith("{") for part in one.template.split("/")])
+            self._operations = table
+        return self._operations
 
-    def _list_hooks(self) -> dict[str, Any]:
-        return {"hooks": _listed(self._hooks())}
+    def _find(self, request: Request) -> tuple[Operation, dict[str, str]]:
+        whole = request.raw_path or request.path
+        parts = whole.removeprefix(PREFIX).split("/")
+        if not whole.startswith(PREFIX):  # something in the prefix is percent-encoded
+            parts = request.path.removeprefix(PREFIX).split("/")
+        found: dict[str, tuple[Operation, dict[str, str]]] = {}
+        for operation in self._table().get(unquote(parts[0]), ()):
+            if (names := operation.match(parts)) is not None:
+                found.setdefault(operation.method, (operation, names))
+        if not found:
+            raise Problem(404, f"there is no {request.path}", help=f"{DOCUMENT} lists what there is")
+        method = "GET" if request.method == "HEAD" else request.method
+        if method not in found:
+            allowed = ", ".join("GET, HEAD" if method == "GET" else method for method in found)
+            detail = f"{request.method} is not for {request.path}, but {allowed}"
+            raise Problem(405, detail, headers={"Allow": allowed})
+        return found[method]
 
-    def _list_kinds(self) -> dict[str, Any]:
-        return {"kinds": kinds()}
+    def _described(self, request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            detail = f"{request.method} is not for {DOCUMENT}, but GET, HEAD"
+            raise Problem(405, detail, headers={"Allow": "GET, HEAD"})
+        if self._document is None:
+            from .openapi import document
 
-    def _list_jobs(self) -> dict[str, Any]:
-        return {"jobs": _listed(self._jobs())}
-
-    def _list_connectors(self) -> dict[str, Any]:
-        return {"connectors": _listed(self._connectors())}
-
-    def _list_bridges(self) -> dict[str, Any]:
-        return {"bridges": _listed(self._bridges())}
-
-    # What can be done -----------------------------------------------------------------------------------
-
-    def _pause_hook(self, name: str, action: str) -> dict[str, Any]:
-        self._pause(name, action == "pause", ["hook"])
-        return {"hooks": _listed(hook for hook in self._hooks() if hook.name == name)}
-
-    def _pause_job(self, name: str, action: str) -> dict[str, Any]:
-        self._pause(name, action == "pause", ["job"])
-        return {"jobs": _listed(job for job in self._jobs() if job.name == name)}
-
-    def _pause_bridge(self, name: str, action: str) -> dict[str, Any]:
-        self._pause(name, action == "pause", ["bridge"])
-        return {"bridges": _listed(bridge for bridge in self._bridges() if bridge.name == name)}
-
-    def _reload_code(self) -> dict[str, Any]:
-        self._reload()
-        return self._list_hooks() | self._list_jobs()
-
-
-def kinds() -> list[dict[str, Any]]:
-    """Return the registry of hooks as values that JSON knows.
-
-    >>> [kind["name"] for kind in kinds() if kind["decides"]][:2]
-    ['authenticate', 'enhanced_authenticate']
-    """
-    specs = _listed(HOOKS.values())
-    return [{name: value for name, value in spec.items() if name not in _INTERNAL} for spec in specs]
+            self._document = _response(Answer(document(self.operations, self._version)), tagged=True)
+        return self._document
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Operation:
-    """Something that can be asked, or be done."""
-
-    method: str
-    pattern: re.Pattern[str]
-    """Of its path; what stands in parentheses is handed over."""
-    act: Callable[..., dict[str, Any] | Response]
-    """Is given the request and the parts of the path; raises :class:`HookMQError`."""
-
-    @classmethod
-    def of(cls, method: str, pattern: str, act: Callable[..., dict[str, Any] | Response]) -> Operation:
-        """Return one whose path is that of a regular expression."""
-        return cls(method, re.compile(pattern, re.DOTALL), act)
-
-    def names(self, path: str) -> tuple[str, ...]:
-        """Return the parts of a path that are names."""
-        match = self.pattern.fullmatch(path)
-        return () if match is None else match.groups()
+# What comes -----------------------------------------------------------------------------------------------
 
 
-FRESH = {"Cache-Control": "no-store"}
-"""The headers of every answer: what is true now may not be so in a moment."""
-
-_STATUS = {"E508": 404, "E709": 400, "E712": 404}
-"""The status of errors by their code; all others are 409."""
-
-
-def _status(error: HookMQError) -> int:
-    if error.code == "E713" and "version" in error.fields:
-        return 412
-    return _STATUS.get(error.code, 409)
-
-
-def _place(error: HookMQError) -> dict[str, Any]:
-    """Return where in a text something is wrong, if the error says so."""
-    return {name: error.fields[name] for name in ("line", "column", "length", "hint") if name in error.fields}
+def _forbidden(identity: Who, operation: Operation) -> Problem:
+    if identity.role is None or not may(identity.role, "viewer"):
+        return Problem(
+            401,
+            "nobody is logged in",
+            help="log in, send an API token (Authorization: Bearer …), or use the link that the banner has",
+            headers=_SHOWN_SECRET,
+        )
+    needed = f"{operation.method} {operation.template} is for {operation.role}s"
+    return Problem(403, f"{needed}; {identity.name or 'this'} is a {identity.role}", help="ask an admin")
 
 
-def _error(
-    status: int,
-    code: str,
-    message: str,
-    help: str | None = None,
-    *,
-    headers: dict[str, str] | None = None,
-    more: dict[str, Any] | None = None,
-) -> Response:
-    body = {"error": {"code": code, "message": message, "help": help, **(more or {})}}
-    return Response(body, status=status, headers=FRESH | (headers or {}))
+def _query(operation: Operation, request: Request) -> dict[str, Any]:
+    known = {one.name: one for one in operation.query}
+    read: dict[str, Any] = {}
+    try:
+        for name, text in request.query_pairs:
+            if name not in known:
+                raise unknown(name, known)
+            schema = known[name].schema
+            if isinstance(schema, Array):
+                read.setdefault(name, []).append(schema.of.parse(text, name))
+                if len(read[name]) > schema.max:
+                    raise BadValue(name, f"is there more than {schema.max} times")
+            elif name in read:
+                raise BadValue(name, "is there twice")
+            else:
+                read[name] = schema.parse(text, name)
+        for one in operation.query:
+            if one.name not in read:
+                if one.required:
+                    raise BadValue(one.name, "is missing")
+                read[one.name] = one.default
+    except BadValue as error:
+        raise Problem(400, f"parameter {error}", more={"parameter": error.where}) from None
+    except ValueError as error:  # very many parameters
+        raise Problem(400, f"the query cannot be read: {error}") from None
+    return read
 
 
-# Whom it answers ------------------------------------------------------------------------------------------
+def _body(operation: Operation, request: Request) -> Any:
+    schema = operation.body
+    if schema is None:
+        return None
+    if len(request.body) > MAX_BODY:
+        raise Problem(413, f"the body has {len(request.body):,} bytes; at most {MAX_BODY:,} are taken")
+    media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if request.body and media != "application/json" and not media.endswith("+json"):
+        raise Problem(
+            415,
+            f"the body is {media[:60]}; expected application/json",
+            help="send the header Content-Type: application/json",
+        )
+    try:
+        return schema.read(read_json(request), "")
+    except (BadBody, BadValue) as error:
+        where = getattr(error, "where", "")
+        raise Problem(400, str(error), more={"member": where} if where else None) from None
 
 
-def is_of_this_machine(request: Request) -> bool:
-    """Say whether a program of the broker's own machine asks, by a name of this machine."""
-    return _foreign(request) is None
+def read_json(request: Request) -> Any:
+    """Return the body of a request read as JSON, an empty one as an empty object."""
+    if not request.body:
+        return {}
+    value = request.json()
+    # Half a character, which JSON can write and UTF-8 cannot, would fail somewhere later; so would NaN.
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise BadBody(f"the request's body is not JSON: {error}") from None
+    return value
 
 
-def _distrust(request: Request) -> str | None:
-    """Say why a request is not answered, if it is not."""
-    if (reason := _foreign(request)) is not None:
-        return reason
-    host, origin = request.headers.get("host", ""), request.headers.get("origin")
-    if origin is not None and origin.partition("://")[2].lower() != host.lower():
-        return f"pages of {origin} may not ask"
-    return None
+# What goes ------------------------------------------------------------------------------------------------
 
 
-def _foreign(request: Request) -> str | None:
-    headers = request.headers
-    # An IPv4 client of a socket that takes both kinds has an address of IPv6.
-    if not is_loopback(request.address.removeprefix("::ffff:")):
-        return f"only programs on the broker's own machine are answered, not {request.address}"
-    if any(name in headers for name in _OF_PROXIES):
-        return "only programs on the broker's own machine are answered, not proxies"
-    # Somebody else's name that leads here is how a page reaches what it should not: DNS rebinding.
-    host = headers.get("host", "")
-    if not is_loopback(_name(host)):
-        return f"the broker is to be called localhost or by a loopback address, not {host!r}"
-    return None
+def refusal(problem: Problem) -> Response:
+    """Return a problem as it is answered."""
+    return Response(
+        _encode(problem.body()),
+        status=problem.status,
+        content_type="application/problem+json",
+        headers={**FRESH, **problem.headers},
+    )
 
 
-def _name(host: str) -> str:
-    """Return a Host header without its port.
-
-    >>> _name("localhost:8080"), _name("[::1]:8080"), _name("127.0.0.1")
-    ('localhost', '[::1]', '127.0.0.1')
-    """
-    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
-
-
-# JSON -----------------------------------------------------------------------------------------------------
-
-
-def _listed(infos: Iterable[Any]) -> list[dict[str, Any]]:
-    return [
-        {field.name: _plain(getattr(info, field.name)) for field in dataclasses.fields(info)}
-        for info in infos
-    ]
+def _response(answer: Answer, *, tagged: bool) -> Response:
+    headers = {**FRESH, **answer.headers}
+    if answer.body is None and answer.status in (200, 204):
+        return Response(status=204, headers=headers)
+    body = _encode(answer.body)
+    if tagged:
+        digest = hashlib.blake2b(body, digest_size=8).hexdigest()
+        version = "" if answer.version is None else f"{answer.version}."
+        headers["ETag"] = f'W/"{version}{digest}"'
+    elif answer.version is not None:
+        headers["ETag"] = f'W/"{answer.version}"'
+    return Response(body, status=answer.status, content_type="application/json", headers=headers)
 
 
-def _plain(value: Any) -> Any:
-    """Return a time as ISO 8601 with its distance from UTC, anything else as it is."""
-    return value.astimezone().isoformat() if isinstance(value, datetime.datetime) else value
+def finished(request: Request, response: Response) -> Response:
+    """Answer 304 where nothing is new, and compress where that is accepted."""
+    tag = response.headers.get("ETag")
+    wanted = request.headers.get("if-none-match", "")
+    if tag is not None and response.status == 200 and request.method in ("GET", "HEAD") and wanted:
+        bare = tag.removeprefix("W/")
+        if wanted.strip() == "*" or bare in (one.strip().removeprefix("W/") for one in wanted.split(",")):
+            kept = {name: value for name, value in response.headers.items() if name != "Content-Encoding"}
+            return Response(status=304, headers=kept)
+    if len(response.body) < _GZIP_FROM or not _takes_gzip(request):
+        return response
+    headers = dict(response.headers) | {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    body = gzip.compress(response.body, 1, mtime=0)
+    return Response(body, status=response.status, content_type=response.content_type, headers=headers)
+
+
+def _takes_gzip(request: Request) -> bool:
+    for one in request.headers.get("accept-encoding", "").split(","):
+        name, _, weight = one.strip().partition(";")
+        if name.strip().lower() in ("gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def _encode(value: Any) -> bytes:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace")  # names of files may have what is no character
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with null for what JSON has no number for."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(name): _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value

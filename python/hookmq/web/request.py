@@ -35,6 +35,8 @@ class Request:
     body: bytes
     address: str
     params: Mapping[str, str] = field(default_factory=dict)
+    raw_path: str = ""
+    """The path as it came, which tells a slash from one that is percent-encoded."""
 
     @cached_property
     def query_pairs(self) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ use crate::route::RouteCache;
 use crate::session::Session;
 use crate::statistics::Counts;
 use crate::taps::{TapId, Watches};
+use crate::topics::{Counting, Topics};
 use crate::turns::Turn;
 
 /// After so many bytes appended to outboxes, sessions touched or events noted, a batch is relieved of them
@@ -61,6 +62,8 @@ pub struct Batch {
     gates: Vec<Arc<dyn Gate>>,
     watches: Arc<Watches>,
     turn: Arc<Turn>,
+    /// What it counts of topics.
+    pub(crate) topics: Counting,
     pub(crate) ledger: Option<Arc<Ledger>>,
     /// The last commit that something of this turn is part of.
     pub(crate) ticket: Ticket,
@@ -80,6 +83,7 @@ impl Batch {
         limits: Arc<Limits>,
         watches: Arc<Watches>,
         turn: Arc<Turn>,
+        topics: Arc<Topics>,
         ledger: Option<Arc<Ledger>>,
     ) -> Self {
         Self {
@@ -95,6 +99,7 @@ impl Batch {
             gates: Vec::new(),
             watches,
             turn,
+            topics: Counting::new(topics),
             ledger,
             ticket: 0,
             scratch: BytesMut::new(),
@@ -115,6 +120,7 @@ impl Batch {
     /// Ends a turn of work: nothing that was looked up in it is used any more.
     pub(crate) fn end(&mut self) {
         self.left = 0;
+        self.topics.rest();
         self.turn.end();
         if let Some(ledger) = self.ledger.as_ref().filter(|_| self.ticket > 0) {
             ledger.kick();
@@ -130,6 +136,7 @@ impl Batch {
             return false;
         }
         self.left += 1;
+        self.topics.rest();
         self.turn.end();
         true
     }

@@ -1,10 +1,10 @@
 //! The broker: which sessions there are, and what happens with time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use hashbrown::HashMap;
 use hookmq_codec::{ReasonCode, TopicFilter};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
@@ -27,17 +27,21 @@ use crate::statistics::Statistics;
 use crate::subscribers::Subscriber;
 use crate::taps::{Tap, TapId, TapKind, Watches};
 use crate::timer::{Timer, Timers};
+use crate::topics::{Bounds, Topics};
 use crate::turns::Turns;
 
 /// A will that is to be published now, and whose it is.
 pub(crate) type DueWill = (Box<PendingWill>, Arc<Client>, Arc<Session>);
+
+/// Sessions by Client Identifier, in whose order they are listed.
+pub(crate) type Sessions = BTreeMap<Arc<str>, Arc<Session>>;
 
 /// The broker. Threads share one behind an [`Arc`].
 pub struct Broker {
     pub(crate) limits: Arc<Limits>,
     pub(crate) router: Router,
     pub(crate) retained: RwLock<Retained>,
-    pub(crate) sessions: Mutex<HashMap<Arc<str>, Arc<Session>>>,
+    pub(crate) sessions: Mutex<Sessions>,
     timers: Mutex<Timers>,
     /// Who came back too often, and who is connected; nothing else is locked while these are.
     pub(crate) jail: Mutex<Jail>,
@@ -53,6 +57,7 @@ pub struct Broker {
     /// Batches for threads that come and go, such as Python's.
     spare: Mutex<Vec<Batch>>,
     turns: Turns,
+    pub(crate) topics: Arc<Topics>,
     /// Where what outlives the process is noted, if anything does.
     pub(crate) ledger: Option<Arc<Ledger>>,
 }
@@ -85,6 +90,7 @@ impl Broker {
             next_serial: AtomicU64::new(1),
             spare: Mutex::default(),
             turns: Turns::default(),
+            topics: Topics::new(Bounds::default()),
             ledger,
         })
     }
@@ -92,7 +98,8 @@ impl Broker {
     /// A working state for a thread.
     pub fn batch(&self) -> Batch {
         let (limits, watches) = (Arc::clone(&self.limits), Arc::clone(&self.watches));
-        Batch::new(limits, watches, self.turns.add(), self.ledger.clone())
+        let topics = Arc::clone(&self.topics);
+        Batch::new(limits, watches, self.turns.add(), topics, self.ledger.clone())
     }
 
     /// Does some work with a borrowed batch and finishes it.
@@ -390,7 +397,7 @@ impl Broker {
     /// Ends a session and all it kept. A will that waited for this is handed back to be published.
     pub(crate) fn end_session(
         &self,
-        sessions: &mut HashMap<Arc<str>, Arc<Session>>,
+        sessions: &mut Sessions,
         session: &Arc<Session>,
         batch: &mut Batch,
     ) -> Option<DueWill> {

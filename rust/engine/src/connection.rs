@@ -237,6 +237,7 @@ impl Connection {
     ) -> Result<Option<Begun>, Close> {
         batch.counts.messages_received += 1;
         batch.counts.bytes_received += publish.payload.len() as u64;
+        self.session.count_received();
         if publish.retain && self.client.version.is_v5() {
             self.broker.check_retain(batch)?;
         }

@@ -13,7 +13,8 @@
 //! - [`session`]: what is kept for a client; `outbound`: its messages, waiting and under way;
 //!   `link`: its connection while it has one; `sending`: from the one to the other; `packet_ids`
 //! - `router`, `route`, `subscribers`, `shared`: the subscription trie and what it finds
-//! - `retained`: retained messages
+//! - `retained`: retained messages; `levels`: what is below a level of a topic, in order
+//! - `inspect`: lists of what there is, page by page; `topics`: what is published to which topics
 //! - `routed`: a message encoded once for many receivers; [`outbox`]: encoded packets before the socket
 //! - [`batch`]: the work of one turn of a thread
 //! - [`hook`]: what observers are told; `taps`: who observes which messages; [`receipt`]: acknowledgements that
@@ -45,6 +46,7 @@ mod jail;
 mod keeping;
 mod kept;
 pub mod ledger;
+mod levels;
 pub mod limits;
 mod link;
 pub mod listener;
@@ -69,6 +71,7 @@ mod subscribers;
 mod subscribing;
 pub mod taps;
 mod timer;
+mod topics;
 pub mod transport;
 mod turns;
 
@@ -82,7 +85,10 @@ pub use client::Client;
 pub use connection::{Close, Connection, Denied, End};
 pub use delivering::Receiver;
 pub use hook::{Event, Gate, Observer, Sent};
-pub use inspect::Totals;
+pub use inspect::{
+    ClientDetail, ClientFigures, ClientPage, ClientQuery, FilterFigures, Receivers, RetainedPage, Sort,
+    SubscriptionFigures, SubscriptionPage, Totals, WillFigures,
+};
 pub use kept::note_time;
 pub use ledger::{Ledger, Takes};
 pub use limits::{Limits, QueuePolicy};
@@ -96,4 +102,5 @@ pub use restoring::{FindListener, Found, Restored};
 pub use session::Session;
 pub use statistics::Statistics;
 pub use taps::{Tap, TapId, TapKind};
+pub use topics::{TopicChanges, TopicFigures, TopicPage, TopicWatch};
 pub use transport::{Transport, Written};

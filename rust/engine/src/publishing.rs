@@ -125,6 +125,9 @@ impl Broker {
             batch.keep_retained(&shared, before.as_deref());
             route = batch.routes.route(&self.router, &routed.message.topic);
         }
+        if !handed_out {
+            batch.topics.count(&route.place, &routed.message);
+        }
         let published = Published { matched: !route.receivers.is_empty() || !route.groups.is_empty() };
         match &route.taps {
             None if handed_out => {}

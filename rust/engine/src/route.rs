@@ -8,6 +8,7 @@ use crate::router::{Grant, Router};
 use crate::session::Session;
 use crate::shared::SharedGroup;
 use crate::taps::Taps;
+use crate::topics::Place;
 
 /// Memory a thread's cache may take, in bytes, roughly. At the limit it forgets all: the topics in use come
 /// back at once.
@@ -34,6 +35,8 @@ pub(crate) struct Route {
     pub(crate) groups: Box<[Arc<SharedGroup>]>,
     /// Who observes it; nearly always nobody.
     pub(crate) taps: Option<Box<Taps>>,
+    /// Where the thread that found it counts the topic.
+    pub(crate) place: Place,
 }
 
 /// One thread's cache of routes: a topic that comes again costs one look-up.

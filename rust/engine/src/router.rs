@@ -13,6 +13,7 @@ use crate::session::{Session, Subscription};
 use crate::shared::SharedGroup;
 use crate::subscribers::{Subscriber, SubscriberSet};
 use crate::taps::{Tap, TapId, Taps};
+use crate::topics::Place;
 
 /// On which terms a session receives a message: the sum of its subscriptions that match.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +141,46 @@ impl Node {
     }
 }
 
+impl Node {
+    /// As [`Self::visit`], with the filter of each leaf, of which `filter` is the part up to here.
+    fn visit_named(
+        &self,
+        topic: Option<&str>,
+        wildcards: bool,
+        filter: &mut String,
+        found: &mut dyn FnMut(&str, &Leaf),
+    ) {
+        let below = |filter: &mut String, level: &str, visit: &mut dyn FnMut(&mut String)| {
+            let length = filter.len();
+            filter.push_str(level);
+            visit(filter);
+            filter.truncate(length);
+        };
+        if wildcards && let Some(leaf) = &self.below {
+            below(filter, "#", &mut |filter| found(filter, leaf));
+        }
+        let Some(topic) = topic else {
+            if let Some(leaf) = &self.here {
+                found(filter.strip_suffix('/').unwrap_or(filter), leaf);
+            }
+            return;
+        };
+        let (level, rest) = match topic.split_once('/') {
+            Some((level, rest)) => (level, Some(rest)),
+            None => (topic, None),
+        };
+        let any = self.any.as_deref().filter(|_| wildcards);
+        for (level, node) in
+            self.children.get(level).map(|node| (level, node)).into_iter().chain(any.map(|node| ("+", node)))
+        {
+            below(filter, level, &mut |filter| {
+                filter.push('/');
+                node.visit_named(rest, true, filter, found);
+            });
+        }
+    }
+}
+
 fn edit_leaf(place: &mut Option<Box<Leaf>>, edit: &mut dyn FnMut(&mut Leaf)) {
     if let Some(leaf) = place {
         edit(leaf);
@@ -231,6 +272,23 @@ impl Router {
         });
     }
 
+    /// Visits everything that a topic name reaches, with the filter by which it does.
+    pub(crate) fn reached(&self, topic: &str, found: &mut dyn FnMut(Reached<'_>)) {
+        let root = self.root.read();
+        let wildcards = !topic.starts_with('$'); // [MQTT-4.7.2-1]
+        root.visit_named(Some(topic), wildcards, &mut String::new(), &mut |filter, leaf| {
+            for subscriber in leaf.subscribers.iter() {
+                found(Reached::Subscriber { filter, shared: None, subscriber });
+            }
+            for (name, group) in &leaf.groups {
+                for subscriber in &group.members {
+                    found(Reached::Subscriber { filter, shared: Some(name), subscriber });
+                }
+            }
+            leaf.taps.iter().for_each(|tap| found(Reached::Tap(tap)));
+        });
+    }
+
     /// The route of a topic name, and the generation it belongs to.
     pub(crate) fn find(&self, topic: &str) -> (u64, Route) {
         let root = self.root.read();
@@ -240,6 +298,12 @@ impl Router {
         root.visit(Some(topic), !topic.starts_with('$'), &mut |leaf| leaves.push(leaf));
         (generation, merge(topic, &leaves))
     }
+}
+
+/// Something that a topic name reaches.
+pub(crate) enum Reached<'a> {
+    Subscriber { filter: &'a str, shared: Option<&'a str>, subscriber: &'a Subscriber },
+    Tap(&'a Tap),
 }
 
 /// Joins what was found: one receiver for each session, however many of its filters match; none for a session
@@ -277,5 +341,10 @@ fn merge(topic: &str, leaves: &[&Leaf]) -> Route {
             }
         }
     }
-    Route { receivers: receivers.into(), groups: groups.into(), taps: Taps::sort(taps) }
+    Route {
+        receivers: receivers.into(),
+        groups: groups.into(),
+        taps: Taps::sort(taps),
+        place: Place::default(),
+    }
 }

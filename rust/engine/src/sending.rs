@@ -123,6 +123,7 @@ impl Session {
             }
         }
         batch.count_sent(routed.message.payload.len());
+        self.count_sent();
         batch.touch(self, link);
         if let Some(taps) = taps {
             let sent = Sent { receiver: Arc::clone(&self.id), qos, retain, packet_id: 0 };
@@ -181,7 +182,7 @@ impl Session {
                     continue;
                 }
                 if !under_way {
-                    if !send_delivery(&self.id, link, &delivery, 0, false, batch) {
+                    if !send_delivery(self, link, &delivery, 0, false, batch) {
                         batch.dropped(&self.id, TOO_LARGE, || delivery.message); // [MQTT-3.1.2-25]
                     }
                     continue;
@@ -192,7 +193,7 @@ impl Session {
                 if delivery.qos == QoS::ExactlyOnce {
                     link.promise(ticket); // after a restart it must have the same Packet Identifier
                 }
-                if !send_delivery(&self.id, link, delivery, packet_id, false, batch) {
+                if !send_delivery(self, link, delivery, packet_id, false, batch) {
                     self.keep_over(delivery, batch);
                     batch.dropped(&self.id, TOO_LARGE, || Arc::clone(&delivery.message));
                     state.inflight.remove(packet_id);
@@ -232,8 +233,7 @@ fn repeat(
             }
             Some(Phase::Published(delivery)) => {
                 let delivery = delivery.clone();
-                let receiver = Arc::clone(&link.client.id);
-                send_delivery(&receiver, link, &delivery, packet_id, true, batch) // [MQTT-3.3.1-1]
+                send_delivery(session, link, &delivery, packet_id, true, batch) // [MQTT-3.3.1-1]
             }
             Some(Phase::Released { .. }) | None => true,
         };
@@ -246,7 +246,7 @@ fn repeat(
 
 /// Encodes a delivery for one client. `false` means that it is larger than the client takes.
 fn send_delivery(
-    receiver: &Arc<str>,
+    session: &Session,
     link: &mut Link,
     delivery: &Delivery,
     packet_id: u16,
@@ -274,8 +274,9 @@ fn send_delivery(
         }
     }
     batch.count_sent(message.payload.len());
+    session.count_sent();
     if let Some(taps) = taps {
-        let sent = Sent { receiver: Arc::clone(receiver), qos: *qos, retain: *retain, packet_id };
+        let sent = Sent { receiver: Arc::clone(&session.id), qos: *qos, retain: *retain, packet_id };
         batch.sent(Arc::clone(message), Arc::clone(taps), sent);
     }
     true

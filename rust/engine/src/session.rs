@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
@@ -50,6 +50,10 @@ pub struct Session {
     durable: AtomicBool,
     /// Whether much waits in its outbox for a commit.
     held: AtomicBool,
+    /// Messages received from the client and sent to it, since the start. The first is counted by the connection's thread
+    /// alone, the second with the state locked, so that neither needs more than a store.
+    pub(crate) received: AtomicU64,
+    pub(crate) sent: AtomicU64,
     /// The client as it connected last: whom access rules are asked about, and who owns the session. Nothing
     /// else is locked while this is.
     client: RwLock<Arc<Client>>,
@@ -106,6 +110,8 @@ pub(crate) struct State {
     /// When the session ends and when its will is published, while it has no connection.
     pub(crate) ends_at: Option<Millis>,
     pub(crate) will_at: Option<Millis>,
+    /// When its last connection ended.
+    pub(crate) left_at: Option<Millis>,
     /// The time for which a timer is set.
     pub(crate) timer: Option<Millis>,
     /// When expired messages were last looked for in a full queue.
@@ -140,6 +146,8 @@ impl Session {
             full: AtomicBool::new(false),
             durable: AtomicBool::new(false),
             held: AtomicBool::new(false),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
             client: RwLock::new(client),
             state: Mutex::default(),
         })
@@ -148,6 +156,21 @@ impl Session {
     /// The client as it connected last.
     pub(crate) fn client(&self) -> Arc<Client> {
         Arc::clone(&self.client.read())
+    }
+
+    /// Looks at the client as it connected last.
+    pub(crate) fn with_client<T>(&self, look: impl FnOnce(&Client) -> T) -> T {
+        look(&self.client.read())
+    }
+
+    /// Counts a message that was received from the client.
+    pub(crate) fn count_received(&self) {
+        self.received.store(self.received.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// Counts a message that was sent to it. Its state is locked by the caller.
+    pub(crate) fn count_sent(&self) {
+        self.sent.store(self.sent.load(Relaxed) + 1, Relaxed);
     }
 
     /// Whether a client may have the session: it belongs to the user who was authenticated when it was
@@ -236,6 +259,7 @@ impl Session {
         let link = state.link.take()?;
         self.leave(state, &link, batch);
         state.epoch += 1;
+        state.left_at = Some(batch.now);
         state.queue.drop_qos0(&mut |delivery| {
             // A retained message that was asked for is there still.
             if !delivery.replayed {

@@ -1,11 +1,20 @@
-//! Looking at the broker from outside.
+//! Looking at the broker from outside: lists of what it holds, page by page. No lock is held for longer than a few hundred
+//! sessions or a few thousand topics take, and no two sessions are locked at once.
+
+mod clients;
+mod page;
+mod retained;
+mod subscriptions;
 
 use std::sync::Arc;
 
-use bytestring::ByteString;
-
 use crate::broker::Broker;
 use crate::client::Client;
+
+pub use clients::{ClientDetail, ClientFigures, ClientPage, ClientQuery, FilterFigures, Sort, WillFigures};
+pub(crate) use page::{Page, contains};
+pub use retained::RetainedPage;
+pub use subscriptions::{Receivers, SubscriptionFigures, SubscriptionPage};
 
 /// How much the broker holds at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,13 +44,6 @@ impl Broker {
         Some(session.client())
     }
 
-    /// The topic filters of the session with a Client Identifier, if there is one.
-    pub fn filters(&self, client_id: &str) -> Option<Vec<ByteString>> {
-        let session = self.sessions.lock().get(client_id).cloned()?;
-        let state = session.state.lock();
-        Some(state.subscriptions.keys().map(|filter| filter.as_str().into()).collect())
-    }
-
     /// How many messages wait in a session, or are under way from it.
     pub fn waiting(&self, client_id: &str) -> usize {
         let session = self.sessions.lock().get(client_id).cloned();
@@ -53,22 +55,36 @@ impl Broker {
 
     /// How much it holds.
     pub fn totals(&self) -> Totals {
-        // One lock after the other: held together they would have to be taken in their order.
-        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
         let mut totals = {
             let retained = self.retained.read();
-            let (retained, retained_bytes) = (retained.len(), retained.bytes());
-            Totals { sessions: sessions.len(), retained, retained_bytes, ..Totals::default() }
+            Totals { retained: retained.len(), retained_bytes: retained.bytes(), ..Totals::default() }
         };
-        for session in sessions {
+        self.each_session(None, |session| {
             let state = session.state.lock();
+            totals.sessions += 1;
             totals.subscriptions += state.subscriptions.len();
             totals.shared_subscriptions +=
                 state.subscriptions.keys().filter(|filter| filter.share_name().is_some()).count();
             totals.queued += state.queue.len();
             totals.queued_bytes += state.queue.bytes();
             totals.inflight += state.inflight.len();
-        }
+            true
+        });
         totals
+    }
+
+    /// How many messages wait in sessions.
+    pub fn queued(&self) -> usize {
+        let mut queued = 0;
+        self.each_session(None, |session| {
+            queued += session.state.lock().queue.len();
+            true
+        });
+        queued
+    }
+
+    /// How many sessions there are.
+    pub fn session_count(&self) -> usize {
+        self.sessions.lock().len()
     }
 }

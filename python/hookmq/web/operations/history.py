@@ -1,0 +1,344 @@
+"""The history of messages: reading it, drawing it, and taking it along."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..charts import MAX_TOPICS, chart
+from ..exports import FORMATS, export
+from ..json_path import BadPath, find, parse_path, paths_of, read_value
+from ..problem import Problem
+from ..response import Response
+from ..schema import Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Text
+from ..source import Source
+from .operation import Ask, Operation
+from .paging import PAGE, after_of, cursor, page
+from .shapes import MESSAGE, TOPIC, message
+
+__all__ = ["chart_of", "operations"]
+
+_SCANNED = 200_000
+"""Rows that are looked at for one page; then it is answered as it is, with a cursor."""
+
+_PATIENCE = 4.0
+"""Seconds after which a page is answered with what was found so far."""
+
+_EXAMPLES = 50
+"""Messages that are looked at for paths."""
+
+_FILTERS = (
+    Field("filter", TOPIC, "a topic filter", example="tank/+/level"),
+    Field("topic", TOPIC, "or one topic"),
+    Field("since", Text(1, 64), "from then on: epoch seconds, ISO 8601, or an age such as 10m", example="1h"),
+    Field("until", Text(1, 64), "before then"),
+    Field("client", Text(), "only of this client identifier"),
+    Field("contains", Text(1, 1000), "only payloads with this text, whatever the case"),
+    Field("path", Text(max=500), "only payloads that have this path", example="sensor.level"),
+)
+
+_ROW = Ref(
+    "HistoryMessage",
+    Object([*MESSAGE.of.fields, Field("number", Integer(), required=True)]),  # type: ignore[attr-defined]
+)
+
+_POINTS = Array(Array(Number()), 100_000)
+
+
+def operations(source: Source) -> Sequence[Operation]:
+    """Return what can be asked of the history."""
+    api = _HistoryApi(source)
+    order = Field("order", Text(among=("desc", "asc")), "newest or oldest first", default="desc")
+    return [
+        Operation(
+            "GET",
+            "history",
+            api.list,
+            "List stored messages",
+            query=(*_FILTERS, order, *PAGE),
+            answer=page(_ROW),
+            raises=(409,),
+        ),
+        Operation(
+            "GET",
+            "history/chart",
+            api.chart,
+            "Draw the numbers in stored messages",
+            description="Each point is `[time, least, mean, greatest, count]` of an interval that has any. "
+            f"At most {MAX_TOPICS} topics are drawn.",
+            query=(
+                Field("topic", Array(TOPIC, MAX_TOPICS), "topics; may be repeated"),
+                Field("filter", TOPIC, "or a topic filter"),
+                Field("path", Text(max=500), "where the number is; empty: the payload", default=""),
+                Field("since", Text(1, 64), "from then on", default="1h"),
+                Field("until", Text(1, 64), "before then"),
+                Field("points", Integer(1, 5000), "of a series at most", default=600),
+            ),
+            answer=Object(
+                [
+                    Field(
+                        "series",
+                        Array(
+                            Object(
+                                [
+                                    Field("topic", Text(), required=True),
+                                    Field("path", Text(), required=True),
+                                    Field("points", _POINTS, required=True),
+                                ]
+                            )
+                        ),
+                        required=True,
+                    ),
+                    Field("truncated", Boolean(), "whether something was left out", required=True),
+                ]
+            ),
+            raises=(409,),
+        ),
+        Operation(
+            "GET",
+            "history/paths",
+            api.paths,
+            "List the paths in the newest messages of a topic",
+            query=(Field("topic", TOPIC, "a topic, or a filter", required=True),),
+            answer=Object(
+                [
+                    Field(
+                        "paths",
+                        Array(
+                            Object(
+                                [
+                                    Field("path", Text(), required=True),
+                                    Field("kind", Text(among=("number", "text", "bool")), required=True),
+                                    Field("example", Nullable(Text()), required=True),
+                                ]
+                            )
+                        ),
+                        required=True,
+                    )
+                ]
+            ),
+            raises=(409,),
+        ),
+        Operation(
+            "GET",
+            "history/export",
+            api.export,
+            "Take stored messages along as a file",
+            query=(
+                Field("format", Text(among=tuple(FORMATS)), required=True),
+                *_FILTERS,
+                Field("order", Text(among=("desc", "asc")), "newest or oldest first", default="asc"),
+            ),
+            media="text/csv",
+            streams=True,
+            raises=(409,),
+        ),
+    ]
+
+
+class _HistoryApi:
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def list(self, ask: Ask) -> Any:
+        limit, newest = ask.query["limit"], ask.query["order"] == "desc"
+        place = _place(after_of(ask.query["cursor"], "history"))
+        chosen = _chosen(ask)
+        if place is not None:
+            # What has the same microsecond is told apart by its number below.
+            chosen["until" if newest else "since"] = (place[0] + (1 if newest else 0)) / 1e6
+        passes = _passes(ask)
+        items: list[dict[str, Any]] = []
+        last: tuple[int, int] | None = None
+        more, deadline = False, time.monotonic() + _PATIENCE
+        for count, row in enumerate(_query(self._source, chosen, newest=newest)):
+            at = (round(row.timestamp * 1e6), row.id)
+            if place is not None and (at >= place if newest else at <= place):
+                continue
+            if (
+                len(items) == limit
+                or count > _SCANNED
+                or (count % 256 == 255 and time.monotonic() > deadline)
+            ):
+                more = True
+                break
+            last = at
+            if passes(row):
+                items.append(message(row) | {"number": row.id})
+        following = cursor("history", f"{last[0]}:{last[1]}") if more and last is not None else None
+        return {"items": items, "next": following, "total": None}
+
+    def chart(self, ask: Ask) -> Any:
+        return chart_of(
+            self._source,
+            topics=ask.query["topic"] or [],
+            filter=ask.query["filter"],
+            path=ask.query["path"],
+            since=ask.query["since"],
+            until=ask.query["until"],
+            points=ask.query["points"],
+        )
+
+    def paths(self, ask: Ask) -> Any:
+        found: dict[str, tuple[str, str]] = {}
+        for row in _query(self._source, {"filter": ask.query["topic"]}, newest=True, limit=_EXAMPLES):
+            for path, value in paths_of(read_value(row.payload)):
+                if value is None or (path in found and found[path][0] == "number") or len(found) >= 500:
+                    continue
+                found.setdefault(path, (_kind(value), str(value)[:100]))
+        return {
+            "paths": [
+                {"path": path, "kind": kind, "example": example} for path, (kind, example) in found.items()
+            ]
+        }
+
+    def export(self, ask: Ask) -> Any:
+        format = ask.query["format"]
+        passes = _passes(ask)
+        rows = _query(self._source, _chosen(ask), newest=ask.query["order"] == "desc")
+        pieces = export((row for row in rows if passes(row)), format)
+        name = time.strftime(f"hookmq-history-%Y%m%d-%H%M%S.{format}")
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return Response(_begun(pieces), content_type=FORMATS[format], headers=headers)
+
+
+def chart_of(
+    source: Source,
+    *,
+    topics: Sequence[str],
+    filter: str | None,
+    path: str,
+    since: str | float | None,
+    until: str | float | None,
+    points: int,
+) -> dict[str, Any]:
+    """Return what ``GET history/chart`` answers."""
+    if bool(topics) == (filter is not None):
+        raise Problem(400, "name either `topic`, which may be repeated, or `filter`")
+    steps = _steps(path)
+    now = time.time()
+    start, end = _moment(since, "since", now), _moment(until, "until", now)
+    end = now if end is None else end
+    series: dict[str, list[list[float]]] = {}
+    truncated = False
+    base = {"since": start, "until": end}
+    for one in topics or [filter or "#"]:
+        rows = _query(source, base | {"filter": one}, newest=False)
+        first, rows = _peeked(rows)
+        begin = first if start is None and first is not None else (start or 0.0)
+        names = [str(one)] if topics else []
+        found, left_out = chart(rows, steps, start=begin, end=end, points=points, topics=names)
+        series |= found
+        truncated = truncated or left_out
+    return {
+        "series": [{"topic": topic, "path": path, "points": found} for topic, found in series.items()],
+        "truncated": truncated,
+    }
+
+
+def _peeked(rows: Iterator[Any]) -> tuple[float | None, Iterator[Any]]:
+    import itertools
+
+    first = next(rows, None)
+    return (None, iter(())) if first is None else (first.timestamp, itertools.chain([first], rows))
+
+
+def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Make the first piece at once, so that what goes wrong is answered as a problem."""
+    import itertools
+
+    first = next(pieces, b"")
+    return itertools.chain([first], pieces)
+
+
+def _chosen(ask: Ask) -> dict[str, Any]:
+    filter, topic = ask.query["filter"], ask.query["topic"]
+    if filter is not None and topic is not None:
+        raise Problem(400, "name either `topic` or `filter`, not both")
+    if topic is not None:
+        from .subscriptions import check_topic
+
+        check_topic(topic)
+    now = time.time()
+    return {
+        "filter": topic or filter or "#",
+        "since": _moment(ask.query["since"], "since", now),
+        "until": _moment(ask.query["until"], "until", now),
+        "client": ask.query["client"],
+    }
+
+
+def _moment(given: str | float | None, name: str, now: float) -> float | None:
+    from ...storage.moments import moment
+
+    if given is None or isinstance(given, float | int):
+        return given
+    try:
+        return float(given)
+    except ValueError:
+        pass
+    try:
+        # A + of the distance from UTC that was not percent-encoded comes as a space.
+        return moment(given.replace(" ", "+") if "T" in given else given, now=now)
+    except (ValueError, OverflowError) as error:
+        raise Problem(400, f"`{name}`: {error}", more={"parameter": name}) from None
+
+
+def _query(
+    source: Source, chosen: dict[str, Any], *, newest: bool, limit: int | None = None
+) -> Iterator[Any]:
+    from ...errors import HookMQError
+
+    recorder = source.run().recorder
+    if recorder is None:
+        raise HookMQError("E507")
+    filter = chosen["filter"]
+    rest = {name: value for name, value in chosen.items() if name != "filter"}
+    try:
+        return iter(recorder.store.query(filter, newest=newest, limit=limit, **rest))
+    except HookMQError as error:
+        if error.code == "E502":
+            raise Problem(400, error.message, more={"parameter": "filter"}) from None
+        raise
+    except ValueError as error:
+        raise Problem(400, str(error)) from None
+
+
+def _passes(ask: Ask) -> Any:
+    steps = _steps(ask.query["path"] or "")
+    contains = ask.query["contains"]
+    wanted = contains.lower() if contains is not None else None
+
+    def passes(row: Any) -> bool:
+        if wanted is not None and wanted not in row.text.lower():
+            return False
+        return not steps or find(read_value(row.payload), steps) is not None
+
+    return passes
+
+
+def _steps(path: str) -> tuple[str | int, ...]:
+    try:
+        return parse_path(path)
+    except BadPath as error:
+        raise Problem(400, f"`path`: {error}", more={"parameter": "path"}) from None
+
+
+def _place(after: str | None) -> tuple[int, int] | None:
+    if after is None:
+        return None
+    at, _, number = after.partition(":")
+    try:
+        place = int(at), int(number)
+    except ValueError:
+        raise Problem(400, "`cursor` is none that was answered here") from None
+    if abs(place[0]) >= 2**63 or abs(place[1]) >= 2**63:
+        raise Problem(400, "`cursor` is none that was answered here")
+    return place
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    return "number" if isinstance(value, int | float) else "text"
