@@ -130,7 +130,7 @@ function shapeOf(series, { height, width, axes, now }) {
     const stroke = color(token ?? seriesToken(n));
     const wide = (points[0]?.length ?? 0) >= 4;
     lines.push({
-      label, stroke, width: kind === "bar" ? 0 : 1.75, spanGaps: true, points: { show: (_, __, from, to) => kind !== "bar" && to - from < 40, size: 4 },
+      label, stroke, width: kind === "bar" ? 0 : 1.75, spanGaps: true, points: { show: (self) => kind !== "bar" && self.data[0].length < 40, size: 4 },
       fill: kind === "area" || kind === "bar" ? faint(stroke, kind === "bar" ? 0.8 : 0.16) : undefined,
       paths: kind === "bar" ? uPlot.paths.bars({ size: [0.7 * share, 40] }) : undefined,
     });
