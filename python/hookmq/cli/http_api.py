@@ -127,6 +127,25 @@ class HttpApi:
         """
         return self._ask("GET", path)
 
+    def list(self, path: str, *, limit: int | None = None, **query: Any) -> dict[str, Any]:
+        """Return ``items`` and ``total`` of a list: all of them page by page, or the first ``limit``.
+
+        Parameters that are None are left out. Raises as :meth:`get`.
+        """
+        from urllib.parse import urlencode
+
+        given = {name: _written(value) for name, value in query.items() if value is not None}
+        found: list[Any] = []
+        cursor: str | None = None
+        while True:
+            left = 1000 if limit is None else min(1000, limit - len(found))
+            page = given | {"limit": str(left)} | ({} if cursor is None else {"cursor": cursor})
+            answer = self.get(f"{path}?{urlencode(page)}")
+            found += answer["items"]
+            cursor = answer["next"]
+            if cursor is None or (limit is not None and len(found) >= limit):
+                return answer | {"items": found, "next": cursor}
+
     def post(self, *parts: str) -> Any:
         """Let something be done, and return the answer; the path is given in parts. Raises as :meth:`get`."""
         from urllib.parse import quote
@@ -177,7 +196,7 @@ class HttpApi:
             return None
         try:
             values = json.loads(text)
-            if status in (200, 201):
+            if status in (200, 201, 202):
                 return values
             code, message, help = (values["error"][name] for name in ("code", "message", "help"))
         except (ValueError, TypeError, LookupError):
@@ -197,6 +216,10 @@ class HttpApi:
 
     def _with_url(self) -> str:
         return f"{self._command} --url http://127.0.0.1:8080"
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _settings(options: argparse.Namespace) -> Settings:

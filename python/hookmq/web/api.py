@@ -204,7 +204,11 @@ def _body(operation: Operation, request: Request) -> Any:
         raise Problem(413, f"the body has {len(request.body):,} bytes; at most {MAX_BODY:,} are taken")
     media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if request.body and media != "application/json" and not media.endswith("+json"):
-        raise Problem(415, f"the body is {media}; expected application/json")
+        raise Problem(
+            415,
+            f"the body is {media[:60]}; expected application/json",
+            help="send the header Content-Type: application/json",
+        )
     try:
         return schema.read(read_json(request), "")
     except (BadBody, BadValue) as error:

@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from .json_path import MISSING, find
-from .payload_values import number_of, read_value
+from .json_path import find, number_of, read_value
 
 __all__ = ["MAX_TOPICS", "Buckets", "chart"]
 
@@ -109,4 +108,4 @@ def _number(payload: bytes, path: tuple[str | int, ...]) -> float | None:
             return number_of(read_value(payload))
         return number if abs(number) < float("inf") else None
     value: Any = find(read_value(payload), path)
-    return None if value is MISSING else number_of(value)
+    return number_of(value)

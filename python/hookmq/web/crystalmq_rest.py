@@ -1,8 +1,8 @@
-"""REST calls of the old product: CrystalMQ's below ``/crystalmq/api/v1/``, MQTTRoute's below ``/bwiot/api/v1/``.
+"""REST calls of the old product: below ``/crystalmq/api/v1/``, and MQTTRoute's ``/bwiot/api/v1/``.
 
-A program logs in and is given a token, which it sends with every other call (``Authorization: Bearer …``). The
-token is a session of one of this broker's accounts, with its role. What is sent may be a form or JSON, and paths
-may end with a slash, as programs for the old product do it.
+A program logs in and is given a token, which it sends with every other call (``Authorization: Bearer …``).
+The token is a session of one of this broker's accounts, with its role. What is sent may be a form or JSON,
+and paths may end with a slash, as programs for the old product do it.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .message_item import message_item
+from .operations.shapes import packed
 from .problem import Problem
 
 __all__ = ["COLUMNS", "FORMATS", "export"]
@@ -79,7 +79,7 @@ def _lines(rows: Iterable[Any]) -> Iterator[bytes]:
         if line["payload_base64"] is None:
             del line["payload_base64"]
         if row.properties:
-            line["properties"] = message_item(row)["properties"]
+            line["properties"] = packed(row.properties)
         pieces.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")))
         size += len(pieces[-1])
         if size >= _PIECE:

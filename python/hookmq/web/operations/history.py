@@ -8,8 +8,7 @@ from typing import Any
 
 from ..charts import MAX_TOPICS, chart
 from ..exports import FORMATS, export
-from ..json_path import MISSING, find, parse_path
-from ..payload_values import paths_of, read_value
+from ..json_path import BadPath, find, parse_path, paths_of, read_value
 from ..problem import Problem
 from ..response import Response
 from ..schema import Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Text
@@ -224,7 +223,7 @@ def chart_of(
     series: dict[str, list[list[float]]] = {}
     truncated = False
     base = {"since": start, "until": end}
-    for one in topics or [filter]:
+    for one in topics or [filter or "#"]:
         rows = _query(source, base | {"filter": one}, newest=False)
         first, rows = _peeked(rows)
         begin = first if start is None and first is not None else (start or 0.0)
@@ -314,7 +313,7 @@ def _passes(ask: Ask) -> Any:
     def passes(row: Any) -> bool:
         if wanted is not None and wanted not in row.text.lower():
             return False
-        return not steps or find(read_value(row.payload), steps) not in (MISSING, None)
+        return not steps or find(read_value(row.payload), steps) is not None
 
     return passes
 
@@ -322,7 +321,7 @@ def _passes(ask: Ask) -> Any:
 def _steps(path: str) -> tuple[str | int, ...]:
     try:
         return parse_path(path)
-    except ValueError as error:
+    except BadPath as error:
         raise Problem(400, f"`path`: {error}", more={"parameter": "path"}) from None
 
 
