@@ -73,9 +73,9 @@ def test_from_the_first_start_to_exported_data(broker_factory, dashboard_of, tmp
 
         # It is pinned, and there after the page was loaded anew.
         page.getByRole("button", {"name": "Pin to a dashboard"}).click()
-        page.getByLabel("Dashboard").selectOption("new")
+        page.getByLabel("Dashboard", {"exact": True}).selectOption("new")
         page.getByLabel("Name of the new dashboard").fill("House")
-        page.getByLabel("As").selectOption("gauge")
+        page.getByLabel("As", {"exact": True}).selectOption("gauge")
         page.getByRole("dialog").getByRole("button", {"name": "Pin to a dashboard"}).click()
         page.getByRole("link", {"name": "Open it"}).click()
         page.getByText("House").first().waitFor()

@@ -21,11 +21,11 @@ NASTY = [
 def test_a_large_tree_stays_quick(dashboard):
     broker = dashboard.broker
     for n in range(20_000):
-        broker.publish(f"fleet/{n % 40}/truck-{n}", str(n))
+        broker.publish(f"fleet/{n % 20:02}/truck-{n}", str(n))
     with dashboard.open("#/topics") as page:
         page.getByRole("treeitem", {"name": "fleet"}).click()
-        page.getByRole("treeitem", {"name": "39"}).click()
-        page.getByRole("treeitem", {"name": "truck-39"}).first().waitFor()
+        page.getByRole("treeitem", {"name": "19", "exact": False}).click()
+        page.getByRole("treeitem", {"name": "truck-19"}).first().waitFor()
         # Only the rows in sight are drawn, and a level of many is shown in parts.
         assert page.evaluate("document.querySelectorAll('[role=treeitem]').length") < 120
         frames = page.evaluate(
