@@ -94,14 +94,15 @@ def test_no_host(fresh, attack):
     with attack():
         assert fresh.raw(b"GET /api/v1/hooks HTTP/1.0\r\n\r\n").status in (400, 403)
     with attack():
-        data = b"GET http://evil.example/api/v1/hooks HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+        head = b"GET http://evil.example/api/v1/hooks HTTP/1.1\r\nHost: evil.example\r\n"
+        data = head + b"Connection: close\r\n\r\n"
         assert fresh.raw(data).status in (400, 403)
 
 
 DOUBLE = {
     "the permit": b"X-HookMQ: 0\r\nX-HookMQ: 1\r\nOrigin: http://evil.example\r\n",
-    "the origin, foreign first": b"Origin: http://evil.example\r\nOrigin: http://localhost\r\nX-HookMQ: 1\r\n",
-    "the origin, foreign last": b"Origin: http://localhost\r\nOrigin: http://evil.example\r\nX-HookMQ: 1\r\n",
+    "the origin, foreign first": b"Origin: http://evil\r\nOrigin: http://localhost\r\nX-HookMQ: 1\r\n",
+    "the origin, foreign last": b"X-HookMQ: 1\r\nOrigin: http://localhost\r\nOrigin: http://evil.example\r\n",
     "the token": b"Authorization: Bearer x\r\nAuthorization: Bearer y\r\nX-HookMQ: 1\r\n",
 }
 
