@@ -69,7 +69,7 @@ class Console:
         self._run = run
         self._token = _write_token(run)
         self._silenced = when_used(self._keep_log)
-        if run.settings["topic_statistics"] and hasattr(run.native, "count_topics"):
+        if run.settings["topic_statistics"]:
             run.native.count_topics(True)
         # A proxy takes what it has added away, or does not.
         for path in {LIVE, f"{run.settings['http_base']}{LIVE}"}:
@@ -87,6 +87,8 @@ class Console:
         with self._making:
             if self._ring is not None:
                 self._ring.remove()
+            if self._access is not None:
+                self._access.close()
             self._run = self._token = self._ring = self._access = self._api = self._crystalmq = None
             self._dashboards = None
 

@@ -140,7 +140,7 @@ class HttpApi:
         while True:
             left = 1000 if limit is None else min(1000, limit - len(found))
             page = given | {"limit": str(left)} | ({} if cursor is None else {"cursor": cursor})
-            answer = self.get(f"{path}?{urlencode(page)}")
+            answer: dict[str, Any] = self.get(f"{path}?{urlencode(page)}")
             found += answer["items"]
             cursor = answer["next"]
             if cursor is None or (limit is not None and len(found) >= limit):

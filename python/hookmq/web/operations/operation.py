@@ -183,6 +183,8 @@ class Operation:
         found: dict[str, str] = {}
         for part, is_there in zip(wanted, raw, strict=True):
             if part.startswith("{"):
+                if not is_there:
+                    return None
                 found[part[1:-1]] = unquote(is_there, errors="replace")
             elif part != unquote(is_there, errors="replace"):
                 return None
