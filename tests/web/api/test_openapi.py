@@ -1,4 +1,4 @@
-"""The API is what `/api/openapi.json` says: schemathesis asks a running broker everything that it can think of."""
+"""The API is what `/api/openapi.json` says: schemathesis asks a running broker all that it can think of."""
 
 from __future__ import annotations
 
