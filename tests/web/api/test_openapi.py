@@ -14,7 +14,7 @@ from hookmq import api_token
 from .site import publish, site_of
 
 HERE = Path(__file__).parent
-EXAMPLES = 12
+EXAMPLES = 5
 """Requests of each operation that are made at random, beside those of its limits."""
 
 
