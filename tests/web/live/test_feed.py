@@ -155,7 +155,7 @@ def test_a_slow_page_gets_fewer_frames_and_holds_nobody_up(site, page):
         feed = eventually(lambda: site._console._feeds.get(LIVE))
         eventually(lambda: len(feed._browsers) == 2)
         last = 0
-        for number in range(40):
+        for number in range(15):
             for part in range(50):
                 site.publish("big", f"{number} {part} " + "x" * 20_000)
             last = number
@@ -176,7 +176,7 @@ def test_a_page_that_was_slow_comes_to_the_same(site):
             page.watch("values", topic="v/+")
             page.until(lambda page=page: "values" in page.shown)
         text = "x" * 5000
-        for number in range(100):
+        for number in range(15):
             for topic in range(30):
                 site.publish(f"v/{topic}", f"{number} {text}")
             quick.until(
