@@ -29,8 +29,12 @@ def announce(
     jobs: Sequence[JobInfo],
     routes: Sequence[RouteInfo],
     rules: Collection[str],
+    link_token: str | None = None,
 ) -> None:
-    """Print where a broker is to be reached, what it keeps, and which functions it calls."""
+    """Print where a broker is to be reached, what it keeps, and which functions it calls.
+
+    ``link_token`` lets the dashboard in as long as there is no account.
+    """
     settings = run.settings
     host, port = str(settings["host"]), run.http_port
     named = host if ":" not in host else f"[{host}]"
@@ -44,6 +48,7 @@ def announce(
         platform=f"{platform.system()} {platform.machine()}",
         mqtt=[listener.url for listener in run.listeners],
         http=http,
+        dashboard=_dashboard(http, host, link_token) if settings["dashboard"] else None,
         websocket=None
         if http is None
         else f"{http[:-1].replace('http', 'ws', 1)}{settings['websocket.path']}",
@@ -62,3 +67,12 @@ def announce(
     )
     write(info, sys.stdout)
     sys.stdout.flush()
+
+
+def _dashboard(http: str | None, host: str, link_token: str | None) -> str | None:
+    """Return the address of the dashboard for a browser of this machine."""
+    if http is None:
+        return None
+    wildcard = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    address = http.replace(host, wildcard.get(host, host), 1)
+    return address if link_token is None else f"{address}?token={link_token}"

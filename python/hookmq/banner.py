@@ -54,10 +54,11 @@ class BannerInfo:
     """What the banner tells.
 
     ``mqtt`` are the addresses clients connect to; ``http`` is the address of the pages or ``None``,
-    ``websocket`` that of MQTT over WebSocket on the same port, ``pages`` the user's paths; ``storage`` is a
-    text such as ``"hookmq-data/history.db (SQLite, 0 messages)"``, ``rules`` one such as
-    ``"2: cold, hot"``; ``bridges`` are names and addresses of other brokers. With ``loopback_only`` the
-    banner says how to open the broker to others.
+    ``dashboard`` that of the dashboard, with a token while there is no account, ``websocket`` that of MQTT
+    over WebSocket on the same port, ``pages`` the user's paths; ``storage`` is a text such as
+    ``"hookmq-data/history.db (SQLite, 0 messages)"``, ``rules`` one such as ``"2: cold, hot"``; ``bridges``
+    are names and addresses of other brokers. With ``loopback_only`` the banner says how to open the broker
+    to others.
 
     >>> BannerInfo(version="0.1.0", python="3.12.4", platform="Linux", mqtt=("mqtt://[::1]:1883",)).hooks
     ()
@@ -68,6 +69,7 @@ class BannerInfo:
     platform: str
     mqtt: Sequence[str]
     http: str | None = None
+    dashboard: str | None = None
     websocket: str | None = None
     pages: Sequence[str] = ()
     storage: str | None = None
@@ -93,9 +95,11 @@ def render(info: BannerInfo, *, colour: bool) -> str:
             + (padding + paint(note, _DIM) if note else "")
         )
 
+    if info.dashboard is not None:
+        row("Dashboard", info.dashboard)
     for index, url in enumerate(info.mqtt):
         row("" if index else "MQTT", url, "" if index else _VERSIONS)
-    if info.http is not None:
+    if info.http is not None and (info.pages or info.dashboard is None):
         row("Pages", "   ".join(filter(None, (info.http, "  ".join(info.pages)))))
     if info.websocket is not None:
         row("WebSocket", info.websocket)

@@ -441,6 +441,12 @@ class Broker(Lifecycle):
         told = self.wait_for_hooks(timeout)
         return told and (self._book is None or self._book.wait(lambda: left(deadline)))
 
+    def _count(self) -> dict[str, int]:
+        return self.statistics
+
+    def _publish(self, topic: str, payload: object, **options: Any) -> None:
+        self.publish(topic, payload, **options)
+
     def _stored_messages(self, filter: str, **chosen: Any) -> History:
         return self.history(filter, **chosen)
 

@@ -97,10 +97,13 @@ class Lifecycle(Registration):
                 raise
             self._run = run
             self._stopped.clear()
+            self._console.open(run)
             if self._pages is not None:
                 self._pages.open(run)
             if self._scheduler is not None:
                 self._scheduler.start()
+            if self._widgets is not None:
+                self._widgets.open()
             try:
                 if self._has_rules(settings):
                     self._the_book().open(run, data_dir_of(run))
@@ -144,7 +147,12 @@ class Lifecycle(Registration):
                 log_to_terminal(str(self.settings["log.level"]))
                 if (run := self._run) is not None:  # a hook may have stopped it already
                     announce(
-                        run, self.hooks, self.jobs, self.routes, [] if self._book is None else self._book
+                        run,
+                        self.hooks,
+                        self.jobs,
+                        self.routes,
+                        [] if self._book is None else self._book,
+                        self._console.link_token if run.settings["dashboard"] else None,
                     )
                 supervisor.tell("ready")
                 while not (signals.received or self._stopped.is_set()):
@@ -386,6 +394,7 @@ class Lifecycle(Registration):
         is_loop = self._loop is not None and current is self._loop.thread
         of_job = current.name.startswith(("hookmq-job-", "hookmq-shutdown"))
         of_page = self._pages is not None and self._pages.has_current()
+        of_page = of_page or (self._widgets is not None and self._widgets.has_current())
         return is_loop or of_job or of_page or run.threads.has_current()
 
     def _stop_now(self) -> None:
@@ -399,8 +408,12 @@ class Lifecycle(Registration):
             run.native.stop()
             for subscription in list(run.subscriptions):
                 subscription.close()
+            if late := self._console.close_live(left(deadline)):
+                logger().warning("the live feed did not end: %s", ", ".join(late))
             if self._scheduler is not None:
                 self._scheduler.stop(left(deadline))
+            if self._widgets is not None and (late := self._widgets.close(left(deadline))):
+                logger().warning("a widget did not end: %s", ", ".join(late))
             # What happened before the stop is still told; what hooks publish meanwhile is still stored.
             run.settle(deadline, self._hooks)
             if self._book is not None:
@@ -414,6 +427,7 @@ class Lifecycle(Registration):
             for hook in self._hooks:
                 hook.handle = hook.executor = None
             self._forget_configured()
+            self._console.close()
             self._run = None
             _running.discard(self)
             self._stopping.clear()

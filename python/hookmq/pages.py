@@ -11,9 +11,9 @@ from .web.stream import Streams
 
 if TYPE_CHECKING:
     from ._hookmq import PageReply
+    from .console import Console
     from .execution.aio import EventLoop
     from .run import Run
-    from .web.api import Api
     from .web.asgi import AsgiMount
     from .web.response import Response
     from .web.sockets import PageSockets
@@ -26,8 +26,8 @@ class Pages:
     """The pages, WebSockets and applications of a broker, and their answers.
 
     ``failed(name, error)`` is told what they raise; ``loop()`` gives the event loop for ``async def`` pages;
-    ``relieve()`` is called when something was replaced that may not come back. The API answers where no page
-    and no application does.
+    ``relieve()`` is called when something was replaced that may not come back. The console answers
+    where no page and no application does.
     """
 
     def __init__(
@@ -35,9 +35,9 @@ class Pages:
         loop: Callable[[], EventLoop],
         failed: Callable[[str, BaseException], None],
         relieve: Callable[[], None],
-        api: Api,
+        console: Console,
     ) -> None:
-        self._api = api
+        self._console = console
         self._relieve = relieve
         self._loop = loop
         self._failed = failed
@@ -150,6 +150,10 @@ class Pages:
         reply: PageReply,
     ) -> None:
         """Answer an HTTP request."""
+        if (run := self._run) is not None and (base := run.settings["http_base"]):
+            from .web.security_headers import without_base
+
+            path = without_base(path, str(base))
         decoded = decode_path(path)
         mount = self._routes.mounted(decoded)
         if mount is not None:
@@ -160,8 +164,8 @@ class Pages:
             name, call, response = self._routes.find(request)
             if call is None and (file := self._file(request, response)) is not None:
                 name, response = "the dashboard", file
-            elif call is None and response.status == 404 and self._api.answers(decoded):
-                name, response = "the API", self._api.answer(request)
+            elif call is None and response.status == 404:
+                name, response = "the API", self._console.answer(request) or response
             value = response if call is None else call()
         except BaseException as error:
             return self._streams.fail(name, error, reply)

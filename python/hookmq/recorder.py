@@ -69,6 +69,11 @@ class Recorder:
         """The database."""
         return self._store or self._open()
 
+    @property
+    def is_well(self) -> bool:
+        """Whether the database takes what is published."""
+        return self._store is None or self._store.is_well
+
     def run(self) -> None:
         """Write what is published until :meth:`close`."""
         self._feed.run(self._write)

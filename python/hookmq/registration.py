@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from .console import Console
 from .decorators import Decorators
 from .errors import HookMQError
 from .hooks.callbacks import Callbacks
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from .scheduler import JobInfo, Scheduler
     from .web.routes import RouteInfo
     from .web.sockets import PageSockets
+    from .web.source import Source as WebSource
+    from .web.widgets import Widget, Widgets
 
 __all__ = ["Registration", "data_dir_of"]
 
@@ -49,8 +52,10 @@ class Registration(Decorators):
         self._scheduler: Scheduler | None = None
         self._pages: Pages | None = None
         self._loop: EventLoop | None = None
+        self._console = Console(self._web_source, self._the_widgets, self._failures.failed)
         self._making = threading.Lock()
         self._callbacks = Callbacks(self._answer, self._event_loop, self._failures)
+        self._widgets: Widgets | None = None
         self._parts = Parts()
         self._book: RuleBook | None = None
         self._configured_hooks: list[Hook] = []
@@ -275,30 +280,94 @@ class Registration(Decorators):
             self._relieve()
             self._the_pages().add_mount(path, app)
 
+    def _add_widget(self, widget: Widget[..., Any]) -> None:
+        with self._lifecycle:
+            self._the_widgets().add(widget)
+            self._relieve()
+
+    def _the_widgets(self) -> Widgets:
+        with self._making:
+            if self._widgets is None:
+                from .web.widgets import Widgets
+
+                self._widgets = Widgets(self._event_loop, self._failures.failed)
+            return self._widgets
+
     def _the_pages(self) -> Pages:
         with self._making:
             if self._pages is None:
                 from .pages import Pages
-                from .web.api import Api
 
-                api = Api(
-                    hooks=lambda: self.hooks,
-                    jobs=lambda: self.jobs,
-                    connectors=lambda: self.connectors,
-                    bridges=lambda: self.bridges,
-                    pause=self._pause,
-                    reload=self.reload,
-                    rules=self._rule_operations,
-                )
-                self._pages = Pages(self._event_loop, self._failures.failed, self._relieve, api)
+                self._pages = Pages(self._event_loop, self._failures.failed, self._relieve, self._console)
                 if self._run is not None:
                     self._pages.open(self._run)
             return self._pages
 
-    def _rule_operations(self) -> Sequence[Any]:
-        from .rules.api import operations
+    def _web_source(self) -> WebSource:
+        """Return what the API asks of this broker."""
+        from .web.source import Source as WebSource
 
-        return operations(self._the_book)
+        return WebSource(
+            run=self._active_run,
+            hooks=lambda: self.hooks,
+            hook=self._find_hook,
+            failures=self._failures,
+            jobs=lambda: self.jobs,
+            run_job=self._run_job,
+            connectors=lambda: self.connectors,
+            bridges=lambda: self.bridges,
+            authenticators=lambda: self._authenticators,
+            pause=self._pause,
+            deciders=lambda kind: list(self._callbacks.hooks_of(kind) or ()),
+            reload=self.reload,
+            reload_files=lambda: self.reload(code=False),
+            book=self._the_book,
+            rules=lambda: [] if self._book is None else list(self._book.values()),
+            statistics=lambda: self._count(),
+            publish=self._publish,
+            loop=self._event_loop,
+            app=lambda: self._app_file,
+        )
+
+    def _active_run(self) -> Run:
+        if self._run is None:
+            raise HookMQError("E503")
+        return self._run
+
+    def _find_hook(self, name: str) -> Hook:
+        """Return a hook by its name. Raises E508 if there is none."""
+        for hook in self._hooks:
+            if hook.name == name:
+                return hook
+        known = ", ".join(sorted({hook.name for hook in self._hooks})) or "none"
+        raise HookMQError("E508", what="hook", name=name, known=known)
+
+    def _run_job(self, name: str) -> bool:
+        """Start a run of a job now, unless one goes on. Raises E508 if there is none of the name."""
+        started = None if self._scheduler is None else self._scheduler.run_now(name)
+        if started is None:
+            known = ", ".join(sorted({job.name for job in self.jobs})) or "none"
+            raise HookMQError("E508", what="job", name=name, known=known)
+        return started
+
+    @property
+    def _authenticators(self) -> list[str]:
+        """The names of those who say who a client is."""
+        hooks = [*self._callbacks.deciders["authenticate"], *self._callbacks.exchanges.hooks]
+        return list(dict.fromkeys(hook.name for hook in hooks))
+
+    @property
+    def _app_file(self) -> str | None:
+        """The file of the app, if it is known."""
+        return None
+
+    def _count(self) -> dict[str, int]:
+        """Return counters; see :attr:`hookmq.broker.Broker.statistics`."""
+        raise NotImplementedError
+
+    def _publish(self, topic: str, payload: object, **options: Any) -> None:
+        """Publish; see :meth:`hookmq.broker.Broker.publish`."""
+        raise NotImplementedError
 
     def _answer(self, *request: Any) -> None:
         self._the_pages().answer(*request)
@@ -353,6 +422,7 @@ class Registration(Decorators):
             old = [hook for hook in self._hooks if hook not in kept]
             new, callbacks, parts = list(fresh._hooks), fresh._callbacks, fresh._parts
             pages, scheduler, book = fresh._pages, fresh._scheduler, fresh._book
+            widgets = fresh._widgets
             for hook in new:
                 same = [other for other in old if other.name == hook.name and other.spec is hook.spec]
                 hook.paused = bool(same) and same[0].paused
@@ -375,6 +445,8 @@ class Registration(Decorators):
             self._parts.replace(parts, self, data_dir_of(run), lambda: run.grace)
             if pages is not None or self._pages is not None:
                 self._the_pages().replace(pages)
+            if widgets is not None or self._widgets is not None:
+                self._the_widgets().replace(widgets)
             if scheduler is not None or self._scheduler is not None:
                 jobs = self._the_scheduler()
                 jobs.replace(scheduler)

@@ -54,6 +54,10 @@ class Run:
             self.native.close()
             raise
         self.process = os.getpid()
+        self.started_at = time.time()
+        """When it began, in Unix seconds."""
+        self.is_serving = False
+        """Whether clients are let in."""
         self.threads = HookThreads()
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
         self.listeners: list[ListenerInfo] = []
@@ -113,6 +117,7 @@ class Run:
     def serve(self) -> None:
         """Let clients in: hooks and pages find all that they may ask for."""
         self.native.serve()
+        self.is_serving = True
 
     def reload(self) -> None:
         """Read certificates, users and access rules again. Raises E305 for a file that cannot be used."""

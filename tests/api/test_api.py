@@ -43,7 +43,8 @@ def site(broker_factory) -> Broker:
 
 def ask(broker: Any, path: str, *, method: str = "GET", status: int = 200, **headers: str) -> Any:
     reply = request(broker, method, f"/api/v1/{path}", **headers)
-    assert (reply.status, reply.headers["Content-Type"]) == (status, "application/json"), reply.text
+    kind = "application/json" if status < 400 else "application/problem+json"
+    assert (reply.status, reply.headers["Content-Type"]) == (status, kind), reply.text
     assert reply.headers["Cache-Control"] == "no-store"
     return json.loads(reply.text)
 
@@ -55,12 +56,13 @@ def test_hooks_have_all_fields(site):
     with Device(site) as device:
         device.publish("tank/7/level", b"12")
         assert site.wait_for_hooks()
-        assert ask(site, "hooks") == {"hooks": [dataclasses.asdict(info) for info in site.hooks]}
-        assert ask(site, "hooks")["hooks"][0]["calls"] == 1
+        listed = [dataclasses.asdict(info) for info in site.hooks]
+        assert ask(site, "hooks") == {"items": listed, "next": None, "total": 2}
+        assert ask(site, "hooks")["items"][0]["calls"] == 1
 
 
 def test_kinds_are_those_of_the_registry(site):
-    kinds = ask(site, "hooks/kinds")["kinds"]
+    kinds = ask(site, "hooks/kinds")["items"]
     told = {"name", "when", "arguments", "decides", "filtered", "thread", "order", "overflow"}
     assert [kind["name"] for kind in kinds] == list(HOOKS)
     for kind in kinds:
@@ -70,12 +72,12 @@ def test_kinds_are_those_of_the_registry(site):
 
 
 def test_jobs_have_times_of_iso_8601(site):
-    (job,) = ask(site, "jobs")["jobs"]
+    (job,) = ask(site, "jobs")["items"]
     (info,) = site.jobs
     assert (job["name"], job["where"]) == ("tick", info.where)
-    assert set(job) == {field.name for field in dataclasses.fields(info)}
+    assert set(job) == {field.name for field in dataclasses.fields(info)} | {"next_run_at", "last_run_at"}
     moment = datetime.datetime.fromisoformat(job["next_run"])
-    assert moment.tzinfo is not None
+    assert moment.tzinfo is not None and moment.timestamp() == job["next_run_at"]
     assert abs(moment - datetime.datetime.now(datetime.UTC)) < datetime.timedelta(seconds=5)
 
 
@@ -88,11 +90,11 @@ def test_head_is_get_without_a_body(site):
 
 
 def test_pause_and_resume(site):
-    (watch,) = ask(site, "hooks/watch/pause", method="POST", **PERMIT)["hooks"]
+    (watch,) = ask(site, "hooks/watch/pause", method="POST", **PERMIT)["items"]
     assert watch["paused"] and site.hooks[0].paused
     with Device(site) as device:
         device.publish("tank/7/level", b"12")
-        (watch,) = ask(site, "hooks/watch/resume", method="POST", **PERMIT)["hooks"]
+        (watch,) = ask(site, "hooks/watch/resume", method="POST", **PERMIT)["items"]
         device.publish("tank/7/level", b"13")
     assert site.wait_for_hooks()
     assert (watch["paused"], site.hooks[0].skipped, site.hooks[0].calls) == (False, 1, 1)
@@ -101,10 +103,10 @@ def test_pause_and_resume(site):
 def test_pause_and_resume_a_job(site):
     site.schedule(every(100).days, name="a/b")(lambda: None)
     site.on_message_received(name="a/b")(lambda msg: None)
-    (job,) = ask(site, "jobs/a%2Fb/pause", method="POST", **PERMIT)["jobs"]
+    (job,) = ask(site, "jobs/a%2Fb/pause", method="POST", **PERMIT)["items"]
     assert (job["name"], job["paused"]) == ("a/b", True)
     assert not any(hook.paused for hook in site.hooks), "a hook of that name is another matter"
-    (job,) = ask(site, "jobs/a%2Fb/resume", method="POST", **PERMIT)["jobs"]
+    (job,) = ask(site, "jobs/a%2Fb/resume", method="POST", **PERMIT)["items"]
     assert not job["paused"] and not site.jobs[0].paused
     error = ask(site, "jobs/watch/pause", method="POST", status=404, **PERMIT)["error"]
     assert error["message"] == "there is no job `watch`"
@@ -195,12 +197,12 @@ def test_code_that_asks_nobody_does_not_open_an_open_address(app):
 # What there is not ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["", "hook", "hooks/", "hooks/watch", "hooks/watch/pause/x", "jobs/tick"])
+@pytest.mark.parametrize("path", ["", "hook", "hooks/", "hooks/watch/pause/x", "jobs/tick"])
 def test_a_path_that_is_not_there(site, path):
     assert ask(site, path, status=404)["error"] == {
         "code": "not_found",
         "message": f"there is no /api/v1/{path}",
-        "help": None,
+        "help": "/api/openapi.json lists what there is",
     }
 
 
@@ -231,8 +233,6 @@ def test_a_method_that_is_not_for_it(site, method, path, allowed):
         {"Host": "evil.example"},
         {"Host": "evil.example:8080"},
         {"Host": "localhost.evil.example"},
-        {"Host": "192.0.2.1"},
-        {"Host": "[2001:db8::1]:80"},
         {"Host": ""},
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
@@ -297,7 +297,7 @@ def test_what_changes_something_needs_the_header(site, headers):
 def test_the_page_of_a_user_wins(site, path):
     site.route(path)(lambda request: "mine")
     assert get(site, "/api/v1/hooks").text == "mine"
-    assert ask(site, "hooks/kinds")["kinds"] if "rest" not in path else True
+    assert ask(site, "hooks/kinds")["items"] if "rest" not in path else True
 
 
 def test_the_method_of_a_users_page_wins(site):

@@ -190,7 +190,7 @@ def test_the_api_tells_of_connectors(broker_factory, tmp_path):
     eventually(lambda: broker.connectors[0].state == "up")
     with closing(http.client.HTTPConnection("127.0.0.1", broker.http_port, timeout=5)) as connection:
         connection.request("GET", "/api/v1/connectors", headers={"Host": "localhost"})
-        (told,) = json.loads(connection.getresponse().read())["connectors"]
+        (told,) = json.loads(connection.getresponse().read())["items"]
     assert (told["name"], told["kind"], told["state"]) == ("storage", "sql", "up")
     assert told["target"] == f"{tmp_path}/plant.db"
 

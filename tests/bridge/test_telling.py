@@ -36,7 +36,7 @@ def test_the_command_lists_bridges(broker, capsys, mosquitto):
     text = capsys.readouterr().out
     assert "other" in text and "connected" in text and f"127.0.0.1:{mosquitto.port}" in text
     assert command(broker, "--json") == 0
-    (one,) = json.loads(capsys.readouterr().out)["bridges"]
+    (one,) = json.loads(capsys.readouterr().out)["items"]
     assert (one["name"], one["state"], one["messages_sent"]) == ("other", "connected", 1)
 
 
@@ -65,8 +65,8 @@ def test_the_api(broker):
             connection.request(method, path, headers={"Host": "localhost", "X-HookMQ": "1"})
             return json.loads(connection.getresponse().read())
 
-        assert ask("GET", "/api/v1/bridges")["bridges"][0]["protocol"] == "5.0"
-        assert ask("POST", "/api/v1/bridges/other/pause")["bridges"][0]["name"] == "other"
+        assert ask("GET", "/api/v1/bridges")["items"][0]["protocol"] == "5.0"
+        assert ask("POST", "/api/v1/bridges/other/pause")["items"][0]["name"] == "other"
         stands(broker, "paused")
         assert ask("POST", "/api/v1/bridges/another/pause")["error"]["code"] == "E508"
 

@@ -15,6 +15,7 @@ INFO = BannerInfo(
     platform="Linux x86_64",
     mqtt=("mqtt://127.0.0.1:1883",),
     http="http://127.0.0.1:8080/",
+    dashboard="http://127.0.0.1:8080/?token=kQ3",
     pages=("/hello", "/flow"),
     storage="hookmq-data/history.db (SQLite, 0 messages)",
     hooks=(
@@ -25,6 +26,7 @@ INFO = BannerInfo(
 
 TEXT = """\
   HookMQ 0.1.0   Python 3.12.4 · Linux x86_64
+  ➜  Dashboard   http://127.0.0.1:8080/?token=kQ3
   ➜  MQTT        mqtt://127.0.0.1:1883                    3.1 · 3.1.1 · 5.0
   ➜  Pages       http://127.0.0.1:8080/   /hello  /flow
   ➜  Storage     hookmq-data/history.db (SQLite, 0 messages)
@@ -54,20 +56,25 @@ def test_colour_changes_nothing_but_the_colour() -> None:
 
 
 def test_what_is_not_there_is_not_mentioned() -> None:
-    text = render(changed(http=None, pages=(), storage=None, hooks=(), loopback_only=False), colour=False)
-    assert text.splitlines() == TEXT.splitlines()[:2]
+    nothing = changed(http=None, dashboard=None, pages=(), storage=None, hooks=(), loopback_only=False)
+    text = render(nothing, colour=False)
+    first, _, mqtt, *_ = TEXT.splitlines()
+    assert text.splitlines() == [first, mqtt]
     for word in ("Dashboard", "WebSocket", "Pages", "Storage", "Hooks", "Only"):
         assert word not in text
 
 
 def test_pages_without_routes() -> None:
-    assert "  ➜  Pages       http://127.0.0.1:8080/\n" in render(changed(pages=()), colour=False)
+    assert "  ➜  Pages       http://127.0.0.1:8080/\n" in render(
+        changed(pages=(), dashboard=None), colour=False
+    )
+    assert "Pages" not in render(changed(pages=()), colour=False)
 
 
 def test_several_addresses_stand_below_each_other() -> None:
     lines = render(changed(mqtt=("mqtt://127.0.0.1:1883", "mqtt://[::1]:1883")), colour=False).splitlines()
-    assert lines[1].index("mqtt://") == lines[2].index("mqtt://")
-    assert lines[2] == "                 mqtt://[::1]:1883"
+    assert lines[2].index("mqtt://") == lines[3].index("mqtt://")
+    assert lines[3] == "                 mqtt://[::1]:1883"
 
 
 def test_a_long_address_keeps_its_distance() -> None:
@@ -80,14 +87,14 @@ def test_long_names_and_filters_widen_their_columns() -> None:
         BannerHook("a_hook_with_a_long_name", "x", "app.py:1"),
         BannerHook("b", "a/very/long/topic/filter/of/many/levels/#", "app.py:2"),
     )
-    first, second = render(changed(hooks=hooks), colour=False).splitlines()[4:6]
+    first, second = render(changed(hooks=hooks), colour=False).splitlines()[5:7]
     assert first.index("←") == second.index("←")
     assert first.index("app.py:1") == second.index("app.py:2")
 
 
 def test_wide_characters_take_two_columns() -> None:
     hooks = (BannerHook("水位", "タンク/+", "app.py:1"), BannerHook("watch", "tank/+", "app.py:2"))
-    first, second = render(changed(hooks=hooks), colour=False).splitlines()[4:6]
+    first, second = render(changed(hooks=hooks), colour=False).splitlines()[5:7]
     assert first.index("←") == second.index("←") - 2
     assert first.index("app.py") == second.index("app.py") - 5
 

@@ -102,7 +102,7 @@ def test_a_table_of_hooks(hookmq: Run, running: Any, ports: tuple[int, int], arg
 )
 def test_hooks_as_json(hookmq: Run, running: Any, arguments: list[str]) -> None:
     done = hookmq("hooks", *arguments)
-    watch, *others = json.loads(done.stdout)["hooks"]
+    watch, *others = json.loads(done.stdout)["items"]
     assert set(watch) == {*HookInfo.__dataclass_fields__, "rate"}
     assert (watch["name"], watch["rate"], len(others)) == ("watch", None, 2)
 
@@ -128,7 +128,7 @@ def test_rates(hookmq: Run, spawn: Spawn, running: Any, ports: tuple[int, int]) 
     publish(hookmq, ports, "--repeat", "50")
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        looks = [json.loads(line)["hooks"][0] for line in watching.output.split(b"\n")[:-1]]
+        looks = [json.loads(line)["items"][0] for line in watching.output.split(b"\n")[:-1]]
         if any(look["rate"] for look in looks):
             break
         time.sleep(0.02)
@@ -186,7 +186,7 @@ def test_pause_and_resume(hookmq: Run, running: Any, ports: tuple[int, int]) -> 
     assert hookmq("hooks", "pause", "watch").stdout == b"watch is paused   app.py:6\n"
     publish(hookmq, ports)
     assert lines(hookmq("hooks"))[1][0] == "watch (paused)"
-    (watch,) = json.loads(hookmq("hooks", "resume", "watch", "--json").stdout)["hooks"]
+    (watch,) = json.loads(hookmq("hooks", "resume", "watch", "--json").stdout)["items"]
     assert (watch["paused"], watch["calls"], watch["skipped"]) == (False, 0, 1)
     publish(hookmq, ports)
     assert lines(hookmq("hooks"))[1][5] == "1"
@@ -211,7 +211,7 @@ def test_kinds_need_no_broker(hookmq: Run) -> None:
     head, *rows = lines(hookmq("hooks", "kinds"))
     assert head == ["name", "role", "filter", "given", "thread", "overflow", "when"]
     assert [row[0] for row in rows] == list(HOOKS)
-    kinds = json.loads(hookmq("hooks", "kinds", "--json").stdout)["kinds"]
+    kinds = json.loads(hookmq("hooks", "kinds", "--json").stdout)["items"]
     assert [(kind["name"], kind["when"]) for kind in kinds] == [(s.name, s.when) for s in HOOKS.values()]
 
 

@@ -69,7 +69,7 @@ def test_a_table_of_jobs(hookmq: Run, start: Callable[[str], Any]) -> None:
 
 def test_jobs_as_json(hookmq: Run, start: Callable[[str], Any]) -> None:
     start(APP).wait_for(b"ticked")
-    tick, morning = json.loads(hookmq("jobs", "--json").stdout)["jobs"]
+    tick, morning = json.loads(hookmq("jobs", "--json").stdout)["items"]
     assert set(tick) == set(JobInfo.__dataclass_fields__)
     assert (tick["name"], morning["name"]) == ("tick", "morning")
     assert tick["runs"] >= 1 and datetime.fromisoformat(tick["last_run"]).tzinfo is not None
@@ -80,12 +80,12 @@ def test_jobs_as_json(hookmq: Run, start: Callable[[str], Any]) -> None:
 def test_pause_and_resume(hookmq: Run, start: Callable[[str], Any]) -> None:
     start(APP).wait_for(b"ticked")
     assert hookmq("jobs", "pause", "tick").stdout == b"tick is paused   app.py:6\n"
-    eventually(lambda: json.loads(hookmq("jobs", "--json").stdout)["jobs"][0]["skipped"] > 2)
-    paused = json.loads(hookmq("jobs", "--json").stdout)["jobs"][0]
+    eventually(lambda: json.loads(hookmq("jobs", "--json").stdout)["items"][0]["skipped"] > 2)
+    paused = json.loads(hookmq("jobs", "--json").stdout)["items"][0]
     assert paused["paused"] and "tick (paused)  " in hookmq("jobs", "ls").stdout.decode()
-    (going,) = json.loads(hookmq("jobs", "resume", "tick", "--json").stdout)["jobs"]
+    (going,) = json.loads(hookmq("jobs", "resume", "tick", "--json").stdout)["items"]
     assert (going["name"], going["paused"], going["runs"]) == ("tick", False, paused["runs"])
-    eventually(lambda: json.loads(hookmq("jobs", "--json").stdout)["jobs"][0]["runs"] > paused["runs"])
+    eventually(lambda: json.loads(hookmq("jobs", "--json").stdout)["items"][0]["runs"] > paused["runs"])
 
 
 def test_a_job_that_is_not_there(hookmq: Run, start: Callable[[str], Any]) -> None:
@@ -100,7 +100,7 @@ def test_a_job_that_is_not_there(hookmq: Run, start: Callable[[str], Any]) -> No
 def test_no_jobs(hookmq: Run, start: Callable[[str], Any]) -> None:
     start("from hookmq import Broker\nbroker = Broker(port=0)\n")
     assert hookmq("jobs").stdout == b"no jobs\n"
-    assert hookmq("jobs", "--json").stdout == b'{\n  "jobs": []\n}\n'
+    assert hookmq("jobs", "--json").stdout == b'{\n  "items": []\n}\n'
 
 
 def test_a_broker_that_does_not_run(hookmq: Run, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def ask(
 ) -> Any:
     sent = None if body is None else json.dumps(body)
     reply = request(broker, method, f"/api/v1/rules{path}", sent, **({"X_HookMQ": "1"} | headers))
-    assert (reply.status, reply.headers["Content-Type"]) == (status, "application/json"), reply.text
+    assert (reply.status, reply.headers["Content-Type"]) == (status, _media(status)), reply.text
     assert reply.headers["Cache-Control"] == "no-store"
     answer = json.loads(reply.text)
     if isinstance(answer, dict) and (etag := reply.headers["ETag"]):

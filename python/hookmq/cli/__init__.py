@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from hookmq.errors import HookMQError, render
 
 from . import (
+    accounts,
     acl,
     backup,
     bench,
@@ -35,6 +36,7 @@ from . import (
     run,
     store,
     subscribe,
+    tokens,
     users,
     version,
 )
@@ -107,6 +109,8 @@ def _dispatch(arguments: list[str]) -> int:
             connectors,
             rules,
             bridges,
+            accounts,
+            tokens,
             users,
             acl,
             store,
@@ -141,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         connectors,
         rules,
         bridges,
+        accounts,
+        tokens,
         users,
         acl,
         store,

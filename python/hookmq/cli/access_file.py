@@ -1,4 +1,4 @@
-"""How commands find the files that say who may do what; what they do with them is :mod:`hookmq.access_files`."""
+"""How commands find the files that say who may do what; :mod:`hookmq.access_files` reads them."""
 
 from __future__ import annotations
 

@@ -36,18 +36,18 @@ def main(options: argparse.Namespace) -> int:
     if options.action == "ls":
         return _list(options)
     api = HttpApi.of(options, command=f"hookmq bridges {options.action} NAME")
-    found = api.post("bridges", options.name, options.action)["bridges"]
+    found = api.post("bridges", options.name, options.action)["items"]
     if options.json:
-        print(json.dumps({"bridges": found}, ensure_ascii=False, indent=2))
+        print(json.dumps({"items": found}, ensure_ascii=False, indent=2))
     else:
         print(f"{options.name} {'is paused' if options.action == 'pause' else 'goes on'}")
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    bridges = HttpApi.of(options, command="hookmq bridges").get("bridges")["bridges"]
+    bridges = HttpApi.of(options, command="hookmq bridges").list("bridges")["items"]
     if options.json:
-        print(json.dumps({"bridges": bridges}, ensure_ascii=False, indent=2))
+        print(json.dumps({"items": bridges}, ensure_ascii=False, indent=2))
     elif not bridges:
         print("no bridges")
     else:

@@ -23,9 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """List them. Return 1 if one of them is away, so that a monitor need not read."""
-    connectors = HttpApi.of(options, command="hookmq connectors").get("connectors")["connectors"]
+    connectors = HttpApi.of(options, command="hookmq connectors").list("connectors")["items"]
     if options.json:
-        print(json.dumps({"connectors": connectors}, ensure_ascii=False, indent=2))
+        print(json.dumps({"items": connectors}, ensure_ascii=False, indent=2))
     elif not connectors:
         print("no connectors")
     else:

@@ -76,7 +76,7 @@ def _list(options: argparse.Namespace) -> None:
     if options.json:
         for hooks in looks:
             indent = None if options.watch else 2  # an object a line, for those who read on
-            print(json.dumps({"hooks": hooks}, ensure_ascii=False, indent=indent), flush=True)
+            print(json.dumps({"items": hooks}, ensure_ascii=False, indent=indent), flush=True)
     elif options.watch and sys.stdout.isatty():
         _show_in_place(looks)
     else:
@@ -93,7 +93,7 @@ def _looks(api: HttpApi, interval: float | None) -> Iterator[list[dict[str, Any]
     before: dict[tuple[str, ...], int] = {}
     looked = 0.0
     while True:
-        hooks: list[dict[str, Any]] = api.get("hooks")["hooks"]
+        hooks: list[dict[str, Any]] = api.list("hooks")["items"]
         now = time.monotonic()
         calls = {_identity(hook): int(hook["calls"]) for hook in hooks}
         for hook in hooks:
@@ -159,13 +159,13 @@ def _quantiles(hook: dict[str, Any], what: str) -> str:
 
 
 def _list_kinds(options: argparse.Namespace) -> None:
-    from hookmq.web.api import kinds
+    from hookmq.web.operations.hooks import kinds
 
     from . import table
 
     listed = kinds()
     if options.json:
-        print(json.dumps({"kinds": listed}, ensure_ascii=False, indent=2))
+        print(json.dumps({"items": listed}, ensure_ascii=False, indent=2))
         return
     rows = [
         (

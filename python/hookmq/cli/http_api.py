@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from hookmq.errors import ERRORS, HookMQError
+from hookmq.settings.config import is_loopback
 
+from .run import DATA_DIR
 from .usage import UsageError
 
 if TYPE_CHECKING:
     import ssl
+
+    from hookmq.settings.config import Settings
 
 __all__ = ["NOTHING_GIVEN", "HttpApi", "add_api_flags"]
 
 TIMEOUT = 30.0
 """Seconds the broker has to answer."""
 
-NOTHING_GIVEN = {"url": None, "cafile": None, "config": None, "json": False}
+NOTHING_GIVEN = {"url": None, "cafile": None, "token_file": None, "config": None, "json": False}
 """What the flags of :func:`add_api_flags` are where they are left out."""
 
 _PREFIX = "/api/v1/"
@@ -35,6 +41,12 @@ def add_api_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", metavar="URL", default=no, help=where)
     parser.add_argument("--cafile", metavar="FILE", default=no, help="certificates to trust, for https")
     parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        default=no,
+        help="file with an API token (else HOOKMQ_TOKEN, or the local token of the data directory)",
+    )
+    parser.add_argument(
         "--config", metavar="FILE", default=no, help="configuration file (hookmq.toml, if it is there)"
     )
     parser.add_argument("--json", action="store_true", default=no, help="print JSON")
@@ -49,7 +61,15 @@ class HttpApi:
     ('localhost', 80)
     """
 
-    def __init__(self, url: str, *, command: str, cafile: str | None = None, pinned: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        command: str,
+        cafile: str | None = None,
+        pinned: bool = False,
+        token: str | None = None,
+    ) -> None:
         from urllib.parse import urlsplit
 
         try:
@@ -63,6 +83,9 @@ class HttpApi:
         self.address = (parts.hostname, port)
         self._path = parts.path.rstrip("/")
         self._command = command
+        self._token = token
+        self._local_token: str | None = None
+        """What is tried where no token was given."""
         self._context = _context(cafile, pinned) if parts.scheme == "https" else None
 
     @classmethod
@@ -71,13 +94,14 @@ class HttpApi:
 
         Raises E402 if the configuration says no port, and E3xx if it cannot be read.
         """
+        token = _given_token(options.token_file)
         if options.url is not None:
-            return cls(options.url, command=command, cafile=options.cafile)
-
-        from hookmq.settings import config
-
-        flags = {"config": options.config} if options.config else {}
-        settings = config.resolve(arguments={}, flags=flags)
+            api = cls(options.url, command=command, cafile=options.cafile, token=token)
+            if token is None and is_loopback(api.address[0]):
+                with contextlib.suppress(HookMQError):  # a configuration that nobody asked for
+                    api._local_token = _local_token(_settings(options))
+            return api
+        settings = _settings(options)
         port = settings["http_port"]
         if not port:
             serves = "the broker serves no HTTP" if port is None else "the broker's HTTP port is any free one"
@@ -86,10 +110,15 @@ class HttpApi:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         named = f"[{host}]" if ":" in host else host
         if not settings["tls.http"]:
-            return cls(f"http://{named}:{port}", command=command)
-        # The certificate is for the name that others call it by: it is to be this one, not of this name.
-        cafile, pinned = (options.cafile, False) if options.cafile else (str(settings["tls.cert"]), True)
-        return cls(f"https://{named}:{port}", command=command, cafile=cafile, pinned=pinned)
+            api = cls(f"http://{named}:{port}", command=command, token=token)
+        else:
+            # The certificate is for the name that others call it by: it is to be this one, not of this name.
+            cafile, pinned = (options.cafile, False) if options.cafile else (str(settings["tls.cert"]), True)
+            url = f"https://{named}:{port}"
+            api = cls(url, command=command, cafile=cafile, pinned=pinned, token=token)
+        if token is None:
+            api._local_token = _local_token(settings)
+        return api
 
     def get(self, path: str) -> Any:
         """Return what is below a path.
@@ -97,6 +126,25 @@ class HttpApi:
         Raises E401 if it is refused, E402 if no broker answers, or the error that the broker answers with.
         """
         return self._ask("GET", path)
+
+    def list(self, path: str, *, limit: int | None = None, **query: Any) -> dict[str, Any]:
+        """Return ``items`` and ``total`` of a list: all of them page by page, or the first ``limit``.
+
+        Parameters that are None are left out. Raises as :meth:`get`.
+        """
+        from urllib.parse import urlencode
+
+        given = {name: _written(value) for name, value in query.items() if value is not None}
+        found: list[Any] = []
+        cursor: str | None = None
+        while True:
+            left = 1000 if limit is None else min(1000, limit - len(found))
+            page = given | {"limit": str(left)} | ({} if cursor is None else {"cursor": cursor})
+            answer = self.get(f"{path}?{urlencode(page)}")
+            found += answer["items"]
+            cursor = answer["next"]
+            if cursor is None or (limit is not None and len(found) >= limit):
+                return answer | {"items": found, "next": cursor}
 
     def post(self, *parts: str) -> Any:
         """Let something be done, and return the answer; the path is given in parts. Raises as :meth:`get`."""
@@ -111,6 +159,13 @@ class HttpApi:
         return self._ask(method, "/".join(quote(part, safe="") for part in parts), body)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        status, text = self._exchange(method, path, body, self._token or self._local_token)
+        if status == 401 and self._token is None and self._local_token is not None:
+            # It is of another broker, or of an earlier start; where nobody has an account none is needed.
+            status, text = self._exchange(method, path, body, None)
+        return self._read(status, text)
+
+    def _exchange(self, method: str, path: str, body: Any, token: str | None) -> tuple[int, bytes]:
         import http.client
 
         host, port = self.address
@@ -122,18 +177,26 @@ class HttpApi:
         try:
             sent = None if body is None else json.dumps(body).encode()
             headers = {"X-HookMQ": "1", "X-HookMQ-User": _user()}
+            if sent is not None:
+                headers["Content-Type"] = "application/json"
+            if token is not None:
+                headers["Authorization"] = f"Bearer {token}"
             connection.request(method, f"{self._path}{_PREFIX}{path}", sent, headers)
             answer = connection.getresponse()
-            status, text = answer.status, answer.read()
+            return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
             reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
             help = f"is it running? If its HTTP port is another one, name it:   {self._with_url()}"
             raise HookMQError("E402", help=help, host=host, port=port, reason=reason) from None
         finally:
             connection.close()
+
+    def _read(self, status: int, text: bytes) -> Any:
+        if status == 204:
+            return None
         try:
             values = json.loads(text)
-            if status in (200, 201):
+            if status in (200, 201, 202):
                 return values
             code, message, help = (values["error"][name] for name in ("code", "message", "help"))
         except (ValueError, TypeError, LookupError):
@@ -142,12 +205,52 @@ class HttpApi:
             raise HookMQError("E402", message, help=help) from None
         if code in ERRORS:
             raise HookMQError(code, message, help=help or "")
-        if status == 403:
+        if status == 401:
+            help = (
+                "give an API token in HOOKMQ_TOKEN, or in a file:   " + f"{self._command} --token-file FILE"
+            )
+            raise HookMQError("E401", f"the broker refused to answer: {message}", help=help)
+        if status in (403, 429):
             raise HookMQError("E401", f"the broker refused to answer: {message}", help=help or "")
         raise HookMQError("E402", f"the broker cannot do that: {message}", help=help or "")
 
     def _with_url(self) -> str:
         return f"{self._command} --url http://127.0.0.1:8080"
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from hookmq.settings import config
+
+    return config.resolve(arguments={}, flags={"config": options.config} if options.config else {})
+
+
+def _given_token(path: str | None) -> str | None:
+    """Return the API token of a file, or of the environment. Raises E701 for a file that has none."""
+    if path is None:
+        return os.environ.get("HOOKMQ_TOKEN", "").strip() or None
+    from hookmq import api_token
+
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        raise HookMQError("E701", path=path, reason=(error.strerror or str(error)).lower()) from None
+    token = api_token.read(path)
+    if token is None or not token.isprintable():
+        raise HookMQError("E701", path=path, reason="its first line is no API token")
+    return token
+
+
+def _local_token(settings: Settings) -> str | None:
+    """Return the token that the broker of a configuration has written into its data directory."""
+    from hookmq import api_token
+
+    directory = settings["data_dir"] or DATA_DIR
+    return api_token.read(os.path.join(str(directory), api_token.FILE))
 
 
 def _user() -> str:

@@ -11,7 +11,7 @@ from .pausing import add_action, add_pause_and_resume, pause_or_resume
 __all__ = ["NAME", "SUMMARY", "configure", "main"]
 
 NAME = "jobs"
-SUMMARY = "list the scheduled jobs of a running broker, pause and resume them"
+SUMMARY = "list the scheduled jobs of a running broker, run, pause and resume them"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,23 +21,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", title="actions")
     add_api_flags(add_action(actions, "ls", "list the jobs, their last runs and the next"))
     add_pause_and_resume(actions, "job", "leave out the runs of a job")
+    run = add_action(actions, "run", "start a run of a job now")
+    run.add_argument("name", metavar="NAME", help="the job's name, as listed")
+    add_api_flags(run)
 
 
 def main(options: argparse.Namespace) -> int:
     """Run the action and return 0."""
     if options.action == "ls":
         _list(options)
+    elif options.action == "run":
+        _run(options)
     else:
         pause_or_resume(options, "jobs")
     return 0
 
 
+def _run(options: argparse.Namespace) -> None:
+    answer = HttpApi.of(options, command="hookmq jobs run NAME").post("jobs", options.name, "run")
+    print(json.dumps(answer, ensure_ascii=False) if options.json else f"{options.name} has begun")
+
+
 def _list(options: argparse.Namespace) -> None:
     from . import table
 
-    jobs = HttpApi.of(options, command="hookmq jobs ls").get("jobs")["jobs"]
+    jobs = HttpApi.of(options, command="hookmq jobs ls").list("jobs")["items"]
     if options.json:
-        print(json.dumps({"jobs": jobs}, ensure_ascii=False, indent=2))
+        print(json.dumps({"items": jobs}, ensure_ascii=False, indent=2))
         return
     if not jobs:
         print("no jobs")

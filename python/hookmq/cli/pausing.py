@@ -33,9 +33,9 @@ def add_pause_and_resume(actions: Actions, what: str, passes: str) -> None:
 def pause_or_resume(options: argparse.Namespace, kind: str) -> None:
     """Ask the broker to do it with ``hooks`` or ``jobs``, and print what is so then."""
     api = HttpApi.of(options, command=f"hookmq {kind} {options.action} NAME")
-    found = api.post(kind, options.name, options.action)[kind]
+    found = api.post(kind, options.name, options.action)["items"]
     if options.json:
-        print(json.dumps({kind: found}, ensure_ascii=False, indent=2))
+        print(json.dumps({"items": found}, ensure_ascii=False, indent=2))
         return
     for one in found:
         print(f"{one['name']} {'is paused' if one['paused'] else 'goes on'}   {one['where']}")

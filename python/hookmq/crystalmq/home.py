@@ -13,7 +13,7 @@ from ..errors import HookMQError
 from ..log import logger
 from ..message import Client
 from ..settings import config
-from ..web.api import is_of_this_machine
+from ..web.access.hosts import is_of_this_machine
 from ..web.request import Request
 from .authentication import Asker
 from .client import ClientObject

@@ -137,4 +137,3 @@ class FailureLog:
                 return 0
             self._last[key] = now
             return number
-

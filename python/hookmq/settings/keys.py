@@ -69,6 +69,12 @@ SETTINGS: tuple[Setting, ...] = (
         'Names by which browsers may call the broker, such as `"broker.example"`, beside `localhost`, '
         'addresses and the machine\'s own; `"*"` is any.',
     ),
+    Setting(
+        "topic_statistics",
+        "bool",
+        True,
+        "Count the messages of each topic, where HTTP is served: the dashboard's tree of topics.",
+    ),
     Setting("dashboard", "bool", True, "Serve the dashboard; the API is there without it."),
     Setting(
         "data_dir", "path", None, "Directory of everything that is kept; none keeps it in memory.", flag=True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 import threading
 import time
@@ -26,6 +25,7 @@ from sqlalchemy.exc import (
 )
 
 from hookmq.errors import HookMQError
+from hookmq.log import logger
 from hookmq.storage.database import Database, open_database
 from hookmq.storage.losses import Losses
 from hookmq.storage.moments import Moment, microseconds, moment
@@ -37,7 +37,7 @@ from hookmq.storage.topics import TopicFilter
 Record: TypeAlias = tuple[float, str, str, bytes, int, bool, dict[str, Any] | None]
 """What `write` takes: time (Unix seconds), topic, client_id, payload, qos, retain, properties."""
 
-_log = logging.getLogger("hookmq.storage")
+_log = logger("hookmq.storage")
 
 _COLUMNS = ("time_us", "topic", "client_id", "payload", "qos", "retain", "properties")
 _INSERT = messages.insert().values({name: bindparam(name) for name in _COLUMNS})
@@ -238,6 +238,11 @@ class HistoryStore:
     def location(self) -> str:
         """Where the database is: the path of its file, "in memory", or its URL without the password."""
         return self._database.location
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the database took the last batch."""
+        return not self._losses.is_away
 
     def count(self) -> int:
         """How many messages are stored.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import time
 
-_log = logging.getLogger("hookmq.storage")
+from hookmq.log import logger
+
+_log = logger("hookmq.storage")
 
 _LOG_INTERVAL = 10.0
 
@@ -24,6 +25,11 @@ class Losses:
         self._logged_at: float | None = None
         # Rows lost since the database last took a batch; None while it takes them.
         self._outage: int | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the database did not take the last batch."""
+        return self._outage is not None
 
     def add(self, rows: int, reason: str, remedy: str, *, outage: bool) -> None:
         """Counts `rows` as lost. `outage`: because of the database, rather than of what is in the rows."""

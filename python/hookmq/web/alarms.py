@@ -21,9 +21,7 @@ def alarms(source: Source, counted: dict[str, int]) -> list[dict[str, Any]]:
     return found[:_MANY]
 
 
-def _alarm(
-    level: str, code: str, message: str, page: str | None = None, **params: Any
-) -> dict[str, Any]:
+def _alarm(level: str, code: str, message: str, page: str | None = None, **params: Any) -> dict[str, Any]:
     return {"level": level, "code": code, "params": params, "message": message, "page": page}
 
 

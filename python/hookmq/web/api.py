@@ -17,17 +17,15 @@ from .problem import Problem, problem_of
 from .request import BadBody, Request
 from .response import Response
 from .schema import Array, BadValue, unknown
+from .security_headers import FRESH
 
-__all__ = ["FRESH", "PREFIX", "Api"]
+__all__ = ["PREFIX", "Api", "finished", "refusal"]
 
 PREFIX = "/api/v1/"
 """What every path of the API begins with."""
 
 DOCUMENT = "/api/openapi.json"
 """Where it is described."""
-
-FRESH = {"Cache-Control": "no-store"}
-"""A header of every answer: what is true now may not be so in a moment."""
 
 MAX_BODY = 4 << 20
 """Bytes of the largest body that is read."""
@@ -84,10 +82,10 @@ class Api:
         """Return the answer to a request, which is a problem in JSON if it cannot be done."""
         try:
             if request.path == DOCUMENT:
-                return _finished(request, self._described(request))
+                return finished(request, self._described(request))
             return self._answer(request)
         except Problem as problem:
-            return _finished(request, _refusal(problem))
+            return finished(request, refusal(problem))
 
     def _answer(self, request: Request) -> Response:
         identity = self._access.identify(request)
@@ -111,7 +109,7 @@ class Api:
             return answer
         if not isinstance(answer, Answer):
             answer = Answer(answer, operation.status)
-        return _finished(request, _response(answer, tagged=request.method in ("GET", "HEAD")))
+        return finished(request, _response(answer, tagged=request.method in ("GET", "HEAD")))
 
     # Finding --------------------------------------------------------------------------------------------
 
@@ -163,7 +161,7 @@ def _forbidden(identity: Who, operation: Operation) -> Problem:
         return Problem(
             401,
             "nobody is logged in",
-            help="log in, send an API token (Authorization: Bearer …), or use the link that the broker prints",
+            help="log in, send an API token (Authorization: Bearer …), or use the link that the banner has",
             headers=_SHOWN_SECRET,
         )
     needed = f"{operation.method} {operation.template} is for {operation.role}s"
@@ -206,7 +204,11 @@ def _body(operation: Operation, request: Request) -> Any:
         raise Problem(413, f"the body has {len(request.body):,} bytes; at most {MAX_BODY:,} are taken")
     media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if request.body and media != "application/json" and not media.endswith("+json"):
-        raise Problem(415, f"the body is {media}; expected application/json")
+        raise Problem(
+            415,
+            f"the body is {media[:60]}; expected application/json",
+            help="send the header Content-Type: application/json",
+        )
     try:
         return schema.read(read_json(request), "")
     except (BadBody, BadValue) as error:
@@ -230,17 +232,18 @@ def read_json(request: Request) -> Any:
 # What goes ------------------------------------------------------------------------------------------------
 
 
-def _refusal(problem: Problem) -> Response:
+def refusal(problem: Problem) -> Response:
+    """Return a problem as it is answered."""
     return Response(
         _encode(problem.body()),
         status=problem.status,
         content_type="application/problem+json",
-        headers=FRESH | problem.headers,
+        headers={**FRESH, **problem.headers},
     )
 
 
 def _response(answer: Answer, *, tagged: bool) -> Response:
-    headers = FRESH | dict(answer.headers)
+    headers = {**FRESH, **answer.headers}
     if answer.body is None and answer.status in (200, 204):
         return Response(status=204, headers=headers)
     body = _encode(answer.body)
@@ -253,7 +256,7 @@ def _response(answer: Answer, *, tagged: bool) -> Response:
     return Response(body, status=answer.status, content_type="application/json", headers=headers)
 
 
-def _finished(request: Request, response: Response) -> Response:
+def finished(request: Request, response: Response) -> Response:
     """Answer 304 where nothing is new, and compress where that is accepted."""
     tag = response.headers.get("ETag")
     wanted = request.headers.get("if-none-match", "")

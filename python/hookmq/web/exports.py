@@ -45,7 +45,7 @@ def _values(row: Any) -> tuple[str, int, str, str | None, str | None, int, bool,
     return (_iso(at), at, row.topic, text, encoded, row.qos, row.retain, row.client_id)
 
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 def _iso(microseconds: int) -> str:
@@ -91,8 +91,8 @@ def _lines(rows: Iterable[Any]) -> Iterator[bytes]:
 
 def _pyarrow() -> Any:
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.parquet  # type: ignore[import-untyped]
     except ImportError:
         raise Problem(
             409,

@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["BadPath", "find", "number_of", "parse_path", "paths_of", "read_value"]
 
-_STEP = re.compile(r"""\.?([^.\[\]"']+)|\[(\d{1,9})\]|\["((?:[^"\\]|\\.)*)"\]|\['((?:[^'\\]|\\.)*)'\]""")
+_STEP = re.compile(r"""\.?([^.\[\]"']+)|\[(-?\d{1,9})\]|\["((?:[^"\\]|\\.)*)"\]|\['((?:[^'\\]|\\.)*)'\]""")
 
 _DEEPEST = 32
 """Levels of a payload that are looked at."""
@@ -62,7 +62,7 @@ def find(value: Any, steps: tuple[str | int, ...]) -> Any:
     """
     for step in steps:
         if isinstance(step, int):
-            if not isinstance(value, list) or step >= len(value):
+            if not isinstance(value, list) or not -len(value) <= step < len(value):
                 return None
             value = value[step]
         elif isinstance(value, dict):

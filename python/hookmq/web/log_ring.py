@@ -94,7 +94,9 @@ class LogRing(logging.Handler):
         if last is not None and record.levelno >= last.level and not _is_handled(record.name):
             last.handle(record)
 
-    def entries(self, level: str = "debug", search: str | None = None, before: int | None = None) -> list[Entry]:
+    def entries(
+        self, level: str = "debug", search: str | None = None, before: int | None = None
+    ) -> list[Entry]:
         """Return what is kept, newest first: from a level on, with a text in it, before a number."""
         least, wanted = LEVELS.index(level), None if search is None else search.lower()
         with self._changed:
@@ -104,7 +106,9 @@ class LogRing(logging.Handler):
             for entry in reversed(kept)
             if LEVELS.index(entry.level) >= least
             and (before is None or entry.number < before)
-            and (wanted is None or wanted in f"{entry.logger} {entry.message} {entry.traceback or ''}".lower())
+            and (
+                wanted is None or wanted in f"{entry.logger} {entry.message} {entry.traceback or ''}".lower()
+            )
         ]
 
 

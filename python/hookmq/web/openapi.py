@@ -45,10 +45,10 @@ _WORDS = {
 }
 
 _DESCRIPTION = """\
-Everything the broker knows and does. Times are seconds since the Unix epoch (`…_at`), durations seconds, rates per
-second. Lists come in pages: `limit`, and `cursor`, which is `next` of the page before. Errors are problems (RFC 9457).
-`GET` answers carry an `ETag`, and 304 if `If-None-Match` names it. A browser's session changes something only with the
-header `X-HookMQ: 1`."""
+Everything the broker knows and does. Times are seconds since the Unix epoch (`…_at`), durations seconds,
+rates per second. Lists come in pages: `limit`, and `cursor`, which is `next` of the page before. Errors are
+problems (RFC 9457). `GET` answers carry an `ETag`, and 304 if `If-None-Match` names it. A browser's session
+changes something only with the header `X-HookMQ: 1`."""
 
 
 def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
         schema = {} if operation.answer is None else operation.answer.json()
         if operation.streams:
             schema = {}
-        good["content"] = dict.fromkeys(_media(operation), {"schema": schema})
+        good["content"] = {media: {"schema": schema} for media in _media(operation)}
     if operation.method == "GET" and not operation.streams:
         good["headers"] = {"ETag": {"schema": {"type": "string"}}}
     responses = {str(operation.status): good}

@@ -27,6 +27,10 @@ class Recording(Protocol):
     in_memory: bool
 
     @property
+    def is_well(self) -> bool:
+        """Whether the database takes what is published."""
+
+    @property
     def store(self) -> Any:
         """The :class:`~hookmq.storage.HistoryStore`."""
 
@@ -56,6 +60,10 @@ class Running(Protocol):
     @property
     def recorder(self) -> Recording | None:
         """The history, if there is one."""
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether clients are let in."""
 
     @property
     def started_at(self) -> float:
@@ -95,8 +103,6 @@ class Source:
     statistics: Callable[[], dict[str, int]]
     publish: Callable[..., Any]
     """As ``Broker.publish``."""
-    ban: Callable[..., Any]
-    unban: Callable[..., bool]
     loop: Callable[[], EventLoop]
     app: Callable[[], str | None]
     """Where the app's code is, if it is known."""

@@ -7,12 +7,12 @@ import hashlib
 import os
 import re
 import threading
-from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 from .request import Request
 from .response import Response
+from .security_headers import COMMON, base_href, of_page
 
 __all__ = ["DASHBOARD", "StaticFiles"]
 
@@ -94,7 +94,7 @@ class StaticFiles:
             return _plain(404, "there is no such file\n", request)
         packs = known.packed is not None and _takes_gzip(request.headers.get("accept-encoding", ""))
         tag = f'"{known.tag}-gzip"' if packs else f'"{known.tag}"'
-        headers = page_headers(request, known.content_type) | {
+        headers = _headers(request, known.content_type) | {
             "ETag": tag,
             "Cache-Control": "no-cache",
             "Vary": "Accept-Encoding",
@@ -131,34 +131,21 @@ class StaticFiles:
 
     def _with_base(self, page: bytes) -> bytes:
         """Write where all addresses of a page begin."""
-        base = f'<base href="{escape(self._base)}/">'.encode()
+        base = base_href(self._base).encode()
         if _BASE.search(page):
             return _BASE.sub(lambda _: base, page, count=1)
         return page.replace(b"<head>", b"<head>\n" + base, 1)
 
 
-def page_headers(request: Request, content_type: str) -> dict[str, str]:
-    """Return the headers that every file has, and those of a page of HTML."""
-    headers = {
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "X-Frame-Options": "DENY",
-    }
+def _headers(request: Request, content_type: str) -> dict[str, str]:
     if content_type.startswith("text/html"):
-        host = request.headers.get("host", "")
-        # 'self' does not cover WebSockets in every browser, so the host is written out.
-        own = f" ws://{host} wss://{host}" if re.fullmatch(r"[A-Za-z0-9._:\[\]-]{1,255}", host) else ""
-        headers["Content-Security-Policy"] = (
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-            f"font-src 'self'; connect-src 'self'{own}; base-uri 'self'; form-action 'self'; "
-            "frame-ancestors 'none'"
-        )
-    return headers
+        return of_page(request.headers.get("host", ""))
+    return dict(COMMON)
 
 
 def _plain(status: int, text: str, request: Request, **headers: str) -> Response:
     kind = "text/plain; charset=utf-8"
-    return Response(text, status=status, content_type=kind, headers=page_headers(request, kind) | headers)
+    return Response(text, status=status, content_type=kind, headers=_headers(request, kind) | headers)
 
 
 def _takes_gzip(accepted: str) -> bool:

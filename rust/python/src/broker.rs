@@ -11,7 +11,7 @@ use hookmq_engine::{Ban, BannedBy, Message as EngineMessage, Origin, Tap, TapKin
 use hookmq_server::keeper::Keeper;
 use hookmq_server::server::StartError;
 use hookmq_server::settings::BoundAddress;
-use hookmq_server::{Clock, Server, Settings, Storage};
+use hookmq_server::{Clock, Server, Settings, Storage, TopicCounter};
 use parking_lot::{Mutex, RwLock};
 use pyo3::exceptions::{PyException, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -61,10 +61,10 @@ pub(crate) struct NativeBroker {
     settings: Settings,
     queue_events: usize,
     queue_bytes: usize,
-    runtime: Arc<Runtime>,
-    broker: Arc<hookmq_engine::Broker>,
-    server: RwLock<Option<Server>>,
-    clock: Clock,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) broker: Arc<hookmq_engine::Broker>,
+    pub(crate) server: RwLock<Option<Server>>,
+    pub(crate) clock: Clock,
     /// What was found in the store, until it is put in its place.
     storage: Mutex<Option<Storage>>,
     /// Who writes the store, while the broker runs.
@@ -73,6 +73,8 @@ pub(crate) struct NativeBroker {
     sockets: Arc<Queue<SocketEvent>>,
     /// Who looks after hooks, while the broker runs.
     watch: Mutex<Option<Watch>>,
+    /// Who counts topics, while they are counted.
+    pub(crate) topics: Mutex<Option<TopicCounter>>,
 }
 
 #[pymethods]
@@ -126,6 +128,7 @@ impl NativeBroker {
             callbacks,
             sockets: Arc::new(Queue::new(queue_events, queue_bytes)),
             watch: Mutex::new(None),
+            topics: Mutex::new(None),
         })
     }
 
@@ -186,8 +189,9 @@ impl NativeBroker {
     fn close(&self, py: Python<'_>) {
         let (watch, keeper) = (self.watch.lock().take(), self.keeper.lock().take());
         drop(self.storage.lock().take());
+        let topics = self.topics.lock().take();
         py.detach(|| {
-            drop(watch); // it is waited for
+            drop((watch, topics)); // they are waited for
             keeper.into_iter().for_each(Keeper::stop);
         });
         py.detach(|| self.runtime.rules.stop());
@@ -596,6 +600,11 @@ impl NativeBroker {
         dict.set_item("queued_messages", totals.queued)?;
         dict.set_item("queued_bytes", totals.queued_bytes)?;
         dict.set_item("inflight_messages", totals.inflight)?;
+        if self.broker.counts_topics() {
+            let (topics, evicted, _) = self.broker.topic_counts();
+            dict.set_item("topics", topics)?;
+            dict.set_item("topics_evicted", evicted)?;
+        }
         Ok(dict)
     }
 }

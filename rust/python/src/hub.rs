@@ -113,17 +113,62 @@ impl Hub {
     }
 }
 
-#[pymethods]
+/// One socket or several.
+#[derive(FromPyObject)]
+enum Sockets {
+    One(u64),
+    Several(Vec<u64>),
+}
+
+impl Sockets {
+    fn numbers(&self) -> &[u64] {
+        match self {
+            Self::One(number) => std::slice::from_ref(number),
+            Self::Several(numbers) => numbers,
+        }
+    }
+}
+
 impl Hub {
-    /// Sends text or bytes to one socket or to all; to how many it is on its way.
-    #[pyo3(signature = (data, socket = None))]
-    fn send(&self, py: Python<'_>, data: &Bound<'_, PyAny>, socket: Option<u64>) -> PyResult<usize> {
+    fn send_as(
+        &self,
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        to: Option<&Sockets>,
+        key: Option<&str>,
+    ) -> PyResult<usize> {
+        let to = to.map(Sockets::numbers);
         if let Ok(text) = data.cast::<PyString>() {
             let text = text.to_cow()?.into_owned();
-            return Ok(py.detach(|| self.0.send(text.as_bytes(), true, socket)));
+            return Ok(py.detach(|| self.0.send(text.as_bytes(), true, to, key)));
         }
         let data: Vec<u8> = data.extract()?;
-        Ok(py.detach(|| self.0.send(&data, false, socket)))
+        Ok(py.detach(|| self.0.send(&data, false, to, key)))
+    }
+}
+
+#[pymethods]
+impl Hub {
+    /// Sends text or bytes to one socket, to some or to all; to how many it is on its way.
+    #[pyo3(signature = (data, socket = None))]
+    fn send(&self, py: Python<'_>, data: &Bound<'_, PyAny>, socket: Option<Sockets>) -> PyResult<usize> {
+        self.send_as(py, data, socket.as_ref(), None)
+    }
+
+    /// Sends text or bytes in the place of what waits for these sockets under the same key; to how many it is on its way.
+    fn send_latest(
+        &self,
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        to: Sockets,
+        key: &str,
+    ) -> PyResult<usize> {
+        self.send_as(py, data, Some(&to), Some(key))
+    }
+
+    /// Whether something that was sent to a socket has not been handed to the system yet.
+    fn is_waiting(&self, socket: u64) -> bool {
+        self.0.is_waiting(socket)
     }
 
     /// Closes one socket or all, with a status code of WebSocket.

@@ -27,6 +27,7 @@ mod properties;
 mod rules;
 mod settings;
 mod store;
+mod views;
 
 use pyo3::prelude::*;
 
@@ -79,6 +80,8 @@ mod _hookmq {
     };
     #[pymodule_export]
     use super::store::{StoreError, check_store, copy_store};
+    #[pymodule_export]
+    use super::views::TopicWatch;
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

@@ -370,10 +370,13 @@ impl ClientTask {
                 return Poll::Ready(Outcome::Ended(end));
             }
         }
-        turn.batch.begin(self.context.clock.now());
+        let now = self.context.clock.now();
+        turn.batch.begin(now);
+        turn.read(now);
         turn.batch.counts().network_bytes_received += received as u64;
         let before = self.incoming.len();
         let outcome = self.handle_all(&mut turn.batch);
+        turn.handled();
         if self.incoming.len() < before {
             self.last_packet = Instant::now(); // [MQTT-3.1.2-22] only whole packets count
         }
@@ -381,7 +384,7 @@ impl ClientTask {
         match outcome {
             // What was much is written at once: the answers to it would pile up.
             Outcome::Done if received < LITTLE => turn.finish_later(&self.context.broker),
-            _ => self.context.broker.finish(&mut turn.batch),
+            _ => turn.finish(&self.context.broker),
         }
         self.gates.append(&mut turn.batch.take_gates());
         Poll::Ready(outcome)

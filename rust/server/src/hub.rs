@@ -69,21 +69,47 @@ struct Way {
 #[derive(Default)]
 struct Waiting {
     frames: VecDeque<Bytes>,
+    /// Frames that later ones of the same key replace: their places, counted from the first that waits.
+    keyed: HashMap<Box<str>, usize>,
     bytes: usize,
+    /// What was taken off the list is being written.
+    writing: bool,
     close: Option<u16>,
 }
 
 impl Way {
-    /// Queues a frame. `false` if there is no room, or the end was queued.
-    fn push(&self, frame: Bytes) -> bool {
-        let mut waiting = self.waiting.lock();
-        if waiting.close.is_some() || waiting.bytes + frame.len() > OUTBOX {
+    /// Queues a frame, in the place of one with the same key. `false` if there is no room, or the end was queued.
+    fn push(&self, frame: Bytes, key: Option<&str>) -> bool {
+        let waiting = &mut *self.waiting.lock();
+        let place =
+            key.and_then(|key| waiting.keyed.get(key)).and_then(|place| waiting.frames.get_mut(*place));
+        let replaced = place.as_ref().map_or(0, |place| place.len());
+        let bytes = waiting.bytes - replaced + frame.len();
+        // One is taken however large it is, if nothing else waits.
+        if waiting.close.is_some() || bytes > OUTBOX && bytes > frame.len() {
             return false;
         }
-        waiting.bytes += frame.len();
+        waiting.bytes = bytes;
+        if let Some(place) = place {
+            *place = frame;
+            return true;
+        }
+        if let Some(key) = key {
+            waiting.keyed.insert(key.into(), waiting.frames.len());
+        }
         waiting.frames.push_back(frame);
         self.wake.notify_one();
         true
+    }
+
+    fn is_waiting(&self) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.writing || !waiting.frames.is_empty()
+    }
+
+    /// What was taken is written.
+    fn written(&self) {
+        self.waiting.lock().writing = false;
     }
 
     fn close(&self, code: u16) {
@@ -103,20 +129,28 @@ impl Hub {
         })
     }
 
-    /// Sends text or bytes to one or to all; to how many it is on its way. Who does not keep up is closed.
-    pub fn send(&self, data: &[u8], text: bool, to: Option<u64>) -> usize {
+    /// Sends text or bytes to some or to all; to how many it is on its way. Who does not keep up is closed. With a key it
+    /// replaces what waits for them under the same key, so that who reads slowly gets the newest only.
+    pub fn send(&self, data: &[u8], text: bool, to: Option<&[u64]>, key: Option<&str>) -> usize {
         let mut frame = BytesMut::new();
         put_frame(&mut frame, if text { TEXT } else { BINARY }, data);
         let frame = frame.freeze();
         let (mut sent, mut slow) = (0, Vec::new());
         {
             let sockets = self.sockets.lock();
-            for (number, way) in sockets.iter().filter(|(number, _)| to.is_none_or(|to| to == **number)) {
-                if way.push(frame.clone()) {
+            let mut push = |number: u64, way: &Way| {
+                if way.push(frame.clone(), key) {
                     sent += 1;
                 } else if way.waiting.lock().close.is_none() {
                     way.close(TOO_SLOW);
-                    slow.push(*number);
+                    slow.push(number);
+                }
+            };
+            match to {
+                None => sockets.iter().for_each(|(number, way)| push(*number, way)),
+                Some(numbers) => {
+                    let found = |number: &u64| sockets.get(number).map(|way| (*number, way));
+                    numbers.iter().filter_map(found).for_each(|(number, way)| push(number, way));
                 }
             }
         }
@@ -141,6 +175,12 @@ impl Hub {
                 way.close(code);
             }
         }
+    }
+
+    /// Whether something that was sent to one has not been handed to the system yet.
+    pub fn is_waiting(&self, number: u64) -> bool {
+        let way = self.sockets.lock().get(&number).cloned();
+        way.is_some_and(|way| way.is_waiting())
     }
 
     /// How many there are.
@@ -178,6 +218,7 @@ impl Hub {
                     if writer.flush().await.is_err() {
                         return;
                     }
+                    way.written();
                     match code {
                         Some(code) => break Some(code),
                         None => continue,
@@ -235,6 +276,8 @@ impl Drop for Leaving<'_> {
 fn take(way: &Way) -> (VecDeque<Bytes>, Option<u16>) {
     let mut waiting = way.waiting.lock();
     waiting.bytes = 0;
+    waiting.keyed.clear();
+    waiting.writing = !waiting.frames.is_empty();
     (std::mem::take(&mut waiting.frames), waiting.close)
 }
 

@@ -19,6 +19,7 @@
 //! - [`bridge`]: the same messages here and at other brokers
 //! - [`storage`]: what outlives the process, found again at the start; [`keeper`]: the thread that writes it
 //! - [`rules`]: rules that run on what happens
+//! - [`numbers`]: what happened over time, and as metrics; `topics`: the thread that counts topics
 //! - `ticker`: what is due at a time, with `system`, the `$SYS` topics; [`clock`]: the time
 //!
 //! # Threads
@@ -52,6 +53,7 @@ pub mod hub;
 mod incoming;
 pub mod keeper;
 mod listener;
+pub mod numbers;
 mod pace;
 mod proxy;
 mod reauthentication;
@@ -64,6 +66,7 @@ mod stream;
 mod system;
 mod ticker;
 mod tls;
+mod topics;
 mod transforming;
 mod users;
 mod websocket;
@@ -80,3 +83,4 @@ pub use hub::{Hub, HubEvent};
 pub use server::Server;
 pub use settings::Settings;
 pub use storage::Storage;
+pub use topics::TopicCounter;

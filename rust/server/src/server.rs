@@ -21,6 +21,7 @@ use crate::deciders::Deciders;
 use crate::files::{FileError, Files};
 use crate::http::{self, Pages, Site};
 use crate::listener::{Listener, OpenedFiles};
+use crate::numbers::{Latency, Metrics, Series};
 use crate::settings::{BoundAddress, HttpSettings, Place, Protocol, Settings};
 use crate::ticker::Ticker;
 use crate::tls::Tls;
@@ -39,6 +40,9 @@ pub(crate) struct Context {
     pub(crate) http_ports: Vec<u16>,
     /// Whether messages leave by bridges, so that those of others may bring them back.
     pub(crate) bridged: bool,
+    /// What happened over time, written by the ticker.
+    pub(crate) series: Mutex<Series>,
+    pub(crate) latency: Arc<Latency>,
 }
 
 impl Context {
@@ -131,10 +135,12 @@ impl Server {
         };
         let http_ports = http_addresses.iter().map(SocketAddr::port).collect();
         let bridged = !settings.bridges.is_empty();
-        let context = Arc::new(Context { broker, deciders, settings, clock, http_ports, bridged });
+        let (series, latency) = (Mutex::default(), Arc::default());
+        let context =
+            Arc::new(Context { broker, deciders, settings, clock, http_ports, bridged, series, latency });
         let mut workers = Vec::with_capacity(count);
         let started = (0..count).try_for_each(|index| {
-            workers.push(Worker::start(index, &context.broker, clock)?);
+            workers.push(Worker::start(index, &context.broker, &context.latency, clock)?);
             Ok(())
         });
         let serving = watch::Sender::new(false);
@@ -222,6 +228,21 @@ impl Server {
         self.bridges.as_ref().is_some_and(|bridges| bridges.pause(name, paused))
     }
 
+    /// What happened over time.
+    pub fn with_series<T>(&self, look: impl FnOnce(&Series) -> T) -> T {
+        look(&self.context.series.lock())
+    }
+
+    /// How long messages took.
+    pub fn latency(&self) -> &Latency {
+        &self.context.latency
+    }
+
+    /// Everything that is counted, as text for Prometheus.
+    pub fn metrics(&self) -> String {
+        Metrics::of(&self.context.broker, &self.context.latency, &self.bridges())
+    }
+
     /// Says goodbye to other brokers, tells every client that the server goes down, waits for them to be gone, and ends the threads.
     pub fn stop(self) {
         let Self { context, ticker, workers, http, bridges, .. } = self;
@@ -271,7 +292,7 @@ fn serve_http(
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     // Its WebSocket clients live on this thread, with a turn of its own.
-    let turn = Arc::new(Mutex::new(Turn::new(&context.broker)));
+    let turn = Arc::new(Mutex::new(Turn::new(&context.broker, &context.latency)));
     let writing = write_left(Arc::clone(&turn), Arc::clone(&context.broker), context.clock);
     let site = Site::new(Arc::clone(context), Arc::clone(&web.listener), turn, Some(pages));
     let context = Arc::clone(context);

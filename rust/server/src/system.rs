@@ -8,6 +8,8 @@ use bytes::Bytes;
 use hookmq_codec::{Publish, QoS};
 use hookmq_engine::{Batch, Broker, Message, Origin};
 
+use crate::numbers::resident_bytes;
+
 /// Minutes over which loads are averaged.
 const MINUTES: [u32; 3] = [1, 5, 15];
 
@@ -126,11 +128,4 @@ impl SystemTopics {
         }
         values
     }
-}
-
-/// Memory the process has in use, in bytes; 0 where the system does not tell.
-fn resident_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let pages = pages.as_deref().and_then(|text| text.split(' ').nth(1)).and_then(|pages| pages.parse().ok());
-    pages.map_or(0, |pages: u64| pages * 4096)
 }

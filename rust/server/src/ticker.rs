@@ -1,4 +1,4 @@
-//! What is due at a time: sessions that end, Wills whose delay is over, the `$SYS` topics.
+//! What is due at a time: sessions that end, Wills whose delay is over, the `$SYS` topics, numbers over time.
 
 use std::io;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ impl Ticker {
                 batch.begin(now);
                 context.broker.tick(&mut batch);
                 system.tick(&context.broker, &mut batch, now);
+                context.series.lock().tick(&context.broker, now);
                 context.broker.finish(&mut batch);
                 if told.recv_timeout(TICK) == Err(RecvTimeoutError::Disconnected) {
                     return;

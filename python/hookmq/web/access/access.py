@@ -83,26 +83,39 @@ class Access:
         local_token: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.hosts = Hosts(tuple(hosts), secure=secure)
-        self._secure = secure
-        self._local_token = local_token
-        self._link = secret.make()
         self._clock = clock
         self._lock = threading.RLock()
         self._passwords = Passwords()
         self._by_address = Throttle(900.0, time.monotonic)
         # Somebody else may fail by a name as often as he likes; its owner is not to be locked out for long.
         self._by_name = Throttle(60.0, time.monotonic)
-        self._vault = Vault(directory)
-        self._trouble: HookMQError | None = None
-        self._contents = Contents()
-        self._saved = clock()
-        self._unsaved = False
-        try:
-            self._contents = self._vault.read()
-        except HookMQError as error:
-            self._trouble = error
-            logger().error("%s", error)
+        self.open(directory, hosts=hosts, secure=secure, local_token=local_token)
+
+    def open(
+        self,
+        directory: Path | None,
+        *,
+        hosts: Iterable[str] = (),
+        secure: bool = False,
+        local_token: str | None = None,
+    ) -> None:
+        """Begin anew with what is kept in a directory, as another start does."""
+        with self._lock:
+            self.hosts = Hosts(tuple(hosts), secure=secure)
+            self._secure = secure
+            self._local_token = local_token
+            self._link = secret.make()
+            self._vault = Vault(directory)
+            # Until it is read nobody is let in.
+            self._trouble: HookMQError | None = HookMQError("E503")
+            self._contents = Contents()
+            self._saved, self._unsaved = self._clock(), False
+            try:
+                self._contents = self._vault.read()
+                self._trouble = None
+            except HookMQError as error:
+                self._trouble = error
+                logger().error("%s", error)
 
     # Who asks -------------------------------------------------------------------------------------------
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from ..access.access import Access
 from ..access.account import Account
-from ..schema import Array, Field, Nullable, Number, Object, Ref, Schema, Text
+from ..schema import Field, Nullable, Number, Object, Ref, Schema, Text
 from .operation import Answer, Ask, Operation
+from .paging import PAGE, page, page_of
 from .session import PASSWORD
 
 __all__ = ["ROLE", "operations"]
@@ -38,8 +39,7 @@ def operations(access: Access) -> Sequence[Operation]:
         return next(_plain(one) for one in access.accounts() if one.name == name)
 
     def listed(ask: Ask) -> dict[str, Any]:
-        items = [_plain(one) for one in access.accounts()]
-        return {"items": items, "next": None, "total": len(items)}
+        return page_of(ask, [_plain(one) for one in access.accounts()])
 
     def add(ask: Ask) -> Answer:
         name = ask.body["name"]
@@ -65,13 +65,8 @@ def operations(access: Access) -> Sequence[Operation]:
             listed,
             "List the accounts",
             "admin",
-            answer=Object(
-                [
-                    Field("items", Array(_ACCOUNT), required=True),
-                    Field("next", Nullable(Text()), required=True),
-                    Field("total", Nullable(Number()), required=True),
-                ]
-            ),
+            query=PAGE,
+            answer=page(_ACCOUNT),
             raises=(503,),
         ),
         Operation(

@@ -13,8 +13,10 @@ from ..._hookmq import __version__
 from ..alarms import alarms
 from ..schema import Anything, Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Text
 from ..source import Running, Source
+from .hooks import HOOK
+from .jobs import JOB
 from .operation import Ask, Operation
-from .shapes import AT, COUNT, SECONDS
+from .shapes import AT, COUNT, SECONDS, listed
 
 __all__ = ["operations", "overview", "series"]
 
@@ -139,7 +141,7 @@ def operations(source: Source) -> Sequence[Operation]:
             "Load the app's code again, and certificates, users and access rules",
             role="admin",
             answer=Object(
-                [Field("hooks", COUNT, required=True), Field("jobs", COUNT, required=True)], more=Anything()
+                [Field("hooks", Array(HOOK), required=True), Field("jobs", Array(JOB), required=True)]
             ),
             raises=(409,),
         ),
@@ -165,7 +167,12 @@ class _Broker:
             "data_dir": None if directory is None else os.path.abspath(str(directory)),
             "app": self._source.app(),
             "listeners": [
-                {"url": one.url, "scheme": one.kind, "port": one.port or None, "clients": _clients(run, one.url)}
+                {
+                    "url": one.url,
+                    "scheme": one.kind,
+                    "port": one.port or None,
+                    "clients": _clients(run, one.url),
+                }
                 for one in run.listeners
             ],
             "http_port": run.http_port,
@@ -186,7 +193,7 @@ class _Broker:
 
     def reload(self, ask: Ask) -> Any:
         self._source.reload()
-        return {"hooks": len(self._source.hooks()), "jobs": len(self._source.jobs())}
+        return {"hooks": listed(self._source.hooks()), "jobs": listed(self._source.jobs())}
 
 
 def _clients(run: Running, listener: str) -> int:

@@ -101,7 +101,7 @@ def operations(source: Source) -> Sequence[Operation]:
             api.list,
             "List the sessions, connected or not",
             query=(
-                Field("search", Text(1, 1000), "a part of the client identifier, the user name or the address"),
+                Field("search", Text(1, 1000), "a part of client identifier, user name or address"),
                 Field("connected", Boolean(), "only those that are, or are not"),
                 Field("username", Text(), "only of this user"),
                 Field("address", Text(), "only from this IP address"),

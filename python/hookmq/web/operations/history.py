@@ -35,7 +35,7 @@ _FILTERS = (
     Field("until", Text(1, 64), "before then"),
     Field("client", Text(), "only of this client identifier"),
     Field("contains", Text(1, 1000), "only payloads with this text, whatever the case"),
-    Field("path", Text(max=500), "only payloads in which this path leads to something", example="sensor.level"),
+    Field("path", Text(max=500), "only payloads that have this path", example="sensor.level"),
 )
 
 _ROW = Ref(
@@ -70,7 +70,7 @@ def operations(source: Source) -> Sequence[Operation]:
             query=(
                 Field("topic", Array(TOPIC, MAX_TOPICS), "topics; may be repeated"),
                 Field("filter", TOPIC, "or a topic filter"),
-                Field("path", Text(max=500), "where the number is in the payload; empty: it is one", default=""),
+                Field("path", Text(max=500), "where the number is; empty: the payload", default=""),
                 Field("since", Text(1, 64), "from then on", default="1h"),
                 Field("until", Text(1, 64), "before then"),
                 Field("points", Integer(1, 5000), "of a series at most", default=600),
@@ -156,7 +156,11 @@ class _HistoryApi:
             at = (round(row.timestamp * 1e6), row.id)
             if place is not None and (at >= place if newest else at <= place):
                 continue
-            if len(items) == limit or count > _SCANNED or (count % 256 == 255 and time.monotonic() > deadline):
+            if (
+                len(items) == limit
+                or count > _SCANNED
+                or (count % 256 == 255 and time.monotonic() > deadline)
+            ):
                 more = True
                 break
             last = at
@@ -219,7 +223,7 @@ def chart_of(
     series: dict[str, list[list[float]]] = {}
     truncated = False
     base = {"since": start, "until": end}
-    for one in topics or [filter]:
+    for one in topics or [filter or "#"]:
         rows = _query(source, base | {"filter": one}, newest=False)
         first, rows = _peeked(rows)
         begin = first if start is None and first is not None else (start or 0.0)
@@ -281,7 +285,9 @@ def _moment(given: str | float | None, name: str, now: float) -> float | None:
         raise Problem(400, f"`{name}`: {error}", more={"parameter": name}) from None
 
 
-def _query(source: Source, chosen: dict[str, Any], *, newest: bool, limit: int | None = None) -> Iterator[Any]:
+def _query(
+    source: Source, chosen: dict[str, Any], *, newest: bool, limit: int | None = None
+) -> Iterator[Any]:
     from ...errors import HookMQError
 
     recorder = source.run().recorder

@@ -231,9 +231,9 @@ class _Hooks:
         """Return the last message that matches a hook's filter: of the history, or else a retained one."""
         run, filter = self._source.run(), hook.template.filter if hook.template else "#"
         native = run.native
-        if "+" not in filter and "#" not in filter and (found := native.topic_value(filter)) is not None:
-            if found[1] == len(found[0].payload):
-                return found[0]
+        found = None if "+" in filter or "#" in filter else native.topic_value(filter)
+        if found is not None and found[1] == len(found[0].payload):
+            return found[0]
         if run.recorder is not None:
             for row in run.recorder.store.query(filter, newest=True, limit=1):
                 return Message(

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..problem import Problem
 from ..schema import Array, Field, Integer, Nullable, Object, Schema, Text
@@ -21,20 +21,25 @@ PAGE = (
 )
 """The parameters of every list."""
 
+Read: TypeAlias = Callable[[int, str | None], tuple[Sequence[Any], str | None, int | None]]
+"""Is given a limit and what a page is after; returns items, what the next page is after, and a count."""
+
 
 def page(items: Schema, *more: Field) -> Object:
     """Return the schema of a page of these items."""
     return Object(
         [
             Field("items", Array(items, 1000), required=True),
-            Field("next", Nullable(Text()), "the cursor of the next page; null: there is none", required=True),
-            Field("total", Nullable(Integer()), "how many there are in all, if it is known", required=True),
+            Field("next", Nullable(Text()), "cursor of the next page; null: there is none", required=True),
+            Field("total", Nullable(Integer()), "how many there are, if it is known", required=True),
             *more,
         ]
     )
 
 
-def paged(ask: Ask, read: Callable[[int, str | None], tuple[Sequence[Any], str | None, int]]) -> dict[str, Any]:
+def paged(
+    ask: Ask, read: Callable[[int, str | None], tuple[Sequence[Any], str | None, int]]
+) -> dict[str, Any]:
     """Return the page that is asked for; ``read(limit, after)`` gives its items, what the next is after, and
     how many there are."""
     name = ask.request.path.rpartition("/")[2][:32]

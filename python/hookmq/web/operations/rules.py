@@ -91,7 +91,7 @@ def operations(source: Source) -> Sequence[Operation]:
                     Field("name", Text(), "a rule that is there"),
                     Field("rule", Object(more=Anything()), "or a rule as one is made of"),
                     Field("sql", Text(), "or a query alone"),
-                    Field("samples", Array(Object(more=Anything()), 1000), "messages; without them a stored one"),
+                    Field("samples", Array(Object(more=Anything()), 1000), "messages; else a stored one"),
                     Field("sample", Object(more=Anything()), "or one message"),
                 ]
             ),

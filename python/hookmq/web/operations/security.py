@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from ..._hookmq import check_acl, check_filter, check_users, explain_acl, hash_user, remove_user, set_user
 from ... import access_files
+from ..._hookmq import check_acl, check_filter, check_users, explain_acl, hash_user, remove_user, set_user
 from ..problem import Problem
 from ..schema import Array, Boolean, Field, Integer, Nullable, Object, Ref, Text
 from ..source import Source
@@ -145,9 +145,7 @@ def operations(source: Source) -> Sequence[Operation]:
             answer=Object([Field("removed", Text(), required=True)]),
             raises=(404, 409),
         ),
-        Operation(
-            "GET", "acl", api.acl, "Show the access list", role="admin", answer=_ACL, raises=(409,)
-        ),
+        Operation("GET", "acl", api.acl, "Show the access list", role="admin", answer=_ACL, raises=(409,)),
         Operation(
             "PUT",
             "acl",
@@ -200,7 +198,7 @@ class _Security:
                 found.append({"level": "error", "message": text, "help": help})
             if is_open and not one["encrypted"] and not one["anonymous"]:
                 text = f"{one['url']} is not encrypted: passwords can be read on their way"
-                found.append({"level": "warning", "message": text, "help": "serve TLS: tls.port, tls.cert, tls.key"})
+                found.append({"level": "warning", "message": text, "help": "serve TLS: see tls.port"})
         settings = self._source.run().settings
         if settings["access.acl_file"] is None and not self._authorizers("publish"):
             text = "there is no access list: whoever gets in may publish and subscribe to everything"
@@ -266,9 +264,9 @@ class _Security:
         try:
             check_acl(text)
         except ValueError as error:
-            line, reason = access_files.in_text(error)
+            line = access_files.in_text(error)[0]
             where = {} if line is None else {"line": line}
-            raise Problem(422, f"it is no access list: {error}", code="E305", help=None, more=where) from error
+            raise Problem(422, f"it is no access list: {error}", code="E305", more=where) from error
         with access_files.locked(path):
             ask.check_version(_tag(access_files.read(path)))
             access_files.replace(path, text)

@@ -7,9 +7,10 @@ from typing import Any
 
 from ..access.access import Access
 from ..access.token import ApiToken
-from ..schema import Array, Field, Nullable, Number, Object, Ref, Schema, Text
+from ..schema import Field, Nullable, Number, Object, Ref, Schema, Text
 from .accounts import ROLE
 from .operation import Answer, Ask, Operation
+from .paging import PAGE, page, page_of
 
 __all__ = ["operations"]
 
@@ -34,8 +35,7 @@ def operations(access: Access) -> Sequence[Operation]:
     """Return what can be asked of API tokens, and be done with them."""
 
     def listed(ask: Ask) -> dict[str, Any]:
-        items = [_plain(one) for one in access.tokens()]
-        return {"items": items, "next": None, "total": len(items)}
+        return page_of(ask, [_plain(one) for one in access.tokens()])
 
     def add(ask: Ask) -> Answer:
         token, secret = access.add_token(ask.body["name"], ask.body["role"], ask.body["expires_in"])
@@ -51,13 +51,8 @@ def operations(access: Access) -> Sequence[Operation]:
             listed,
             "List the API tokens",
             "admin",
-            answer=Object(
-                [
-                    Field("items", Array(_TOKEN), required=True),
-                    Field("next", Nullable(Text()), required=True),
-                    Field("total", Nullable(Number()), required=True),
-                ]
-            ),
+            query=PAGE,
+            answer=page(_TOKEN),
             raises=(503,),
         ),
         Operation(

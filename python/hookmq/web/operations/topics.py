@@ -75,7 +75,12 @@ def operations(source: Source) -> Sequence[Operation]:
             body=Object(
                 [
                     Field("topic", TOPIC, required=True, example="tank/7/level"),
-                    Field("payload", Anything(), "a text as it is; any other value as JSON", example={"level": 42}),
+                    Field(
+                        "payload",
+                        Anything(),
+                        "a text as it is; any other value as JSON",
+                        example={"level": 42},
+                    ),
                     Field("payload_base64", Text(max=4 << 20, format="byte"), "or bytes"),
                     Field("qos", QOS, default=0),
                     Field("retain", Boolean(), default=False),
@@ -134,7 +139,9 @@ class _Topics:
         check_topic(topic)
         if topic.startswith("$"):
             raise Problem(
-                403, f"{topic[:60]!r} is the broker's own", help="publish to a topic that does not begin with $"
+                403,
+                f"{topic[:60]!r} is the broker's own",
+                help="choose one that does not begin with $",
             )
         payload = _payload(body)
         given = {name: value for name, value in (body["properties"] or {}).items() if value is not None}

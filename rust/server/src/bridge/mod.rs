@@ -52,7 +52,7 @@ use crate::server::Context;
 use crate::worker::{Turn, write_left};
 
 /// What Client Identifiers of local connections begin with. Nobody else may have one.
-pub(crate) const CLIENT_ID: &str = "$bridge/";
+pub const CLIENT_ID: &str = "$bridge/";
 
 /// The Client Identifier by which a bridge comes into this broker.
 pub(crate) fn client_id(name: &str) -> String {
@@ -99,8 +99,10 @@ impl Bridges {
             clock: context.clock,
             http_ports: Vec::new(),
             bridged: false, // they look at what they bring themselves
+            series: Mutex::default(),
+            latency: Arc::clone(&context.latency),
         });
-        let turn = Arc::new(Mutex::new(Turn::new(&context.broker)));
+        let turn = Arc::new(Mutex::new(Turn::new(&context.broker, &context.latency)));
         let make = |settings: &settings::BridgeSettings| Arc::new(Bridge::new(settings, &context, &turn));
         let all: Vec<_> = context.settings.bridges.iter().map(make).collect();
         let (stop, begin) = (watch::Sender::new(false), watch::Sender::new(false));

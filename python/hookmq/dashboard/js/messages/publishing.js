@@ -26,16 +26,18 @@ function bytesOf(hex) {
   return Uint8Array.from(bare.match(/../g) ?? [], (each) => parseInt(each, 16));
 }
 
+const base64 = (data) => btoa(Array.from(data, (each) => String.fromCharCode(each)).join(""));
+
 /** The body of POST publish for what stands in the form. */
 export function bodyOf(form) {
   const body = { topic: form.topic, qos: Number(form.qos), retain: form.retain };
-  if (form.kind === "hex") body.payload_base64 = btoa(String.fromCharCode(...bytesOf(form.payload)));
+  if (form.kind === "hex") body.payload_base64 = base64(bytesOf(form.payload));
   else body.payload = form.payload;
   const properties = {};
   const { content_type, response_topic, correlation_data, expiry, user } = form.properties;
   if (content_type) properties.content_type = content_type;
   if (response_topic) properties.response_topic = response_topic;
-  if (correlation_data) properties.correlation_data = correlation_data;
+  if (correlation_data) properties.correlation_data = base64(new TextEncoder().encode(correlation_data));
   if (expiry) properties.message_expiry_interval = Number(expiry);
   const pairs = (user ?? "").split("\n").filter(Boolean).map((line) => {
     const at = line.indexOf("=");

@@ -66,7 +66,9 @@ function Found({ query }) {
 function Plot({ filters, path, setPath, zoom }) {
   const [pinning, setPinning] = useState(false);
   const [paths, setPaths] = useState([]);
-  const { data, problem, loading, reload } = useGet("history/chart", { ...filters, filter: filters.filter ?? "#", path, points: 600 });
+  const { data, problem, loading, reload } = useGet("history/chart", {
+    filter: filters.filter ?? "#", since: filters.since ?? 0, until: filters.until, path, points: 600,
+  });
   const first = data?.series[0]?.topic;
   // Which numbers there are is told of one topic: the first that was found, or the newest message's.
   useEffect(() => {

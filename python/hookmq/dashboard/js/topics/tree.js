@@ -60,9 +60,10 @@ function rowsOf(items, counts) {
   return rows;
 }
 
+// null is the top: "" is a level whose name is empty, as in /a.
 /** The tree: `selected` is a topic, `onSelect(topic)`; `onItems(map)` is told what is shown. */
 export function Tree({ selected, onSelect, onItems }) {
-  const parents = useMemo(() => ["", ...[...opened.value].sort()], [opened.value]);
+  const parents = useMemo(() => [null, ...[...opened.value].sort()], [opened.value]);
   const feed = useLive("topics", { parents, limit: LIMIT });
   const [further, setFurther] = useState(new Map());
   const cursors = useRef(new Map());

@@ -1,0 +1,192 @@
+//! What the broker did over time: a ring for each span, in steps of a second, ten seconds and four minutes.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use hookmq_engine::{Broker, Millis};
+
+use super::process;
+
+/// What is written down. The first [`RATES`] are counted a second, the others are as they are at the moment.
+pub const NAMES: [&str; 10] = [
+    "received",
+    "sent",
+    "bytes_received",
+    "bytes_sent",
+    "dropped",
+    "connects",
+    "clients",
+    "queued",
+    "memory",
+    "cpu",
+];
+
+/// How many of [`NAMES`] are rates.
+pub const RATES: usize = 6;
+
+/// The counters of the rates.
+const COUNTERS: [&str; RATES] = [
+    "messages_received",
+    "messages_sent",
+    "network_bytes_received",
+    "network_bytes_sent",
+    "messages_dropped",
+    "connects",
+];
+
+/// With more sessions than this, those are looked through for what is queued every ten seconds only.
+const FEW_SESSIONS: usize = 5_000;
+
+type Values = [f64; NAMES.len()];
+
+/// How far back, and in which steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// 300 steps of a second.
+    Minutes,
+    /// 360 steps of ten seconds.
+    Hour,
+    /// 360 steps of four minutes.
+    Day,
+}
+
+impl Span {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Minutes, Self::Hour, Self::Day];
+
+    /// The seconds of a step, and how many steps there are.
+    pub const fn steps(self) -> (usize, usize) {
+        match self {
+            Self::Minutes => (1, 300),
+            Self::Hour => (10, 360),
+            Self::Day => (240, 360),
+        }
+    }
+}
+
+struct Ring {
+    span: Span,
+    steps: VecDeque<Values>,
+    /// The end of the last step.
+    end: Millis,
+    /// What came since.
+    sum: Values,
+    count: usize,
+}
+
+impl Ring {
+    fn new(span: Span) -> Self {
+        let sum = [0.0; NAMES.len()];
+        Self { span, steps: VecDeque::with_capacity(span.steps().1), end: 0, sum, count: 0 }
+    }
+
+    /// Adds what a second was like.
+    fn add(&mut self, values: &Values, now: Millis) {
+        self.sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+        self.count += 1;
+        let (step, length) = self.span.steps();
+        if self.count < step {
+            return;
+        }
+        if self.steps.len() == length {
+            self.steps.pop_front();
+        }
+        self.steps.push_back(self.sum.map(|sum| sum / step as f64));
+        (self.end, self.sum, self.count) = (now, [0.0; NAMES.len()], 0);
+    }
+}
+
+/// Rings of numbers, written once a second.
+pub struct Series {
+    rings: [Ring; Span::ALL.len()],
+    /// When the last second was written down, and what the counters were then.
+    last: Option<(Instant, [i64; RATES], Option<f64>)>,
+    rates: [f64; RATES],
+    queued: usize,
+    seconds: u64,
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        let rings = Span::ALL.map(Ring::new);
+        Self { rings, last: None, rates: [0.0; RATES], queued: 0, seconds: 0 }
+    }
+}
+
+impl Series {
+    /// Writes down what happened since the last time, if a second is over.
+    pub(crate) fn tick(&mut self, broker: &Broker, now: Millis) {
+        let at = Instant::now();
+        let due = self.last.is_none_or(|(last, ..)| at - last >= Duration::from_secs(1));
+        if !due {
+            return;
+        }
+        let counters = broker.statistics.snapshot();
+        let count = |name| counters.iter().find(|(other, _)| *other == name).map_or(0, |(_, value)| *value);
+        let (counts, cpu) = (COUNTERS.map(count), process::cpu_seconds());
+        let Some((last, before, cpu_before)) = self.last else {
+            self.last = Some((at, counts, cpu));
+            return;
+        };
+        // Whole seconds only, and as many as have passed: steps stay where they are when a thread comes late.
+        let passed = (at - last).as_secs();
+        let elapsed = (at - last).as_secs_f64();
+        self.last = Some((last + Duration::from_secs(passed), counts, cpu));
+        for (rate, (now, before)) in self.rates.iter_mut().zip(counts.iter().zip(before)) {
+            *rate = (now - before).max(0) as f64 / elapsed;
+        }
+        if broker.session_count() <= FEW_SESSIONS || self.seconds.is_multiple_of(10) {
+            self.queued = broker.queued();
+        }
+        let mut values = [0.0; NAMES.len()];
+        values[..RATES].copy_from_slice(&self.rates);
+        values[RATES..].copy_from_slice(&[
+            count("clients_connected") as f64,
+            self.queued as f64,
+            process::resident_bytes() as f64,
+            cpu.zip(cpu_before).map_or(f64::NAN, |(now, before)| (now - before) / elapsed),
+        ]);
+        let longest = Span::Day.steps();
+        for number in 0..passed.min((longest.0 * longest.1) as u64) {
+            let end = now.saturating_sub((passed - 1 - number) * 1000);
+            self.rings.iter_mut().for_each(|ring| ring.add(&values, end));
+            self.seconds += 1;
+        }
+    }
+
+    /// The rates of the last second, in the order of [`NAMES`].
+    pub fn rates(&self) -> [f64; RATES] {
+        self.rates
+    }
+
+    /// The values of one of [`NAMES`] in a span, the newest last, and when the last step ended; `None` for steps before
+    /// the start and where the system does not tell.
+    pub fn values(&self, name: usize, span: Span) -> (Vec<Option<f64>>, Option<Millis>) {
+        let Some(ring) = self.rings.iter().find(|ring| ring.span == span) else { return (Vec::new(), None) };
+        let missing = span.steps().1 - ring.steps.len();
+        let value = |values: &Values| values.get(name).copied().filter(|value| !value.is_nan());
+        let values = std::iter::repeat_n(None, missing).chain(ring.steps.iter().map(value)).collect();
+        (values, (!ring.steps.is_empty()).then_some(ring.end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_means_of_seconds_and_the_oldest_go() {
+        let mut rings = Span::ALL.map(Ring::new);
+        for second in 1..=1000u64 {
+            let values = [second as f64; NAMES.len()];
+            rings.iter_mut().for_each(|ring| ring.add(&values, second * 1000));
+        }
+        let [minutes, hour, day] = rings;
+        assert_eq!((minutes.steps.len(), minutes.steps[0][0], minutes.steps[299][0]), (300, 701.0, 1000.0));
+        assert_eq!((hour.steps.len(), hour.steps[0][0], hour.steps[99][0]), (100, 5.5, 995.5));
+        assert_eq!((day.steps.len(), day.end, day.count), (4, 960_000, 40));
+        let series = Series { rings: [minutes, hour, day], ..Series::default() };
+        let (values, end) = series.values(1, Span::Hour);
+        assert_eq!((values.len(), values[259], values[260], end), (360, None, Some(5.5), Some(1_000_000)));
+    }
+}
