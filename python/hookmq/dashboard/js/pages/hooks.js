@@ -71,7 +71,7 @@ function columns(rates) {
       const { rate, points } = rates.of(hook.name);
       return html`<span class="hook-rate">${perSecond(rate)}<${Sparkline} values=${points} width=${64} height=${18} /></span>`;
     } },
-    { key: "run_p50", label: t("hooks.run"), end: true, sort: true, hide: "sm", render: (hook) => (hook.calls
+    { key: "run_p50", label: t("hooks.run"), end: true, sort: true, hide: "sm", render: (hook) => (hook.run_p99
       ? html`${duration(hook.run_p50)} <span class="muted">/ ${duration(hook.run_p99)}</span>` : "–") },
     { key: "queued", label: t("hooks.queued"), end: true, sort: true, hide: "md", render: (hook) => compact(hook.queued) },
     { key: "dropped", label: t("hooks.dropped"), end: true, sort: true, hide: "md", render: (hook) => (hook.dropped
