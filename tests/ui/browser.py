@@ -140,7 +140,9 @@ class Page(Locator):
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than the window."""
-        wide: int = self.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wide: int = self.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         return wide
 
     def missing_texts(self) -> list[str]:

@@ -23,7 +23,10 @@ LARGEST = 300 * 1024
 
 def texts(language: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for path in [DASHBOARD / f"text/{language}.json", *sorted((DASHBOARD / f"text/{language}").glob("*.json"))]:
+    for path in [
+        DASHBOARD / f"text/{language}.json",
+        *sorted((DASHBOARD / f"text/{language}").glob("*.json")),
+    ]:
         for key, text in json.loads(path.read_text()).items():
             assert key not in found, f"{key} is twice in the texts of {language}"
             found[key] = text
@@ -62,13 +65,19 @@ def test_texts_have_the_same_blanks_in_both_languages():
 
 
 def test_japanese_is_japanese():
-    same = {key for key, text in texts("ja").items() if text == ENGLISH[key] and re.search(r"[a-z]{4,} [a-z]{3,}", text)}
+    same = {
+        key
+        for key, text in texts("ja").items()
+        if text == ENGLISH[key] and re.search(r"[a-z]{4,} [a-z]{3,}", text)
+    }
     assert same == set()
 
 
 def test_every_text_is_used():
     plain, patterns = used_keys()
-    unused = [key for key in ENGLISH if key not in plain and not any(each.fullmatch(key) for each in patterns)]
+    unused = [
+        key for key in ENGLISH if key not in plain and not any(each.fullmatch(key) for each in patterns)
+    ]
     assert unused == []
 
 
@@ -86,9 +95,13 @@ def test_imports_are_there(path):
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(DASHBOARD)))
 def test_nothing_that_the_policy_of_pages_forbids(path):
     source = path.read_text()
-    assert not re.search(r"innerHTML\s*=|outerHTML\s*=|insertAdjacentHTML|document\.write|dangerouslySetInnerHTML", source)
+    assert not re.search(
+        r"innerHTML\s*=|outerHTML\s*=|insertAdjacentHTML|document\.write|dangerouslySetInnerHTML", source
+    )
     assert not re.search(r"\beval\(|new Function\(", source)
-    assert not re.search(r"""(?:from|import\(?|fetch\(|src=|href=)\s*["'`]https?://(?!127\.0\.0\.1|www\.w3\.org)""", source), "nothing comes from elsewhere"
+    assert not re.search(
+        r"""(?:from|import\(?|fetch\(|src=|href=)\s*["'`]https?://(?!127\.0\.0\.1|www\.w3\.org)""", source
+    ), "nothing comes from elsewhere"
 
 
 def test_the_page_itself_has_no_inline_code():
