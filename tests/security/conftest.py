@@ -78,7 +78,8 @@ class Start:
             if "Only this machine" in line:
                 break
         # Nobody may be kept waiting by a pipe that is full.
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
+        self._reader.start()
         found = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", banner)
         self.http_port = int(re.findall(r"http://127\.0\.0\.1:(\d+)/", banner)[0])
         self.link = None if found is None else found[2]
@@ -95,6 +96,9 @@ class Start:
             self.process.wait()
             raise
         finally:
+            self._reader.join()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
             self.log.seek(0)
             text = self.log.read()
             self.log.close()

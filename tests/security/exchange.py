@@ -120,7 +120,7 @@ class HttpSite:
         via: str = "token",
         headers: Mapping[str, str | None] | None = None,
     ) -> Answer:
-        """Ask as an account's page (`via="cookie"`), or a program with a token; `body` that is no bytes is JSON.
+        """Ask as an account's page (`via="cookie"`), or with its token; a `body` that is no bytes is JSON.
 
         A header of None is left out.
         """
@@ -196,7 +196,7 @@ class HttpSite:
 
 
 def check_api(answer: Answer) -> None:
-    """An answer of the API is JSON that no browser takes for anything else, keeps, or shows to other pages."""
+    """An answer of the API is JSON that no browser takes for something else, or keeps, or shows to others."""
     if answer.status not in (204, 304):
         wanted = "application/json" if answer.status < 400 else "application/problem+json"
         assert answer.media == wanted, answer
@@ -222,7 +222,9 @@ def check_headers(answer: Answer) -> None:
 # WebSockets -----------------------------------------------------------------------------------------------
 
 
-def frame(payload: bytes, opcode: int = 1, *, fin: bool = True, masked: bool = True, size: int | None = None) -> bytes:
+def frame(
+    payload: bytes, opcode: int = 1, *, fin: bool = True, masked: bool = True, size: int | None = None
+) -> bytes:
     """A frame as a browser sends it; `size` declares another one."""
     length = len(payload) if size is None else size
     mask = 0x80 * masked
@@ -292,7 +294,12 @@ class Live:
 
 @contextlib.contextmanager
 def live(
-    site: HttpSite, path: str = "/api/v1/live", *, who: str | None = "admin", via: str = "cookie", **changed: str | None
+    site: HttpSite,
+    path: str = "/api/v1/live",
+    *,
+    who: str | None = "admin",
+    via: str = "cookie",
+    **changed: str | None,
 ) -> Iterator[tuple[int, Live]]:
     """Ask for a WebSocket; gives the status of the answer, and the socket."""
     headers: dict[str, str | None] = {

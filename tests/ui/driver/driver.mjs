@@ -57,6 +57,16 @@ const own = {
   async storage({ page }) {
     return pages.get(page).context.storageState();
   },
+  // Asked from outside, because the page's own policy forbids what waitForFunction does.
+  async until({ page, script, seconds }) {
+    const { page: shown } = pages.get(page);
+    for (const end = Date.now() + seconds * 1000; ;) {
+      const answer = await shown.evaluate(`Boolean(${script})`).catch(() => false);
+      if (answer) return;
+      if (Date.now() > end) throw new Error(`${script} did not become true; the page shows: ${await shown.evaluate("document.body.innerText.slice(0, 600)")}`);
+      await new Promise((resolve) => { setTimeout(resolve, 30); });
+    }
+  },
   async axe({ page }) {
     const { page: shown } = pages.get(page);
     // Scripts that the page's own policy forbids to load are put in from outside.
