@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hookmq.errors import ERRORS, HookMQError
@@ -152,11 +153,12 @@ class HttpApi:
 
         return self._ask("POST", "/".join(quote(part, safe="") for part in parts))
 
-    def send(self, method: str, *parts: str, body: Any = None) -> Any:
+    def send(self, method: str, *parts: str, body: Any = None, query: Mapping[str, str] | None = None) -> Any:
         """Send JSON, and return the answer; the path is given in parts. Raises as :meth:`get`."""
-        from urllib.parse import quote
+        from urllib.parse import quote, urlencode
 
-        return self._ask(method, "/".join(quote(part, safe="") for part in parts), body)
+        path = "/".join(quote(part, safe="") for part in parts)
+        return self._ask(method, path + (f"?{urlencode(query)}" if query else ""), body)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         status, text = self._exchange(method, path, body, self._token or self._local_token)
