@@ -1,6 +1,6 @@
 // The frame around all pages: who is there, which page the address names, the menu, and the keyboard.
 import { html, render, signal, effect, useEffect, useState } from "./core/html.js";
-import { get } from "./core/api.js";
+import { get, post } from "./core/api.js";
 import { loadTexts, t } from "./core/i18n.js";
 import { go, href, route } from "./core/router.js";
 import { session } from "./core/store.js";
@@ -63,14 +63,27 @@ function Content({ page, parts, query }) {
   return html`<${shown.component} key=${page.name} parts=${parts} query=${query} />`;
 }
 
+// The link of the first start carries a token, which is exchanged for a session and leaves the address.
+async function enter() {
+  const address = new URL(location.href);
+  const token = address.searchParams.get("token");
+  if (!token) return get("session");
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address.pathname + address.search + address.hash);
+  try {
+    const answer = await post("session", { token });
+    if (answer.setup) go("login");
+    return answer;
+  } catch (problem) {
+    return { ...await get("session"), linkProblem: problem };
+  }
+}
+
 async function start() {
-  const [, answer] = await Promise.all([loadTexts(), get("session").catch((problem) => problem)]);
+  const [, answer] = await Promise.all([loadTexts(), enter().catch((problem) => problem)]);
   if (answer instanceof Error) failed.value = answer;
   else session.value = answer;
 }
-
-// Whoever is not logged in sees the login, and afterwards the page they wanted.
-const wanted = signal(null);
 
 function App() {
   if (failed.value) {
@@ -81,11 +94,9 @@ function App() {
   const { page: name, parts, query } = route.value;
   const page = pageOf(name);
   const free = page?.name === "shared";
+  // Whoever is not logged in sees the login, and afterwards the page whose address they opened.
   if (!who.user && !free) {
     return html`<main><${Content} page=${pageOf("login")} parts=${[]} query=${{}} /></main><${Overlays} />`;
-  }
-  if (page?.name === "login") {
-    return html`<main><${Content} page=${page} parts=${parts} query=${query} /></main><${Overlays} />`;
   }
   if (page?.bare) return html`<main><${Content} page=${page} parts=${parts} query=${query} /></main><${Overlays} />`;
   return html`<${Frame}><${Content} page=${page} parts=${parts} query=${query} /><//><${Overlays} />`;
@@ -98,10 +109,6 @@ effect(() => {
     last = user;
     reconnect();
   }
-});
-effect(() => {
-  const { page } = route.value;
-  if (page !== "login") wanted.value = location.hash;
 });
 
 await start();

@@ -15,3 +15,4 @@ export * from "./ui/overlays.js";
 export * from "./ui/table.js";
 export * from "./ui/charts.js";
 export * from "./ui/payload.js";
+export * from "./core/series.js";
