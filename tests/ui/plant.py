@@ -1,4 +1,4 @@
-"""A small plant whose broker has something to show on every page: for tests of pages, and for pictures of them."""
+"""A plant whose broker has something to show on every page: for tests, and for pictures."""
 
 from __future__ import annotations
 

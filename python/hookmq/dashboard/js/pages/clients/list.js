@@ -70,7 +70,7 @@ function columns(acts, list) {
     { key: "username", label: t("clients.username"), render: (client) => client.username
       ?? html`<span class="muted">${t("clients.anonymous")}</span>` },
     { key: "address", label: t("clients.address"), hide: "md", render: (client) => (client.connected
-      ? html`<span class="num">${client.address}:${client.port}</span>` : "–") },
+      ? html`<span class="num" title=${`${client.address}:${client.port}`}>${client.address}</span>` : "–") },
     { key: "version", label: t("clients.version"), hide: "sm", render: (client) => html`<${Badge}>${client.version}<//>` },
     { key: "connected_at", label: t("clients.connected_at"), sort: true, hide: "sm",
       render: (client) => html`<${Ago} at=${client.connected ? client.connected_at : client.disconnected_at} />` },

@@ -129,7 +129,7 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
         <${Card}>
           ${fresh && html`<${Field} label=${t("rules.name")} help=${t("rules.name_help")} value=${rule.name} required mono onInput=${(text) => change({ name: text })} />`}
           ${(mayWrite || rule.description) && html`<${Field} label=${t("rules.description")} value=${rule.description ?? ""} readonly=${!mayWrite} onInput=${(text) => change({ description: text })} />`}
-          <${Editor} label=${t("rules.sql")} value=${sql()} readOnly=${!mayWrite} problem=${problem}
+          <${Editor} id="sql" label=${t("rules.sql")} value=${sql()} readOnly=${!mayWrite} problem=${problem}
             placeOf=${(line, column) => t("rules.at_line", { line, column })} tokens=${tokens} help=${t("rules.editor_keys")}
             complete=${(text, at, all) => completions(text, at, { functions: known, paths, all })} offered=${t("rules.offer")}
             kindOf=${(kind) => t(`rules.offer_${kind}`)} onInput=${(text) => change({ sql: text })} />
