@@ -26,8 +26,8 @@ PROGRAM = shutil.which("chromium-headless-shell")
 
 # What gives another locator and asks the browser nothing.
 _LOCATORS = {
-    "and", "filter", "first", "getByLabel", "getByPlaceholder", "getByRole", "getByText", "getByTitle", "last",
-    "locator", "nth", "or",
+    "and", "filter", "first", "getByLabel", "getByPlaceholder", "getByRole", "getByText", "getByTitle",
+    "last", "locator", "nth", "or",
 }  # fmt: skip
 _MEMBERS = {"keyboard", "mouse"}
 
