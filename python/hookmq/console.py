@@ -69,7 +69,7 @@ class Console:
         self._run = run
         self._token = _write_token(run)
         self._silenced = when_used(self._keep_log)
-        if run.settings["topic_statistics"] and hasattr(run.native, "count_topics"):
+        if run.settings["topic_statistics"]:
             run.native.count_topics(True)
         # A proxy takes what it has added away, or does not.
         for path in {LIVE, f"{run.settings['http_base']}{LIVE}"}:
