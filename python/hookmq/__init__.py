@@ -34,6 +34,7 @@ __all__ = [
     "Request",
     "Response",
     "Subscription",
+    "Widget",
     "__version__",
     "every",
 ]
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from .scheduler import every
     from .subscription import Subscription
     from .web import File, PageSocket, PageSockets, Request, Response
+    from .web.widgets import Widget
 
 # Where each name lives. They are imported when they are first used: `hookmq --help` needs none of them.
 _HOMES = {
@@ -70,6 +72,7 @@ _HOMES = {
     "Request": "web",
     "Response": "web",
     "Subscription": "subscription",
+    "Widget": "web.widgets",
     "every": "scheduler",
 }
 

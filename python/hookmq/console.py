@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 
 from .log import logger, when_used
@@ -9,28 +10,44 @@ from .log import logger, when_used
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
+    from ._hookmq import Hub
     from .run import Run
     from .web.access import Access
     from .web.api import Api
     from .web.crystalmq_rest import CrystalMQRest
+    from .web.dashboards import Dashboards
+    from .web.live import LiveFeed
     from .web.log_ring import LogRing
     from .web.request import Request
     from .web.response import Response
     from .web.source import Source
+    from .web.widgets import Widgets
 
 __all__ = ["Console"]
+
+LIVE = "/api/v1/live"
+"""Where the live feed is."""
 
 
 class Console:
     """What the HTTP port answers where no page of the user's does.
 
-    ``source()`` says what the API is about. All of it is made, and imported, when somebody asks for it: a
-    start only writes the token by which commands of this machine ask, and begins to keep the log.
+    ``source()`` says what the API is about; ``widgets()`` returns what is written in Python for dashboards;
+    ``failed(name, error)`` is told what cannot be shown. All of it is made, and imported, when somebody asks
+    for it: a start only writes the token by which commands of this machine ask, and begins to keep the log.
     """
 
-    def __init__(self, source: Callable[[], Source]) -> None:
+    def __init__(
+        self,
+        source: Callable[[], Source],
+        widgets: Callable[[], Widgets],
+        failed: Callable[[str, BaseException], None],
+    ) -> None:
         self._source = source
+        self._widgets = widgets
+        self._failed = failed
         self._making = threading.RLock()
         self._run: Run | None = None
         self._token: str | None = None
@@ -38,6 +55,9 @@ class Console:
         self._access: Access | None = None
         self._api: Api | None = None
         self._crystalmq: CrystalMQRest | None = None
+        self._dashboards: Dashboards | None = None
+        self._hubs: dict[str, Hub] = {}
+        self._feeds: dict[str, LiveFeed] = {}
         self._silenced: Callable[[], None] = lambda: None
 
     # Life -----------------------------------------------------------------------------------------------
@@ -51,6 +71,15 @@ class Console:
         self._silenced = when_used(self._keep_log)
         if run.settings["topic_statistics"]:
             run.native.count_topics(True)
+        # A proxy takes what it has added away, or does not.
+        for path in {LIVE, f"{run.settings['http_base']}{LIVE}"}:
+            self._hubs[path] = run.hub(path, functools.partial(self._hear, path))
+
+    def close_live(self, grace: float) -> list[str]:
+        """End the live feed, before the native side ends; return its thread if it does not."""
+        with self._making:
+            feeds, self._feeds, self._hubs = self._feeds, {}, {}
+        return [name for feed in feeds.values() for name in feed.close(grace)]
 
     def close(self) -> None:
         """End with a run."""
@@ -59,6 +88,7 @@ class Console:
             if self._ring is not None:
                 self._ring.remove()
             self._run = self._token = self._ring = self._access = self._api = self._crystalmq = None
+            self._dashboards = None
 
     def _keep_log(self) -> None:
         self.ring.install()
@@ -93,6 +123,35 @@ class Console:
             return self._access
 
     @property
+    def dashboards(self) -> Dashboards:
+        """What people have put together."""
+        with self._making:
+            if self._dashboards is None:
+                from pathlib import Path
+
+                from .web.dashboards import Dashboards
+
+                directory = self._running().settings["data_dir"]
+                self._dashboards = Dashboards(None if directory is None else Path(str(directory)))
+            return self._dashboards
+
+    def _hear(self, path: str, kind: str, *what: Any) -> None:
+        """Tell the live feed what happened to a browser; it is made when the first one comes."""
+        feed = self._feeds.get(path)
+        if feed is None:
+            if kind != "open":
+                return
+            with self._making:
+                if (hub := self._hubs.get(path)) is None:  # the broker is about to stop
+                    return
+                from .web.live import LiveFeed
+                from .web.live.of_source import live_data
+
+                data = live_data(self._source(), lambda: self.ring, self.dashboards, self._widgets())
+                feed = self._feeds[path] = LiveFeed(hub, data, self.access, self._failed)
+        feed.event(kind, *what)
+
+    @property
     def link_token(self) -> str | None:
         """What the link of the first start has after ``?token=``; ``None`` once there is an account."""
         return None if self._run is None else self.access.link_token
@@ -104,18 +163,22 @@ class Console:
             if self._api is None:
                 from ._hookmq import __version__
                 from .web.api import Api
-                from .web.operations import accounts, session, tokens
+                from .web.operations import accounts, dashboards, session, tokens, widgets
+                from .web.operations.history import chart_of
                 from .web.operations.operation import Operation
                 from .web.operations.table import operations_of
 
                 access, dashboard = self.access, bool(self._running().settings["dashboard"])
 
                 def operations() -> list[Operation]:
+                    source = self._source()
                     return [
                         *session.operations(access, dashboard=dashboard),
                         *accounts.operations(access),
                         *tokens.operations(access),
-                        *operations_of(self._source(), lambda: self.ring),
+                        *dashboards.operations(self.dashboards, functools.partial(chart_of, source)),
+                        *widgets.operations(self._widgets),
+                        *operations_of(source, lambda: self.ring),
                     ]
 
                 self._api = Api(operations, access, __version__)

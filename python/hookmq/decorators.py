@@ -16,13 +16,18 @@ from .source import place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Unpack
+    from typing import Any, Literal, ParamSpec, TypeVar, Unpack
 
     import schedule
 
     from .hooks.options import DeciderOptions, ObserverOptions
     from .hooks.registering import F
     from .web.sockets import PageSockets
+    from .web.widgets import Widget
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+    WidgetKind = Literal["value", "line", "table", "text"]
 
 __all__ = ["Decorators"]
 
@@ -44,6 +49,9 @@ class Decorators(Observing, Deciding):
         raise NotImplementedError
 
     def _add_websocket(self, path: str) -> PageSockets:
+        raise NotImplementedError
+
+    def _add_widget(self, widget: Widget[..., Any]) -> None:
         raise NotImplementedError
 
     def _add_rule_hook(
@@ -230,6 +238,47 @@ class Decorators(Observing, Deciding):
         ```
         """
         return self._add_websocket(path)
+
+    def widget(
+        self, title: str, /, *, every: float = 5.0, kind: WidgetKind = "value", name: str | None = None
+    ) -> Callable[[Callable[P, R]], Widget[P, R]]:
+        """Show what the function returns in a widget that dashboards can have.
+
+        Args:
+            title: what the widget is called.
+            every: seconds from one call to the next. It is called only while somebody looks at the widget.
+            kind: how the value is drawn: ``"value"`` (a number or a word), ``"line"`` (a list of
+                ``[time, number]``), ``"table"`` (a dict, or a list of rows) or ``"text"``.
+            name: by which dashboards know it; that of the function by default.
+
+        The function takes no arguments and returns what JSON knows. ``async def`` ones run on the broker's
+        event loop, others on a thread of their own, so one that is slow holds up nothing. What it raises is
+        logged and shown in the widget. With ``on_action`` of what the decorator returns, something can be
+        sent from the widget; see :meth:`hookmq.Widget.on_action`.
+
+        ```python
+        @broker.widget("Pump", every=1)
+        def pump():
+            return "on" if state.on else "off"
+
+        @pump.on_action
+        def switch(value):
+            state.on = value == "on"
+        ```
+        """
+        if callable(title):
+            from .hooks.functions import bare
+
+            raise bare("widget", title, '@broker.widget("Title")')
+
+        def decorate(function: Callable[P, R]) -> Widget[P, R]:
+            from .web.widgets import Widget
+
+            widget = Widget(function, title, every=every, kind=kind, name=name)
+            self._add_widget(widget)
+            return widget
+
+        return decorate
 
     def mount(self, path: str, app: Any, /) -> None:
         """Serve an ASGI application (FastAPI, Starlette, …) at a path of the HTTP port and below it.

@@ -102,6 +102,8 @@ class Lifecycle(Registration):
                 self._pages.open(run)
             if self._scheduler is not None:
                 self._scheduler.start()
+            if self._widgets is not None:
+                self._widgets.open()
             try:
                 if self._has_rules(settings):
                     self._the_book().open(run, data_dir_of(run))
@@ -387,6 +389,7 @@ class Lifecycle(Registration):
         is_loop = self._loop is not None and current is self._loop.thread
         of_job = current.name.startswith(("hookmq-job-", "hookmq-shutdown"))
         of_page = self._pages is not None and self._pages.has_current()
+        of_page = of_page or (self._widgets is not None and self._widgets.has_current())
         return is_loop or of_job or of_page or run.threads.has_current()
 
     def _stop_now(self) -> None:
@@ -400,8 +403,12 @@ class Lifecycle(Registration):
             run.native.stop()
             for subscription in list(run.subscriptions):
                 subscription.close()
+            if late := self._console.close_live(left(deadline)):
+                logger().warning("the live feed did not end: %s", ", ".join(late))
             if self._scheduler is not None:
                 self._scheduler.stop(left(deadline))
+            if self._widgets is not None and (late := self._widgets.close(left(deadline))):
+                logger().warning("a widget did not end: %s", ", ".join(late))
             # What happened before the stop is still told; what hooks publish meanwhile is still stored.
             run.settle(deadline, self._hooks)
             if self._book is not None:

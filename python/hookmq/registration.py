@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .web.routes import RouteInfo
     from .web.sockets import PageSockets
     from .web.source import Source as WebSource
+    from .web.widgets import Widget, Widgets
 
 __all__ = ["Registration", "data_dir_of"]
 
@@ -51,9 +52,10 @@ class Registration(Decorators):
         self._scheduler: Scheduler | None = None
         self._pages: Pages | None = None
         self._loop: EventLoop | None = None
-        self._console = Console(self._web_source)
+        self._console = Console(self._web_source, self._the_widgets, self._failures.failed)
         self._making = threading.Lock()
         self._callbacks = Callbacks(self._answer, self._event_loop, self._failures)
+        self._widgets: Widgets | None = None
         self._parts = Parts()
         self._book: RuleBook | None = None
         self._configured_hooks: list[Hook] = []
@@ -278,6 +280,19 @@ class Registration(Decorators):
             self._relieve()
             self._the_pages().add_mount(path, app)
 
+    def _add_widget(self, widget: Widget[..., Any]) -> None:
+        with self._lifecycle:
+            self._the_widgets().add(widget)
+            self._relieve()
+
+    def _the_widgets(self) -> Widgets:
+        with self._making:
+            if self._widgets is None:
+                from .web.widgets import Widgets
+
+                self._widgets = Widgets(self._event_loop, self._failures.failed)
+            return self._widgets
+
     def _the_pages(self) -> Pages:
         with self._making:
             if self._pages is None:
@@ -407,6 +422,7 @@ class Registration(Decorators):
             old = [hook for hook in self._hooks if hook not in kept]
             new, callbacks, parts = list(fresh._hooks), fresh._callbacks, fresh._parts
             pages, scheduler, book = fresh._pages, fresh._scheduler, fresh._book
+            widgets = fresh._widgets
             for hook in new:
                 same = [other for other in old if other.name == hook.name and other.spec is hook.spec]
                 hook.paused = bool(same) and same[0].paused
@@ -429,6 +445,8 @@ class Registration(Decorators):
             self._parts.replace(parts, self, data_dir_of(run), lambda: run.grace)
             if pages is not None or self._pages is not None:
                 self._the_pages().replace(pages)
+            if widgets is not None or self._widgets is not None:
+                self._the_widgets().replace(widgets)
             if scheduler is not None or self._scheduler is not None:
                 jobs = self._the_scheduler()
                 jobs.replace(scheduler)

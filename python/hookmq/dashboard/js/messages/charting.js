@@ -1,0 +1,133 @@
+// Numbers of payloads over time: what the history has of them, and what comes live.
+import {
+  html, t, signal, get, watch, useEffect, useRef, useState, format,
+  Button, Chart, Legend, Menu, Notice, Segments, seriesToken,
+} from "../kit.js";
+
+export const SPANS = [300, 3600, 86400, 604800];
+const POINTS = 600;
+const REFRESH = 60;
+
+/** The series that are charted, across topics: [{topic, path, unit}] */
+export const charted = signal([]);
+
+export const seriesName = ({ topic, path }) => (path ? `${topic} · ${path}` : topic);
+
+/** Puts a number of a topic's payload into the chart, or takes it out. */
+export function toggle(topic, path) {
+  const others = charted.value.filter((each) => each.topic !== topic || each.path !== path);
+  charted.value = others.length < charted.value.length ? others : [...others, { topic, path, unit: "" }];
+}
+
+// One series: what the history answered, then what came since.
+class Line {
+  constructor() {
+    this.past = [];
+    this.live = [];
+  }
+
+  points(from) {
+    const last = this.past.at(-1)?.[0] ?? 0;
+    const all = this.past.concat(this.live.filter((point) => point[0] > last));
+    const first = all.findIndex((point) => point[0] >= from);
+    return first < 0 ? [] : all.slice(Math.max(0, first - 1));
+  }
+}
+
+/**
+ * The points of series [{topic, path}] in the last `span` seconds, or between zoom [from, to]:
+ * {lines: [[points], …], from, to, problem, truncated}. Goes on live unless zoomed.
+ */
+export function usePoints(series, span, zoom) {
+  const [state, setState] = useState({ problem: null, turn: 0 });
+  const lines = useRef(new Map());
+  const key = JSON.stringify(series.map(({ topic, path }) => [topic, path]));
+  const window = JSON.stringify([span, zoom]);
+  const draw = () => setState((before) => ({ ...before, turn: before.turn + 1 }));
+
+  useEffect(() => {
+    const stops = series.map(({ topic, path }) => {
+      const name = `${topic}\n${path}`;
+      if (!lines.current.has(name)) lines.current.set(name, new Line());
+      const line = lines.current.get(name);
+      const mine = watch("points", { topics: [topic], path });
+      const silence = mine.listen((frame) => {
+        for (const [, at, value] of frame.add ?? (Array.isArray(frame.whole) ? frame.whole : [])) line.live.push([at, value, value, value, 1]);
+        if (line.live.length > 6000) line.live.splice(0, line.live.length - 6000);
+      });
+      return () => {
+        silence();
+        mine.stop();
+      };
+    });
+    const timer = setInterval(draw, 500);
+    return () => {
+      clearInterval(timer);
+      for (const stop of stops) stop();
+    };
+  }, [key]);
+
+  useEffect(() => {
+    const stop = new AbortController();
+    const load = async () => {
+      try {
+        await Promise.all(series.map(async ({ topic, path }) => {
+          const range = zoom ? { since: zoom[0], until: zoom[1] } : { since: Date.now() / 1000 - span };
+          const { series: [found] } = await get("history/chart", { topic, path, points: POINTS, ...range }, { signal: stop.signal });
+          const line = lines.current.get(`${topic}\n${path}`) ?? new Line();
+          lines.current.set(`${topic}\n${path}`, line);
+          line.past = found?.points ?? [];
+        }));
+        setState((before) => ({ problem: null, turn: before.turn + 1 }));
+      } catch (problem) {
+        if (problem.name !== "AbortError") setState((before) => ({ ...before, problem }));
+      }
+    };
+    load();
+    const timer = zoom ? 0 : setInterval(() => { if (!document.hidden) load(); }, REFRESH * 1000);
+    return () => {
+      stop.abort();
+      clearInterval(timer);
+    };
+  }, [key, window]);
+
+  const to = zoom ? zoom[1] : Date.now() / 1000;
+  const from = zoom ? zoom[0] : to - span;
+  return {
+    lines: series.map(({ topic, path }) => (lines.current.get(`${topic}\n${path}`)?.points(from) ?? []).filter((point) => point[0] <= to)),
+    from, to, problem: state.problem,
+  };
+}
+
+/** The chart of the chosen series with its controls. `onPin(series)` offers to pin. */
+export function ChartPanel({ series, onRemove, onUnit, onPin, height = 260 }) {
+  const [span, setSpan] = useState(300);
+  const [zoom, setZoom] = useState(null);
+  const { lines, from, to, problem } = usePoints(series, span, zoom);
+  const drawn = series.map((each, n) => ({ label: seriesName(each), unit: each.unit, points: lines[n], token: seriesToken(n) }));
+  const onZoom = (first, last) => setZoom(first === null ? null : [first, last]);
+  return html`<div class="stack">
+    <div class="row">
+      <${Segments} label=${t("message.span")} value=${zoom ? null : span} onChange=${(value) => { setZoom(null); setSpan(value); }}
+        options=${SPANS.map((each) => [each, t(`message.span_${each}`)])} />
+      ${zoom ? html`<${Button} small icon="undo" onClick=${() => { setZoom(null); }}>${t("message.unzoom")}<//>
+        <span class="muted small">${format.dateTime(zoom[0])} – ${format.dateTime(zoom[1])}</span>`
+    : html`<span class="muted small">${t("message.zoom_hint")}</span>`}
+      <span class="grow"></span>
+      ${onUnit && html`<${UnitMenu} series=${series} onUnit=${onUnit} />`}
+      ${onPin && html`<${Button} small icon="pin" onClick=${() => { onPin(series); }}>${t("message.pin")}<//>`}
+    </div>
+    ${problem && html`<${Notice} kind="warning" title=${t("message.only_live")}>${problem.message} ${problem.help}<//>`}
+    <${Chart} series=${drawn} from=${from} to=${to} onZoom=${onZoom} height=${height} />
+    <${Legend} series=${drawn} onRemove=${onRemove} />
+  </div>`;
+}
+
+const UNITS = ["", "°C", "°F", "%", "hPa", "V", "A", "W", "kWh", "m/s", "mm", "m", "l", "m³", "bar", "ppm", "lx", "dB"];
+
+function UnitMenu({ series, onUnit }) {
+  return html`<${Menu} small kind="" icon="settings" label=${t("message.unit")} items=${UNITS.map((unit) => ({
+    label: unit || t("message.unit_none"), checked: series.every((each) => each.unit === unit), onSelect: () => onUnit(unit),
+  }))}>${t("message.unit")}<//>`;
+}
+

@@ -1,0 +1,7 @@
+// Numbers over time as filled areas, one for each topic.
+import { html } from "../core/html.js";
+import { Plot } from "./plot.js";
+
+export default function Area({ widget, data, size }) {
+  return html`<${Plot} widget=${widget} series=${data.series ?? []} at=${data.at} size=${size} style="area" />`;
+}
