@@ -25,7 +25,7 @@ def connected(
 ) -> Iterator[paho.Client]:
     """A client of MQTT 5 that is connected, and has subscribed to filters.
 
-    ``client.got`` is what it has received; a client that is disconnected stays so.
+    ``client.got`` is what it has received, ``client.gone`` is set when it is disconnected; it stays so then.
     """
     client: Any = paho.Client(
         paho.CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, reconnect_on_failure=False
@@ -33,6 +33,8 @@ def connected(
     ready = threading.Event()
     client.got = []
     client.on_message = lambda client, data, message: client.got.append((message.topic, message.payload.decode()))
+    client.gone = threading.Event()
+    client.on_disconnect = lambda *_: client.gone.set()
     client.on_subscribe = lambda *_: ready.set()
     client.on_connect = lambda *_: None if filters else ready.set()
     if will is not None:
