@@ -56,6 +56,7 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "http_base": "",
         "http_hosts": (),
         "dashboard": True,
+        "topic_statistics": True,
         "data_dir": None,
         "allow_anonymous": False,
         "listeners": (),
