@@ -95,7 +95,9 @@ def test_pause_and_resume(tank):
         page.getByRole("button", {"name": "Pause"}).click()
         page.getByRole("button", {"name": "Resume"}).waitFor()
         publish(tank, '{"level": 1}')
-        page.until("[...document.querySelectorAll('.stat')].some((one) => /Skipped\\s+1/.test(one.innerText))")
+        page.until(
+            "[...document.querySelectorAll('.stat')].some((one) => /Skipped\\s+1/.test(one.innerText))"
+        )
         page.getByRole("button", {"name": "Resume"}).click()
         page.getByRole("button", {"name": "Pause"}).waitFor()
         publish(tank, '{"level": 2}')
