@@ -1,8 +1,8 @@
 """Fetches the dashboard's libraries from npm into python/hookmq/dashboard/vendor, as the browser loads them.
 
-`tools/vendor.py` fetches and writes them, `tools/vendor.py --check` only compares the files that are there with
-the sums in versions.json. Versions are pinned below with npm's own sum of each package; what is changed in a file
-(imports name the file beside it, because pages have no import map) is changed by this program alone.
+`tools/vendor.py` fetches and writes them, `tools/vendor.py --check` only compares the files that are there
+with the sums in versions.json. Versions are pinned below with npm's own sum of each package; what is changed
+in a file (imports name the file beside it, because pages have no import map) is changed by this program alone.
 """
 
 import argparse

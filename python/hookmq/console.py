@@ -35,8 +35,8 @@ class Console:
     """What the HTTP port answers where no page of the user's does.
 
     ``source()`` says what the API is about; ``widgets()`` returns what is written in Python for dashboards;
-    ``failed(name, error)`` is told what cannot be shown. All of it is made, and imported, when somebody asks for it: a
-    start only writes the token by which commands of this machine ask, and begins to keep the log.
+    ``failed(name, error)`` is told what cannot be shown. All of it is made, and imported, when somebody asks
+    for it: a start only writes the token by which commands of this machine ask, and begins to keep the log.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Console:
         self._run = run
         self._token = _write_token(run)
         self._silenced = when_used(self._keep_log)
-        if run.settings["topic_statistics"] and hasattr(run.native, "count_topics"):
+        if run.settings["topic_statistics"]:
             run.native.count_topics(True)
         # A proxy takes what it has added away, or does not.
         for path in {LIVE, f"{run.settings['http_base']}{LIVE}"}:

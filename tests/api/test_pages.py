@@ -302,7 +302,8 @@ def test_a_page_is_replaced_while_it_runs(site):
     assert len(site.routes) == 1
 
 
-def test_the_first_page_lists_the_others(site):
+def test_the_first_page_lists_the_others(broker_factory):
+    site = broker_factory(http_port=0, dashboard=False)
     assert "There are no pages yet" in get(site, "/").text
     site.route("/hello")(lambda: "hello")
     assert '<a href="/hello">/hello</a>' in get(site, "/").text

@@ -1,7 +1,7 @@
 """A real browser for tests: Debian's chromium-headless-shell, driven by playwright-core in Node.js.
 
-One browser serves a whole run of tests; each page has a profile of its own. Methods of pages and locators are those of
-Playwright, in its own spelling: ``page.getByRole("button", {"name": "Publish"}).click()``.
+One browser serves a whole run of tests; each page has a profile of its own. Methods of pages and locators are
+those of Playwright, in its own spelling: ``page.getByRole("button", {"name": "Publish"}).click()``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ PROGRAM = shutil.which("chromium-headless-shell")
 
 # What gives another locator and asks the browser nothing.
 _LOCATORS = {
-    "locator", "getByRole", "getByText", "getByLabel", "getByPlaceholder", "getByTitle", "filter", "first", "last",
-    "nth", "and", "or", "frameLocator", "keyboard", "mouse",
+    "and", "filter", "first", "getByLabel", "getByPlaceholder", "getByRole", "getByText", "getByTitle",
+    "last", "locator", "nth", "or",
 }  # fmt: skip
 _MEMBERS = {"keyboard", "mouse"}
 
@@ -80,7 +80,7 @@ class Browser:
         storage: Any = None,
         scripts: list[str] | None = None,
     ) -> Page:
-        """Open a page with a profile of its own; ``storage`` is another page's, to be logged in as that one."""
+        """Open a page with a profile of its own, or with the ``storage`` of another page."""
         options = {"width": width, "height": height, "theme": theme, "language": language}
         return Page(self, self.ask(call="open", storage=storage, scripts=scripts, **options))
 

@@ -109,7 +109,7 @@ def dashboard_of(browser: Browser) -> Callable[[Broker], Dashboard]:
 
 @pytest.fixture
 def dashboard(broker_factory: Callable[..., Broker], browser: Browser) -> Dashboard:
-    """The dashboard of a new broker: ``.broker``, ``.open("#/clients", role="viewer")``, ``.get("clients")``."""
+    """The dashboard of a new broker: ``.open("#/clients", role="viewer")``, ``.get("clients")``."""
     return Dashboard(broker_factory(http_port=0), browser)
 
 

@@ -1,4 +1,4 @@
-"""A small plant whose broker has something to show on every page: for tests of pages, and for pictures of them."""
+"""A plant whose broker has something to show on every page: for tests, and for pictures."""
 
 from __future__ import annotations
 
@@ -61,23 +61,22 @@ class Plant:
         def too_warm(row: Any) -> None:
             pass
 
-    def publish(self, count: int = 1) -> None:
-        """Publish as many rounds of readings."""
+    def tell(self, wave: float, turn: int) -> None:
+        """Publish one round of readings."""
         broker = self.broker
-        for n in range(count):
-            wave = math.sin(n / 12)
-            climate = {
-                "temperature": round(21 + 2 * wave, 2),
-                "humidity": 50 + n % 9,
-                "place": "ground floor",
-            }
-            broker.publish("home/kitchen/climate", json.dumps(climate))
-            broker.publish("home/living/climate", json.dumps(climate | {"temperature": round(20 - wave, 2)}))
-            broker.publish("tank/1/level", f"{52 + 20 * wave:.1f}", retain=True)
-            broker.publish("tank/2/level", f"{40 - 9 * wave:.1f}", retain=True)
-        broker.publish("factory/press-1/state", "running", retain=True)
-        broker.publish("factory/press-1/picture", bytes(range(256)))
-        broker.publish("日本/東京/気温", "18.5")
+        for room, degrees in (("kitchen", 21 + 2 * wave), ("living", 20 - wave)):
+            climate = {"temperature": round(degrees, 2), "humidity": 50 + turn % 9, "place": "ground floor"}
+            broker.publish(f"home/{room}/climate", json.dumps(climate))
+        broker.publish("tank/1/level", f"{52 + 20 * wave:.1f}", retain=True)
+        broker.publish("tank/2/level", f"{40 - 9 * wave:.1f}", retain=True)
+
+    def publish(self, count: int = 1) -> None:
+        """Publish as many rounds of readings, and what comes once."""
+        for turn in range(count):
+            self.tell(math.sin(turn / 12), turn)
+        self.broker.publish("factory/press-1/state", "running", retain=True)
+        self.broker.publish("factory/press-1/picture", bytes(range(256)))
+        self.broker.publish("日本/東京/気温", "18.5")
 
     @property
     def url(self) -> str:

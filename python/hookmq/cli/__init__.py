@@ -23,6 +23,7 @@ from . import (
     bench,
     bridges,
     check,
+    clients,
     connectors,
     dev,
     doctor,
@@ -32,11 +33,13 @@ from . import (
     publish,
     replay,
     restore,
+    retained,
     rules,
     run,
     store,
     subscribe,
     tokens,
+    topics,
     users,
     version,
 )
@@ -104,6 +107,9 @@ def _dispatch(arguments: list[str]) -> int:
             dev,
             check,
             replay,
+            clients,
+            topics,
+            retained,
             hooks,
             jobs,
             connectors,
@@ -140,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     for letters in (publish, subscribe):  # for the list of commands only
         _add(commands, letters.NAME, letters.SUMMARY)
     later = (
+        clients,
+        topics,
+        retained,
         hooks,
         jobs,
         connectors,

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hookmq.errors import ERRORS, HookMQError
@@ -140,7 +141,7 @@ class HttpApi:
         while True:
             left = 1000 if limit is None else min(1000, limit - len(found))
             page = given | {"limit": str(left)} | ({} if cursor is None else {"cursor": cursor})
-            answer = self.get(f"{path}?{urlencode(page)}")
+            answer: dict[str, Any] = self.get(f"{path}?{urlencode(page)}")
             found += answer["items"]
             cursor = answer["next"]
             if cursor is None or (limit is not None and len(found) >= limit):
@@ -152,11 +153,12 @@ class HttpApi:
 
         return self._ask("POST", "/".join(quote(part, safe="") for part in parts))
 
-    def send(self, method: str, *parts: str, body: Any = None) -> Any:
+    def send(self, method: str, *parts: str, body: Any = None, query: Mapping[str, str] | None = None) -> Any:
         """Send JSON, and return the answer; the path is given in parts. Raises as :meth:`get`."""
-        from urllib.parse import quote
+        from urllib.parse import quote, urlencode
 
-        return self._ask(method, "/".join(quote(part, safe="") for part in parts), body)
+        path = "/".join(quote(part, safe="") for part in parts)
+        return self._ask(method, path + (f"?{urlencode(query)}" if query else ""), body)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         status, text = self._exchange(method, path, body, self._token or self._local_token)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["console", "duration", "make", "moment", "rate"]
+__all__ = ["console", "duration", "make", "moment", "moment_at", "rate"]
 
 _UNBOUNDED = 1000
 """Columns of what is no terminal: a line of a table is a line there."""
@@ -79,3 +79,14 @@ def moment(iso: str | None) -> str:
     if iso is None:
         return ""
     return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def moment_at(seconds: float | None) -> str:
+    """Return a time of seconds since the Unix epoch in local time.
+
+    >>> moment_at(None)
+    ''
+    """
+    from datetime import datetime
+
+    return "" if seconds is None else datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")

@@ -37,6 +37,7 @@ class Trial(Record):
     """What became of a call."""
 
     result: str | None
+    """What was returned, as it is shown; None if it was nothing."""
     error: str | None
     frames: tuple[Frame, ...]
     text: str | None
@@ -105,7 +106,8 @@ def _told(done: Future[Any], begun: float, printed: io.StringIO) -> Trial:
     if raised is not None:
         trace = Trace.of(raised, skip=_ours())
         return Trial(None, trace.error, trace.frames, trace.text, seconds, text)
-    return Trial(_shown(done.result()), None, (), None, seconds, text)
+    result = done.result()
+    return Trial(None if result is None else _shown(result), None, (), None, seconds, text)
 
 
 def _ours() -> str:

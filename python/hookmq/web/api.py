@@ -106,6 +106,7 @@ class Api:
             detail = f"{operation.method} {operation.template} failed: {type(error).__name__}"
             raise Problem(500, detail, code="internal", help="the broker's log says why") from None
         if isinstance(answer, Response):
+            answer.headers = {**FRESH, **answer.headers}
             return answer
         if not isinstance(answer, Answer):
             answer = Answer(answer, operation.status)
@@ -130,9 +131,12 @@ class Api:
         if not whole.startswith(PREFIX):  # something in the prefix is percent-encoded
             parts = request.path.removeprefix(PREFIX).split("/")
         found: dict[str, tuple[Operation, dict[str, str]]] = {}
+        template = None
         for operation in self._table().get(unquote(parts[0]), ()):
-            if (names := operation.match(parts)) is not None:
-                found.setdefault(operation.method, (operation, names))
+            # The first is the most special one: `rules/functions` is no rule of the name `functions`.
+            if template in (None, operation.template) and (names := operation.match(parts)) is not None:
+                template = operation.template
+                found[operation.method] = (operation, names)
         if not found:
             raise Problem(404, f"there is no {request.path}", help=f"{DOCUMENT} lists what there is")
         method = "GET" if request.method == "HEAD" else request.method

@@ -38,6 +38,7 @@ _WORDS = {
     410: "It is gone",
     412: "It was changed meanwhile",
     413: "The body is too large",
+    414: "The query is too long",
     415: "The body is no JSON",
     422: "The text is wrong; `line` says where",
     429: "Too many tries; `Retry-After` says when",
@@ -157,6 +158,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.method == "GET" and not operation.streams:
         responses["304"] = {"description": "Nothing has changed"}
     statuses = {400, *operation.raises}
+    if operation.query:
+        statuses.add(414)
     if operation.role != "anyone":
         statuses |= {401, 403, 409}
     if operation.body is not None:
@@ -164,6 +167,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
     if operation.versioned:
         statuses.add(412)
     for status in sorted(statuses):
+        if status == 414:  # the server's own: it has no body
+            responses["414"] = {"description": _WORDS[414]}
+            continue
         responses[str(status)] = {
             "description": _WORDS.get(status, "It cannot be done"),
             "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},

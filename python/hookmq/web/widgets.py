@@ -53,7 +53,7 @@ class Widget(Generic[P, R]):
         kind: str = "value",
         name: str | None = None,
     ) -> None:
-        self.name = name or function_name(function)
+        self.name = function_name(function) if name is None else name
         self.where = where_defined(function)
         self.title, self.every, self.kind = title, every, kind
         self.function = function

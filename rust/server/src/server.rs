@@ -80,6 +80,8 @@ pub struct Server {
     pub addresses: Vec<BoundAddress>,
     /// Where HTTP is served: the port, and then the further ones.
     pub http_addresses: Vec<SocketAddr>,
+    /// Where clients come in, for as many of the first of these.
+    pub urls: Vec<String>,
     /// What the engine knows of everything by which clients come in.
     pub listeners: Vec<Arc<hookmq_engine::Listener>>,
 }
@@ -127,6 +129,7 @@ impl Server {
             None => None,
         };
         let engine = |opened: &Opened| Arc::clone(&opened.listener.engine);
+        let urls = listeners.iter().chain(&web).map(|opened| opened.address.url.clone()).collect();
         let mut engines: Vec<_> = listeners.iter().chain(&web).map(engine).collect();
 
         let count = match settings.workers {
@@ -181,6 +184,7 @@ impl Server {
             files,
             addresses,
             http_addresses,
+            urls,
             listeners: engines,
         })
     }
@@ -226,6 +230,12 @@ impl Server {
     /// Takes the link of a bridge down, or lets it come up again. Says whether there is a bridge of this name.
     pub fn pause_bridge(&self, name: &str, paused: bool) -> bool {
         self.bridges.as_ref().is_some_and(|bridges| bridges.pause(name, paused))
+    }
+
+    /// The URL of a listener, with the port that it got.
+    pub fn url<'a>(&'a self, listener: &'a Arc<hookmq_engine::Listener>) -> &'a str {
+        let place = self.listeners.iter().position(|one| Arc::ptr_eq(one, listener));
+        place.and_then(|place| self.urls.get(place)).map_or(&*listener.name, |url| url)
     }
 
     /// What happened over time.

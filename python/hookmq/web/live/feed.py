@@ -119,7 +119,7 @@ class LiveFeed:
             del self._talk[socket]
             return self._hub.close(socket, ABUSE)
         try:
-            return self._say("asked", socket, read_request(data or b""))
+            return self._say("asked", socket, read_request(b"" if data is None else data))
         except RequestProblem as problem:
             return self._say("problem", socket, problem)
 

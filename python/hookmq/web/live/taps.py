@@ -191,6 +191,8 @@ def _walk(native: NativeBroker, filter: str) -> Iterator[str]:
         for item in children:
             topic = item["topic"]
             steps += 1
+            if parent is None and level in ("+", "#") and topic.startswith("$"):
+                continue  # [MQTT-4.7.2-1]
             ends = level == "#" or depth == len(levels) - 1 or levels[depth + 1 :] == ["#"]
             if ends and item["messages"]:
                 yield topic

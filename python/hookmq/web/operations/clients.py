@@ -238,7 +238,11 @@ class _Clients:
 
     def unban(self, ask: Ask) -> Any:
         by, value = ask.query["by"], ask.query["value"]
-        if not self._source.run().native.unban(by, value):
+        try:
+            lifted = self._source.run().native.unban(by, value)
+        except ValueError as error:
+            raise Problem(400, str(error)) from None
+        if not lifted:
             raise Problem(404, f"the {by} {value!r} is not banned")
         return {"removed": value}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -270,7 +271,14 @@ def _sample(body: dict[str, Any]) -> Message:
     else:
         data = (payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)).encode()
     try:
-        return Message(topic, data, qos=body["qos"], retain=body["retain"], client_id=body["client_id"])
+        return Message(
+            topic,
+            data,
+            qos=body["qos"],
+            retain=body["retain"],
+            client_id=body["client_id"],
+            timestamp=time.time(),
+        )
     except ValueError as error:
         raise Problem(400, str(error)) from None
 

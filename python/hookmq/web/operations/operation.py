@@ -111,9 +111,9 @@ class Ask:
         given = self.request.headers.get("if-match")
         if given is None or given.strip() == "*":
             return None
-        match = re.fullmatch(r'(?:W/)?"?([0-9A-Za-z]{1,64})(?:\.[0-9a-f]*)?"?', given.strip())
+        match = re.fullmatch(r'(?:W/)?"([0-9A-Za-z]{1,64})(?:\.[0-9a-f]*)?"', given.strip())
         if match is None:
-            raise Problem(400, f"If-Match is {given[:60]!r}, which is no version that was answered")
+            raise Problem(400, f"If-Match is {given[:60]!r}, which is no ETag that was answered")
         return match[1]
 
     def check_version(self, version: int | str) -> None:
@@ -183,6 +183,8 @@ class Operation:
         found: dict[str, str] = {}
         for part, is_there in zip(wanted, raw, strict=True):
             if part.startswith("{"):
+                if not is_there:
+                    return None
                 found[part[1:-1]] = unquote(is_there, errors="replace")
             elif part != unquote(is_there, errors="replace"):
                 return None

@@ -17,7 +17,11 @@ __all__ = ["LIMIT", "PAGE", "page", "page_of", "paged"]
 LIMIT = Field("limit", Integer(1, 1000), "items of a page", default=100)
 PAGE = (
     LIMIT,
-    Field("cursor", Text(1, 8192), "where the page begins: `next` of the page before"),
+    Field(
+        "cursor",
+        Text(1, 4096, pattern=r"[A-Za-z0-9_-]+", meant="`next` of the page before"),
+        "where the page begins: `next` of the page before",
+    ),
 )
 """The parameters of every list."""
 

@@ -42,7 +42,7 @@ _TABLE = Object(
 _EXAMPLE = {
     "name": "hot",
     "sql": 'SELECT payload.t AS t, topic FROM "tank/#" WHERE payload.t > 30',
-    "actions": [{"kind": "publish", "topic": "alerts/${topic}"}],
+    "actions": [{"kind": "republish", "topic": "alerts/${topic}"}],
 }
 
 _TRIED = Ref(

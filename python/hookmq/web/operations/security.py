@@ -156,7 +156,7 @@ def operations(source: Source) -> Sequence[Operation]:
             answer=_ACL,
             versioned=True,
             raises=(409, 412, 422),
-            example={"text": "allow all publish tank/#\n"},
+            example={"text": "allow user tank publish tank/%c/#\n"},
         ),
     ]
 

@@ -116,9 +116,9 @@ def plain(info: Any) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for one in dataclasses.fields(info):
         value = getattr(info, one.name)
-        if isinstance(value, datetime.datetime):
-            made[one.name] = value.astimezone().isoformat()
-            made[f"{one.name}_at"] = value.timestamp()
+        if "datetime" in str(one.type):
+            made[one.name] = None if value is None else value.astimezone().isoformat()
+            made[f"{one.name}_at"] = None if value is None else value.timestamp()
         elif dataclasses.is_dataclass(value):
             made[one.name] = plain(value)
         elif isinstance(value, tuple | list):
@@ -140,7 +140,7 @@ def named(name: str, cls: type, *more: Field) -> Ref:
     for one in dataclasses.fields(cls):
         fields.append(Field(one.name, schema_of(hints[one.name]), required=True))
         if _may_be(hints[one.name], datetime.datetime):
-            fields.append(Field(f"{one.name}_at", AT))
+            fields.append(Field(f"{one.name}_at", Nullable(AT), required=True))
     return Ref(name, Object([*fields, *more]))
 
 

@@ -29,6 +29,8 @@ TOPIC_ITEM = Ref(
             Field("bytes", COUNT, "of all payloads", required=True),
             Field("at", Nullable(AT), "of the newest message", required=True),
             Field("children", COUNT, "levels below it", required=True),
+            Field("below_topics", COUNT, "topics below it that were published to", required=True),
+            Field("below_messages", COUNT, "messages of all topics below it", required=True),
             Field("retained", Boolean(), required=True),
             Field("preview", Nullable(Text()), "the beginning of the newest payload", required=True),
         ]

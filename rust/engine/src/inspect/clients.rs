@@ -14,6 +14,7 @@ use crate::batch::Batch;
 use crate::broker::Broker;
 use crate::client::Client;
 use crate::inspect::page::{Page, contains};
+use crate::listener::Listener;
 use crate::message::Millis;
 use crate::session::{Session, State};
 
@@ -49,8 +50,8 @@ pub struct ClientQuery {
     pub address: Option<String>,
     /// Their protocol version.
     pub version: Option<Version>,
-    /// The name of the listener they came by.
-    pub listener: Option<String>,
+    /// The listeners they came by.
+    pub listeners: Option<Vec<Arc<Listener>>>,
     /// Only these.
     pub ids: Option<Vec<String>>,
     /// The order.
@@ -163,13 +164,13 @@ impl Rank {
 impl ClientQuery {
     /// Whether it has to look at each client.
     fn is_narrow(&self) -> bool {
-        let Self { search, connected, username, address, version, listener, ids, .. } = self;
+        let Self { search, connected, username, address, version, listeners, ids, .. } = self;
         search.is_some()
             || connected.is_some()
             || username.is_some()
             || address.is_some()
             || version.is_some()
-            || listener.is_some()
+            || listeners.is_some()
             || ids.is_some()
     }
 
@@ -179,13 +180,14 @@ impl ClientQuery {
             return false;
         }
         session.with_client(|client| {
-            let Self { username, address, version, listener, .. } = self;
+            let Self { username, address, version, listeners, .. } = self;
+            let came_by = |one: &Arc<Listener>| Arc::ptr_eq(one, &client.listener);
             let same = |wanted: &Option<String>, is: Option<&str>| {
                 wanted.as_deref().is_none_or(|wanted| is == Some(wanted))
             };
             same(username, client.username.as_deref())
                 && version.is_none_or(|version| version == client.version)
-                && same(listener, Some(&client.listener.name))
+                && listeners.as_ref().is_none_or(|listeners| listeners.iter().any(came_by))
                 && address.as_deref().is_none_or(|start| write_address(client, text).starts_with(start))
                 && search.is_none_or(|search| search.finds(&session.id, client, text))
         })

@@ -59,7 +59,7 @@ mod tests {
     proptest! {
         #[test]
         fn pages_one_after_the_other_are_the_sorted_list(
-            mut all in prop::collection::hash_set(0..1000u32, 0..300).prop_map(|all| Vec::from_iter(all)),
+            mut all in prop::collection::hash_set(0..1000u32, 0..300).prop_map(Vec::from_iter),
             limit in 1..40usize,
         ) {
             let (mut found, mut after) = (Vec::new(), None);

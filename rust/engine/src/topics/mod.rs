@@ -100,6 +100,7 @@ pub(crate) struct Topics {
     on: AtomicBool,
     desks: Mutex<Vec<Weak<Desk>>>,
     waiting: Mutex<VecDeque<Box<Gathered>>>,
+    #[allow(clippy::vec_box)] // it goes from hand to hand
     spare: Mutex<Vec<Box<Gathered>>>,
     /// Counts that were lost because nobody took them.
     lost: AtomicU64,

@@ -72,6 +72,14 @@ impl Counted {
     }
 }
 
+/// A node that somebody looks at: which it is, when it changed, its rate, and how to tell of it.
+pub(crate) struct Seen<'a> {
+    pub(crate) birth: u64,
+    pub(crate) version: u64,
+    pub(crate) rate: f64,
+    pub(crate) figures: &'a dyn Fn() -> TopicFigures,
+}
+
 /// All topics.
 pub(crate) struct Tree {
     nodes: Vec<Node>,
@@ -384,20 +392,20 @@ impl Tree {
         (to < self.nodes.len()).then_some(to)
     }
 
-    /// Visits what is directly below a place: which it is, when it changed, its rate, and how to tell of it.
+    /// Visits what is directly below a place.
     pub(crate) fn each_below<'a>(
         &'a self,
         parent: Option<&'a str>,
         limit: usize,
         now: Millis,
-        visit: &mut dyn FnMut(u64, u64, f64, &dyn Fn() -> TopicFigures),
+        visit: &mut dyn FnMut(Seen<'_>),
     ) {
         let Some(place) = self.place(parent) else { return };
         for (name, index) in self.node(place).children.iter().take(limit) {
             let node = self.node(*index);
             let rate = node.counted.as_deref().map_or(0.0, |counted| counted.rate(now));
             let figures = || self.figures(*index, joined(parent, name), now);
-            visit(node.birth, node.version, rate, &figures);
+            visit(Seen { birth: node.birth, version: node.version, rate, figures: &figures });
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::message::Millis;
+use crate::topics::tree::Seen;
 use crate::topics::{TopicFigures, Topics};
 
 /// A rate is told again when it is off by this share, and by more than this many messages a second.
@@ -59,7 +60,8 @@ impl TopicWatch {
         let mut changes = TopicChanges::default();
         for parent in parents {
             // Locked for each place by itself: what is counted meanwhile waits for no more than one.
-            topics.tree().each_below(parent.as_deref(), *limit, now, &mut |birth, version, rate, figures| {
+            topics.tree().each_below(parent.as_deref(), *limit, now, &mut |seen| {
+                let Seen { birth, version, rate, figures } = seen;
                 if let Some(told) = told.get_mut(&birth) {
                     told.round = *round;
                     let off = (rate - told.rate).abs();

@@ -1,7 +1,10 @@
 //! Clients and subscriptions.
 
+use std::sync::Arc;
+
 use hookmq_codec::{RetainHandling, Version, topic};
 use hookmq_engine::{ClientFigures, ClientQuery, Sort, SubscriptionFigures};
+use hookmq_server::Server;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -29,7 +32,11 @@ fn sort(text: &str) -> PyResult<(Sort, bool)> {
     Ok((sort, descending))
 }
 
-fn client_dict<'py>(py: Python<'py>, figures: &ClientFigures) -> PyResult<Bound<'py, PyDict>> {
+fn client_dict<'py>(
+    py: Python<'py>,
+    figures: &ClientFigures,
+    server: Option<&Server>,
+) -> PyResult<Bound<'py, PyDict>> {
     let client = &*figures.client;
     let dict = PyDict::new(py);
     dict.set_item("client_id", &*client.id)?;
@@ -41,7 +48,8 @@ fn client_dict<'py>(py: Python<'py>, figures: &ClientFigures) -> PyResult<Bound<
     // A session that was restored has a client that has not connected since.
     dict.set_item("connected_at", seconds(Some(client.connected_at).filter(|at| *at > 0)))?;
     dict.set_item("disconnected_at", seconds(figures.disconnected_at))?;
-    dict.set_item("listener", &*client.listener.name)?;
+    let listener = &client.listener;
+    dict.set_item("listener", server.map_or(&*listener.name, |server| server.url(listener)))?;
     dict.set_item("keep_alive", client.keep_alive)?;
     dict.set_item("clean_start", client.clean_start)?;
     dict.set_item("subscriptions", figures.subscriptions)?;
@@ -105,17 +113,25 @@ impl NativeBroker {
             })?),
         };
         let search = search.filter(|text| !text.is_empty());
+        let listeners = listener.map(|url| {
+            let server = self.server.read();
+            let all =
+                server.iter().flat_map(|server| server.listeners.iter().map(|one| (server.url(one), one)));
+            all.filter(|(other, _)| *other == url).map(|(_, one)| Arc::clone(one)).collect()
+        });
         let query =
-            ClientQuery { search, connected, username, address, version, listener, ids, sort, descending };
+            ClientQuery { search, connected, username, address, version, listeners, ids, sort, descending };
         let page = py.detach(|| self.broker.clients(&query, limit, after)).ok_or_else(|| no_place(after))?;
-        let items = page.items.iter().map(|item| client_dict(py, item)).collect::<PyResult<_>>()?;
+        let server = self.server.read();
+        let items =
+            page.items.iter().map(|item| client_dict(py, item, server.as_ref())).collect::<PyResult<_>>()?;
         Ok((items, page.next, page.total))
     }
 
     /// A client closely, with its subscriptions and its Will; `None` if it has no session.
     fn client<'py>(&self, py: Python<'py>, client_id: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
         let Some(detail) = py.detach(|| self.broker.client_detail(client_id)) else { return Ok(None) };
-        let dict = client_dict(py, &detail.figures)?;
+        let dict = client_dict(py, &detail.figures, self.server.read().as_ref())?;
         let filter = |figures: &hookmq_engine::FilterFigures| {
             let dict = PyDict::new(py);
             let options = &figures.options;

@@ -9,8 +9,11 @@ import { Level } from "./signs.js";
 
 const OLD = 60;
 
-/** `data` is a signal; `act(topic, payload, options)` publishes, or is null where nothing may be published. */
-export function WidgetFrame({ widget, data: source, live = true, act = null, spec = null, tools = null }) {
+/**
+ * `data` is a signal; `act(topic, payload, options)` publishes, or is null where nothing may be published. While it is
+ * arranged, a widget is `inert`, and `tools` are at its title.
+ */
+export function WidgetFrame({ widget, data: source, live = true, act = null, spec = null, tools = null, inert = false }) {
   const [View, setView] = useState(null);
   const [failed, setFailed] = useState(false);
   const body = useRef(null);
@@ -35,7 +38,7 @@ export function WidgetFrame({ widget, data: source, live = true, act = null, spe
       ${live && old && html`<time class="w-age" title=${dateTime(data.at)}>${ago(data.at, now)}</time>`}
       ${tools}
     </header>
-    <div class="w-body" ref=${body}>
+    <div class="w-body" ref=${body} inert=${inert}>
       ${size && View && !failed && html`<${Body} View=${View} widget=${widget} data=${data} size=${size} act=${act} spec=${spec} />`}
       ${failed && html`<div class="w-hint" role="alert">${t("widgets.failed")}</div>`}
     </div>

@@ -8,10 +8,13 @@ from typing import Any
 
 from ...json_text import encode
 from ...schema import Array, Field, Integer, Object, Text
+from ..requests import RequestProblem
 from ..states import Stream, Whole
 from .view import NOTHING_TO_SAY, NOW_AND_THEN, Context, View, ViewKind
 
 __all__ = ["OVERVIEW", "SERIES"]
+
+_SPANS = (300, 3600, 86_400)
 
 
 class _Overview(View):
@@ -34,6 +37,9 @@ class _Series(View):
 
     def __init__(self, context: Context, options: Mapping[str, Any]) -> None:
         self._read, self._names, self._span = context.data.series, options["names"], options["span"]
+        if self._span not in _SPANS:
+            listed = ", ".join(map(str, _SPANS))
+            raise RequestProblem("bad_request", f"`with.span` is {self._span}; expected one of {listed}")
         self.state: Stream = Stream(keep=400)
         self._end: float | None = None
         self._look(first=True)
