@@ -29,9 +29,8 @@ FORBIDDEN = {
 }
 """Of each page what only others see: the names of buttons, links, tabs and switches."""
 
-NAMES = """[...document.querySelectorAll('.page :is(button, a, [role=tab], select)')].map(
-    (one) => one.getAttribute('aria-label') ?? one.title ?? '' ).concat(
-    [...document.querySelectorAll('.page :is(button, a, [role=tab], label)')].map((one) => one.innerText.trim()))"""
+NAMES = """[...document.querySelectorAll('.page :is(button, a, select, label)')].flatMap(
+    (one) => [one.getAttribute('aria-label') ?? one.title ?? '', one.innerText.trim()])"""
 
 
 @pytest.fixture

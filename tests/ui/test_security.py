@@ -143,7 +143,8 @@ def test_accounts(dashboard):
         page.getByLabel("Role: admin").selectOption("viewer")
         page.locator(".toasts .notice.error").waitFor()
         page.until(
-            "document.querySelector('[id]') && [...document.querySelectorAll('tbody tr')].some((row) => row.innerText.includes('admin') && row.querySelector('select').value === 'admin')"
+            "[...document.querySelectorAll('tbody tr')].some("
+            "(row) => row.innerText.startsWith('admin') && row.querySelector('select').value === 'admin')"
         )
         page.getByRole("button", {"name": "Remove: bob"}).click()
         dialog.getByRole("button", {"name": "Remove"}).click()
