@@ -87,6 +87,8 @@ class Console:
         with self._making:
             if self._ring is not None:
                 self._ring.remove()
+            if self._access is not None:
+                self._access.close()
             self._run = self._token = self._ring = self._access = self._api = self._crystalmq = None
             self._dashboards = None
 

@@ -151,7 +151,12 @@ class Lifecycle(Registration):
                 log_to_terminal(str(self.settings["log.level"]))
                 if (run := self._run) is not None:  # a hook may have stopped it already
                     announce(
-                        run, self.hooks, self.jobs, self.routes, [] if self._book is None else self._book
+                        run,
+                        self.hooks,
+                        self.jobs,
+                        self.routes,
+                        [] if self._book is None else self._book,
+                        self._console.link_token if run.settings["dashboard"] else None,
                     )
                 supervisor.tell("ready")
                 while not (signals.received or self._stopped.is_set()):

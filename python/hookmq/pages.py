@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from .web.request import Request, decode_path
+from .web.response import Response
 from .web.routes import RouteInfo, Routes
 from .web.stream import Streams
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from .execution.aio import EventLoop
     from .run import Run
     from .web.asgi import AsgiMount
-    from .web.response import Response
     from .web.sockets import PageSockets
     from .web.static import StaticFiles
 
@@ -155,6 +155,11 @@ class Pages:
 
             path = without_base(path, str(base))
         decoded = decode_path(path)
+        if sum(name == "host" for name, _ in headers) > 1:
+            # RFC 9112, 3.2: whoever checks one name must not serve another.
+            request = Request(method, decoded, query, {}, b"", address)
+            several = Response("the request has several Host headers\n", status=400)
+            return self._streams.answer("the pages", request, lambda: several, reply)
         mount = self._routes.mounted(decoded)
         if mount is not None:
             return mount.answer(method, path, query, headers, body, address, reply)

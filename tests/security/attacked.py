@@ -1,7 +1,5 @@
 """The broker that the tests attack: a bit of everything that can be asked for."""
 
-from pathlib import Path
-
 from hookmq import Broker, every
 
 broker = Broker(host="127.0.0.1", port=0, http_port=0)
@@ -32,5 +30,4 @@ def hello(request, name):
 
 
 if __name__ == "__main__":
-    print(Path.cwd(), flush=True)
     broker.run()

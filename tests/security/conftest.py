@@ -6,15 +6,18 @@ import contextlib
 import itertools
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hookmq import api_token
+from hookmq._hookmq import hash_user
 
 from ..conftest import FIGURES
 from .exchange import HttpSite
@@ -59,6 +62,8 @@ class Start:
 
     def __init__(self, directory: Path, **settings: str) -> None:
         self.directory = directory
+        (directory / "secret.txt").write_text("root:x:0:0")
+        (directory / "users").write_text(hash_user("pump", b"secret of a pump"))
         clean = {key: value for key, value in os.environ.items() if not key.startswith("HOOKMQ_")}
         environment = clean | {"HOOKMQ_DATA_DIR": str(directory / "data"), "PYTHONUNBUFFERED": "1"} | settings
         self.log = open(directory / "log", "w+")  # noqa: SIM115  it is closed by `stop`
@@ -78,7 +83,8 @@ class Start:
             if "Only this machine" in line:
                 break
         # Nobody may be kept waiting by a pipe that is full.
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
+        self._reader.start()
         found = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", banner)
         self.http_port = int(re.findall(r"http://127\.0\.0\.1:(\d+)/", banner)[0])
         self.link = None if found is None else found[2]
@@ -95,6 +101,9 @@ class Start:
             self.process.wait()
             raise
         finally:
+            self._reader.join()
+            assert self.process.stdout is not None
+            self.process.stdout.close()
             self.log.seek(0)
             text = self.log.read()
             self.log.close()
@@ -110,14 +119,16 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., St
 
     def make(**settings: str) -> Start:
         directory = tmp_path_factory.mktemp(f"attacked{next(numbers)}")
-        (directory / "secret.txt").write_text("root:x:0:0")
         started.append(Start(directory, **settings))
         return started[-1]
 
     yield make
     for one in started:
         log = one.stop()
-        assert "Traceback" not in log, log
+        # The hook of the app fails by intent; nothing else does.
+        records = re.split(r"(?m)^(?=\d\d:\d\d:\d\d )", log)
+        assert not [one for one in records if "Traceback" in one and "watch" not in one.split("\n")[0]], log
+        assert "panicked" not in log, log
 
 
 @pytest.fixture(scope="session")
@@ -129,6 +140,16 @@ def fresh(start: Callable[..., Start]) -> HttpSite:
 @pytest.fixture(scope="session")
 def site(start: Callable[..., Start]) -> HttpSite:
     """A broker with an account, and an API token, of each role."""
-    site = HttpSite(start())
+    site = HttpSite(start(HOOKMQ__ACCESS__USERS_FILE="users"))
     site.settle()
     return site
+
+
+@pytest.fixture(scope="session", autouse=True)
+def slow(site: HttpSite) -> Iterator[tuple[float, list[socket.socket]]]:
+    """Connections that take their time for a head, and when they began; all tests go on meanwhile."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(site.connect()) for _ in range(200)]
+        for connection in found:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        yield time.monotonic(), found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -120,7 +121,7 @@ class HttpSite:
         via: str = "token",
         headers: Mapping[str, str | None] | None = None,
     ) -> Answer:
-        """Ask as an account's page (`via="cookie"`), or a program with a token; `body` that is no bytes is JSON.
+        """Ask as an account's page (`via="cookie"`), or with its token; a `body` that is no bytes is JSON.
 
         A header of None is left out.
         """
@@ -187,7 +188,7 @@ class HttpSite:
     def login(self, name: str) -> str:
         """Log in, and return the cookie."""
         body = {"name": name, "password": PASSWORD}
-        answer = self.do("POST", "session", body, None, headers=self.page())
+        answer = self.do("POST", "session", body, None, headers=self.page(X_Forwarded_For=somewhere()))
         assert answer.status == 200, answer
         return answer.header("set-cookie").partition(";")[0]
 
@@ -196,7 +197,7 @@ class HttpSite:
 
 
 def check_api(answer: Answer) -> None:
-    """An answer of the API is JSON that no browser takes for anything else, keeps, or shows to other pages."""
+    """An answer of the API is JSON that no browser takes for something else, or keeps, or shows to others."""
     if answer.status not in (204, 304):
         wanted = "application/json" if answer.status < 400 else "application/problem+json"
         assert answer.media == wanted, answer
@@ -222,7 +223,9 @@ def check_headers(answer: Answer) -> None:
 # WebSockets -----------------------------------------------------------------------------------------------
 
 
-def frame(payload: bytes, opcode: int = 1, *, fin: bool = True, masked: bool = True, size: int | None = None) -> bytes:
+def frame(
+    payload: bytes, opcode: int = 1, *, fin: bool = True, masked: bool = True, size: int | None = None
+) -> bytes:
     """A frame as a browser sends it; `size` declares another one."""
     length = len(payload) if size is None else size
     mask = 0x80 * masked
@@ -292,7 +295,12 @@ class Live:
 
 @contextlib.contextmanager
 def live(
-    site: HttpSite, path: str = "/api/v1/live", *, who: str | None = "admin", via: str = "cookie", **changed: str | None
+    site: HttpSite,
+    path: str = "/api/v1/live",
+    *,
+    who: str | None = "admin",
+    via: str = "cookie",
+    **changed: str | None,
 ) -> Iterator[tuple[int, Live]]:
     """Ask for a WebSocket; gives the status of the answer, and the socket."""
     headers: dict[str, str | None] = {
@@ -316,6 +324,15 @@ def live(
             assert piece, head
             head += piece
         yield int(head.split()[1]), Live(connection)
+
+
+_addresses = itertools.count(1)
+
+
+def somewhere() -> str:
+    """An address of its own, which a proxy on this machine names: what fails there hinders no other test."""
+    number = next(_addresses)
+    return f"10.77.{number >> 8}.{number & 255}"
 
 
 def quoted(text: str) -> str:

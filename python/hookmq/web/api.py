@@ -106,6 +106,7 @@ class Api:
             detail = f"{operation.method} {operation.template} failed: {type(error).__name__}"
             raise Problem(500, detail, code="internal", help="the broker's log says why") from None
         if isinstance(answer, Response):
+            answer.headers = {**FRESH, **answer.headers}
             return answer
         if not isinstance(answer, Answer):
             answer = Answer(answer, operation.status)

@@ -58,6 +58,10 @@ class ViewKind:
     """Whether these options open it to who has not logged in; they are checked where it is made."""
 
 
+MOST_LEVELS = 201
+"""Levels of a filter: as many as clients may have. The native side walks them on the stack."""
+
+
 class FilterText(Schema):
     """A topic filter.
 
@@ -71,6 +75,8 @@ class FilterText(Schema):
         """Return the text."""
         text = Text(1).read(value, where)
         try:
+            if text.count("/") >= MOST_LEVELS:
+                raise ValueError(f"it has more than {MOST_LEVELS} levels")
             check_filter(text)
         except ValueError as error:
             raise BadValue(where, f"is no topic filter: {error}") from None
