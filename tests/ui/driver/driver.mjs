@@ -57,13 +57,23 @@ const own = {
   async storage({ page }) {
     return pages.get(page).context.storageState();
   },
+  // Asked from outside, because the page's own policy forbids what waitForFunction does.
+  async until({ page, script, seconds }) {
+    const { page: shown } = pages.get(page);
+    for (const end = Date.now() + seconds * 1000; ;) {
+      const answer = await shown.evaluate(`Boolean(${script})`).catch(() => false);
+      if (answer) return;
+      if (Date.now() > end) throw new Error(`${script} did not become true; the page shows: ${await shown.evaluate("document.body.innerText.slice(0, 600)")}`);
+      await new Promise((resolve) => { setTimeout(resolve, 30); });
+    }
+  },
   async axe({ page }) {
     const { page: shown } = pages.get(page);
     // Scripts that the page's own policy forbids to load are put in from outside.
     await shown.evaluate(require("node:fs").readFileSync(axe, "utf8"));
     const { violations } = await shown.evaluate(() => globalThis.axe.run(document, {
       runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-      resultTypes: ["violations"],
+      resultTypes: ["violations"], preload: false,
     }));
     return violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.slice(0, 4).map((node) => `${node.html.slice(0, 240)} ${node.failureSummary}`) }));
   },

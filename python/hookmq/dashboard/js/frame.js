@@ -55,8 +55,8 @@ function Side() {
     <div class=${menuOpen.value ? "side open" : "side"} ref=${ref} onKeyDown=${(event) => {
     if (event.key === "Escape") menuOpen.value = false;
   }}>
-      <a class="brand" href=${href("overview")}><img src=${icon} alt="" />HookMQ</a>
       <nav aria-label=${t("app.pages")}>
+        <a class="brand" href=${href("overview")}><img src=${icon} alt="" />HookMQ</a>
         ${GROUPS.map((group) => html`<section key=${group}><h2>${t(`app.group_${group}`)}</h2>
           ${PAGES.filter((page) => page.group === group).map(({ name }) => html`<a key=${name} href=${href(name)}
             aria-current=${name === current ? "page" : undefined}><${Icon} name=${name} />${t(`nav.${name}`)}</a>`)}</section>`)}
@@ -82,12 +82,12 @@ export function Frame({ children }) {
   <div class="app">
     <${Side} />
     <div class="main">
-      <div class="top">
+      <header class="top">
         <${Button} kind="quiet" icon="menu" label=${t("app.menu")} aria-expanded=${menuOpen.value}
           onClick=${() => { menuOpen.value = !menuOpen.value; }} />
         <a class="brand" href=${href("overview")}><img src=${icon} alt="" />HookMQ</a>
         ${liveState.value === "off" && html`<span class="dot off" title=${t("app.live_off")}></span>`}
-      </div>
+      </header>
       ${liveState.value === "off" && html`<div class="offline" role="status">${t("app.offline")}</div>`}
       <main id="main">${children}</main>
     </div>

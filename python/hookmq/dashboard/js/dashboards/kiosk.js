@@ -52,7 +52,7 @@ export function leaveFullscreen() {
 
 async function next(id, seconds) {
   try {
-    const { items } = await get("dashboards", { limit: 1000 });
+    const { items } = await get("dashboards");
     const at = items.findIndex((each) => each.id === id);
     const other = items[(at + 1) % items.length];
     if (other && other.id !== id) location.replace(href("dashboards", other.id, { kiosk: 1, every: seconds }));

@@ -6,7 +6,7 @@ import { NAMES, widgetsOf } from "./templates.js";
 import { Import, downloadOf } from "./transfer.js";
 
 export function BoardList() {
-  const { data, problem, reload } = useGet("dashboards", { limit: 1000 }, { every: 30 });
+  const { data, problem, reload } = useGet("dashboards", {}, { every: 30 });
   const [asked, ask] = useState(null);
   const [search, setSearch] = useState("");
   const edits = can("operator");

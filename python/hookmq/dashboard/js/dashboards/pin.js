@@ -42,7 +42,7 @@ function Pin({ members, onDone }) {
   const [kind, setKind] = useState(members.kind);
   const [title, setTitle] = useState(members.title);
   useEffect(() => {
-    get("dashboards", { limit: 1000 }).then(
+    get("dashboards").then(
       (answer) => {
         setItems(answer.items);
         setWhere(answer.items[0]?.id ?? NEW);

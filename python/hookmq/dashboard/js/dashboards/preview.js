@@ -4,6 +4,8 @@ import { WidgetFrame } from "../widgets/frame.js";
 import { KINDS } from "../widgets/registry.js";
 import { added } from "./feed.js";
 
+const nothing = async () => {};
+
 export function Preview({ widget }) {
   const source = useMemo(() => signal({}), []);
   const { kind, topic, path: way, span, options } = useSettled(widget, 400);
@@ -22,7 +24,7 @@ export function Preview({ widget }) {
       mine.stop();
     };
   }, [data, kind, topic, way, span, options.widget]);
-  return html`<${WidgetFrame} widget=${{ ...widget, id: "preview" }} data=${source} />`;
+  return html`<${WidgetFrame} widget=${{ ...widget, id: "preview" }} data=${source} act=${nothing} inert />`;
 }
 
 function onceOf(name, source) {

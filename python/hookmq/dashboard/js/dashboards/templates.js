@@ -15,7 +15,7 @@ const TEMPLATES = {
     at(3, 0, 9, 5, "area", { title: t("dashboards.sample_levels"), topic: "tank/+/level", path: "level", unit: "%", min: 0, max: 100, span: 3600 }),
     at(0, 5, 3, 2, "switch", { title: t("dashboards.sample_pump"), topic: "tank/1/pump", options: { command: "tank/1/pump/set", on: "on", off: "off" } }),
     at(3, 5, 3, 2, "slider", { title: t("dashboards.sample_target"), topic: "tank/1/target", unit: "%", min: 0, max: 100, options: { command: "tank/1/target/set", step: 1, retain: true } }),
-    at(6, 5, 2, 2, "led", { title: t("dashboards.sample_alert"), topic: "tank/1/alert", path: "low", options: { on_label: t("dashboards.sample_low"), off_label: t("dashboards.sample_fine") } }),
+    at(6, 5, 2, 2, "led", { title: t("dashboards.sample_alert"), topic: "tank/1/alert", path: "low", thresholds: [{ at: 1, color: "error" }], options: { on_label: t("dashboards.sample_low"), off_label: t("dashboards.sample_fine") } }),
     at(8, 5, 4, 4, "log", { title: t("dashboards.sample_messages"), topic: "tank/#" }),
     at(0, 7, 8, 4, "table", { title: t("dashboards.sample_all"), topic: "tank/+/level" }),
   ],

@@ -20,7 +20,7 @@ export function Choice({ label, help, value, onInput, ask, placeholder, disabled
 
   const take = (offer) => {
     onInput(offer.value);
-    setOpen(false);
+    setOpen(Boolean(offer.more));
     setAt(-1);
   };
   const keys = (event) => {
@@ -42,28 +42,38 @@ export function Choice({ label, help, value, onInput, ask, placeholder, disabled
     <label for=${id.current}>${label}</label>
     <input id=${id.current} class="input mono" role="combobox" aria-expanded=${String(shown)} aria-controls=${`${id.current}l`} aria-autocomplete="list"
       aria-activedescendant=${shown && at >= 0 ? `${id.current}o${at}` : undefined} aria-describedby=${help ? `${id.current}h` : undefined}
-      autocomplete="off" spellcheck="false" value=${value ?? ""} placeholder=${placeholder} disabled=${disabled}
+      autocomplete="off" spellcheck=${false} value=${value ?? ""} placeholder=${placeholder} disabled=${disabled}
       onInput=${(event) => { onInput(event.currentTarget.value); setOpen(true); setAt(-1); }}
       onFocus=${() => setOpen(true)} onBlur=${() => setOpen(false)} onKeyDown=${keys} />
-    <ul class="offers" id=${`${id.current}l`} role="listbox" aria-label=${label} hidden=${!shown}>${offers.map((offer, index) => html`
+    <ul class="offers" id=${`${id.current}l`} role="listbox" aria-label=${t("dashboards.offers")} hidden=${!shown}>${offers.map((offer, index) => html`
       <li key=${offer.value} id=${`${id.current}o${index}`} role="option" aria-selected=${String(index === at)}
         onMouseDown=${(event) => { event.preventDefault(); take(offer); }}><span class="clip mono">${offer.value || t("dashboards.whole_payload")}</span>${offer.note && html`<span class="muted clip">${offer.note}</span>`}</li>`)}</ul>
     ${help && html`<span class="help" id=${`${id.current}h`}>${help}</span>`}
   </div>`;
 }
 
-/** Topics that contain a text, and, for widgets of many topics, the filter of those beside them. */
+/**
+ * Topics to choose from: of a text that ends in "/" those of that level, of any other those that contain it. For widgets
+ * of many topics the filters that take all of them come first.
+ */
 export async function offerTopics(text, many) {
-  const search = text.replace(/[+#]/g, "").replace(/\/{2,}/g, "/").replace(/^\/|\/$/g, "");
-  const { items } = await get("topics", search ? { search, limit: 40 } : { limit: 40 });
-  const offers = items.map((each) => ({ value: each.topic, note: each.preview ?? (each.children ? t("dashboards.below", { n: each.children }) : "") }));
-  if (!many) return offers.slice(0, 30);
+  const search = text.replace(/[+#].*$/, "");
+  const level = search === "" ? {} : search.endsWith("/") ? { parent: search.slice(0, -1) } : { search };
+  const { items } = await get("topics", { ...level, limit: 100 });
+  const known = items.filter((each) => search.startsWith("$") || !each.topic.startsWith("$"));
+  const offers = known.map((each) => (each.messages > 0
+    ? { value: each.topic, note: each.preview ?? "" }
+    : { value: `${each.topic}/`, note: t("dashboards.below", { n: each.below_topics ?? each.children }), more: true }));
   const filters = new Set();
-  for (const { topic, children } of items) {
-    if (children) filters.add(`${topic}/#`);
-    else if (topic.includes("/")) filters.add(topic.replace(/[^/]*$/, "+"));
+  if (many) {
+    if (search.endsWith("/")) filters.add(`${search}#`);
+    if (known.length > 1) for (const { topic, messages } of known) if (messages > 0 && topic.includes("/")) filters.add(topic.replace(/[^/]*$/, "+"));
+    for (const { topic } of known) {
+      const levels = topic.split("/");
+      if (levels.length > 2) filters.add([...levels.slice(0, -2), "+", levels.at(-1)].join("/"));
+    }
   }
-  return [...filters].slice(0, 5).map((value) => ({ value, note: t("dashboards.all_of_these") })).concat(offers).slice(0, 30);
+  return [...filters].slice(0, 6).map((value) => ({ value, note: t("dashboards.all_of_these") })).concat(offers).slice(0, 40);
 }
 
 /** Paths in the payloads of a topic, or of the first one that a filter matches. */

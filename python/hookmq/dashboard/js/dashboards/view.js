@@ -67,12 +67,13 @@ function Opened({ board, query }) {
   const act = edits ? publish : null;
   const grid = html`<${Grid} widgets=${doc.widgets} columns=${doc.columns ?? 12} editing=${editing && !kiosk} onPlace=${(places) => board.place(places)}
     onEdit=${(widget) => ask({ edit: widget })} onRemove=${removeWidget}>
-    ${(widget, keys) => html`<${WidgetFrame} widget=${widget} data=${feed.source(widget.id)} live=${live()} act=${editing ? null : act} spec=${specs[widget.options?.widget]}
+    ${(widget, keys) => html`<${WidgetFrame} widget=${widget} data=${feed.source(widget.id)} live=${live()} act=${act} inert=${editing} spec=${specs[widget.options?.widget]}
       tools=${keys && html`<${Tools} widget=${widget} keys=${keys} board=${board} onEdit=${() => ask({ edit: widget })} onRemove=${() => removeWidget(widget)} />`} />`}
   <//>`;
   if (kiosk) return html`<${Kiosk} id=${doc.id} title=${doc.title} seconds=${Number(query.every) || 0}>${grid}<//>`;
 
   const more = [
+    editing && { label: t("dashboards.tidy"), icon: "up", onSelect: () => board.tidy() },
     edits && { label: t("dashboards.rename"), icon: "edit", onSelect: () => ask({ rename: true }) },
     can("admin") && { label: t("dashboards.share"), icon: "link", onSelect: () => ask({ share: true }) },
     { label: t("dashboards.export"), icon: "download", onSelect: () => download(doc) },

@@ -1,5 +1,6 @@
 // Clients: who is connected, what they do, and how to end it.
 import { html, route, setQuery, t, Page, Tabs } from "../kit.js";
+import { BanDialog } from "./clients/acts.js";
 import { Bans } from "./clients/bans.js";
 import { Detail } from "./clients/detail.js";
 import { List } from "./clients/list.js";
@@ -11,5 +12,6 @@ export default function Clients({ parts, query }) {
   return html`<${Page} title=${t("clients.title")}>
     <${Tabs} label=${t("clients.title")} tabs=${tabs} value=${tab} onChange=${(id) => setQuery({ tab: id === "bans" ? id : "" })} />
     ${tab === "bans" ? html`<${Bans} />` : html`<${List} query=${route.value.query} />`}
+    <${BanDialog} />
   <//>`;
 }

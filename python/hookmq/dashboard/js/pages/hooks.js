@@ -53,7 +53,7 @@ function List({ hooks, rates, problem }) {
       <${Field} label=${t("hooks.kind")} hideLabel type="select" value=${kind} onInput=${(one) => setQuery({ kind: one })}
         options=${[["", t("hooks.any_kind")], ...kinds.map((one) => [one, one])]} />
     </div>
-    <${Card} flush>
+    <${Card} flush class="hook-list">
       <${Table} label=${t("hooks.title")} columns=${columns(rates)} rows=${shown} rowKey=${(hook) => hook.name} sort="name"
         onOpen=${(hook) => go("hooks", hook.name)} empty=${html`<${Empty} icon="search" title=${t("hooks.none")} />`} />
     <//>
@@ -62,16 +62,16 @@ function List({ hooks, rates, problem }) {
 
 function columns(rates) {
   return [
-    { key: "name", label: t("hooks.name"), sort: true, render: (hook) => html`<span class="hook-name"><b>${hook.name}</b>
+    { key: "name", label: t("hooks.name"), sort: true, render: (hook) => html`<span class="hook-name"><b class="clip" title=${hook.name}>${hook.name}</b>
       ${hook.paused && html` <${Badge} kind="warning" icon="pause">${t("hooks.paused")}<//>`}</span>` },
-    { key: "kind", label: t("hooks.kind"), sort: true, hide: "sm", render: (hook) => html`<code>${hook.kind}</code>` },
-    { key: "filter", label: t("hooks.filter"), sort: true, hide: "sm", render: (hook) => (hook.filter ? html`<code>${hook.filter}</code>` : "–") },
-    { key: "where", label: t("hooks.where"), sort: true, hide: "md", render: (hook) => html`<code title=${hook.where}>${hook.where}</code>` },
+    { key: "kind", label: t("hooks.kind"), sort: true, hide: "sm", render: (hook) => html`<code title=${hook.kind}>${hook.kind}</code>` },
+    { key: "filter", label: t("hooks.filter"), sort: true, hide: "sm", render: (hook) => (hook.filter ? html`<code title=${hook.filter}>${hook.filter}</code>` : "–") },
+    { key: "where", label: t("hooks.where"), sort: true, hide: "md", render: (hook) => html`<code title=${hook.where}>${lastPart(hook.where)}</code>` },
     { key: "rate", label: t("hooks.rate"), end: true, sort: true, sortValue: (hook) => rates.of(hook.name).rate ?? 0, render: (hook) => {
       const { rate, points } = rates.of(hook.name);
       return html`<span class="hook-rate">${perSecond(rate)}<${Sparkline} values=${points} width=${64} height=${18} /></span>`;
     } },
-    { key: "run_p50", label: t("hooks.run"), end: true, sort: true, hide: "sm", render: (hook) => (hook.calls
+    { key: "run_p50", label: t("hooks.run"), end: true, sort: true, hide: "sm", render: (hook) => (hook.run_p99
       ? html`${duration(hook.run_p50)} <span class="muted">/ ${duration(hook.run_p99)}</span>` : "–") },
     { key: "queued", label: t("hooks.queued"), end: true, sort: true, hide: "md", render: (hook) => compact(hook.queued) },
     { key: "dropped", label: t("hooks.dropped"), end: true, sort: true, hide: "md", render: (hook) => (hook.dropped
@@ -81,3 +81,6 @@ function columns(rates) {
     { key: "actions", label: "", end: true, hide: "sm", render: (hook) => html`<${Pause} kind="hooks" item=${hook} small />` },
   ];
 }
+
+/** The file without its folders: `app.py:7`. */
+const lastPart = (where) => where.split(/[\\/]/u).at(-1);

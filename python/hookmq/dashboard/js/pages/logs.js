@@ -6,8 +6,8 @@ import {
 
 const { clock, dateTime, number } = format;
 
-const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
-const TONE = { WARNING: "warning", ERROR: "error", CRITICAL: "error", INFO: "", DEBUG: "" };
+const LEVELS = ["debug", "info", "warning", "error", "critical"];
+const TONE = { warning: "warning", error: "error", critical: "error" };
 const MOST = 1000;
 
 const EXAMPLE = `import logging
@@ -15,7 +15,7 @@ const EXAMPLE = `import logging
 logging.getLogger("hookmq.app").warning("the tank is low")`;
 
 export default function Logs({ query }) {
-  const level = query.level ?? "INFO";
+  const level = LEVELS.includes(query.level) ? query.level : "info";
   const [typed, setTyped] = useState(query.search ?? "");
   const search = useSettled(typed);
   useEffect(() => { setQuery({ search }); }, [search]);
@@ -68,7 +68,7 @@ export default function Logs({ query }) {
 
 function Record({ one }) {
   const known = LEVELS.includes(one.level);
-  return html`<li class=${`log-record is-${one.level.toLowerCase()}`}>
+  return html`<li class=${`log-record is-${one.level}`}>
     <time datetime=${new Date(one.at * 1000).toISOString()} title=${dateTime(one.at)}>${clock(one.at, true)}</time>
     <${Badge} kind=${TONE[one.level] ?? ""}>${known ? t(`logs.level_${one.level}`) : one.level}<//>
     <div class="log-text"><span class="log-logger muted">${one.logger}</span> <span class="log-message">${one.message}</span>

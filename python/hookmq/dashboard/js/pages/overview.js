@@ -14,13 +14,14 @@ function perSecond(value) {
 export default function Overview() {
   const feed = useLive("overview");
   const first = useGet("overview");
+  const top = useGet("topics", { limit: 5 });
   const recent = useSeries(SHOWN, 300);
   const data = feed.value ?? first.data;
   const problem = feed.problem.value ?? first.problem;
   if (!data) return html`<${Page} title=${t("nav.overview")}>${problem ? html`<${ProblemNotice} problem=${problem} retry=${first.reload} />` : html`<${Loading} />`}<//>`;
   const { rates, totals, latency, alarms } = data;
   const values = (name) => recent?.series[name] ?? [];
-  const quiet = totals.topics === 0 && totals.clients === 0;
+  const quiet = totals.clients === 0 && top.data?.items.every(({ topic }) => topic.startsWith("$"));
   return html`<${Page} title=${t("nav.overview")} about=${t("overview.up", { time: format.duration(data.uptime) })}
     actions=${html`<${Button} icon="publish" href=${href("publish")}>${t("overview.publish")}<//>`}>
     ${alarms.length > 0 && html`<section class="stack tight" aria-label=${t("overview.alarms")}>${alarms.map((alarm) => html`

@@ -90,7 +90,7 @@ export function Detail({ topic, item }) {
     : loading ? html`<${Loading} />`
       : problem && problem.status !== 404 ? html`<${ProblemNotice} problem=${problem} retry=${reload} />`
         : html`<${Empty} icon="topics" title=${item?.children ? t("topics.only_below") : t("topics.nothing")}>${
-          item?.children ? t("topics.only_below_text", { n: item.children }) : t("topics.nothing_text")}<//>`}
+          item?.children ? t("topics.only_below_text", { n: item.below_topics ?? item.children }) : t("topics.nothing_text")}<//>`}
     <//>
     ${series.length > 0 && html`<${Card} title=${t("topics.chart")} actions=${html`<${Button} small kind="quiet" icon="close"
       label=${t("topics.chart_close")} onClick=${() => { charted.value = []; }} />`}>

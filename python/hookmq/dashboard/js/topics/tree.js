@@ -148,13 +148,14 @@ function Row({ row: { item, level, open }, n, selected, reachable, onSelect, onF
       if (item.children && !open) setOpen(item.topic, true);
     }
   };
+  const below = item.below_topics ?? item.children;
   return html`<div class="treerow" role="treeitem" data-at=${n} style=${style} tabindex=${reachable ? 0 : -1} aria-level=${level}
     aria-expanded=${item.children ? open : undefined} aria-selected=${selected} onClick=${press} onFocus=${onFocus}>
     <span class="chevron" aria-hidden="true">${item.children > 0 && html`<${Icon} size=${13} name=${open ? "down" : "right"} />`}</span>
     <span class="name clip">${item.name === "" ? html`<em class="muted">${t("topics.no_name")}</em>` : item.name}</span>
     ${item.retained && html`<span class="pin" title=${t("topics.retained")}><${Icon} name="retained" size=${12} /><span class="sr">${t("topics.retained")}</span></span>`}
     <span class="value mono clip">${item.preview ?? ""}</span>
-    <span class="count num" title=${t("topics.below", { n: item.children, count: item.children })}>${item.children > 0 && format.compact(item.children)}</span>
+    <span class="count num" title=${t("topics.below", { n: format.number(below), count: below })}>${below > 0 && format.compact(below)}</span>
     <span class="rate num">${item.rate >= 0.05 ? format.rate(item.rate) : ""}</span>
   </div>`;
 }

@@ -20,18 +20,24 @@ export function useWindow(count, row = ROW) {
     const top = Math.floor(box.scrollTop / (row * 4)) * row * 4;
     setSeen((before) => (before.top === top && before.height === height ? before : { top, height }));
   }, [row]);
+  // The box may come later than the component, and go before it: after every drawing it is looked whether it is the same.
+  const watched = useRef({ box: null, stop: null });
   useLayoutEffect(() => {
     const box = ref.current;
-    if (!box) return undefined;
+    if (watched.current.box === box) return;
+    watched.current.stop?.();
+    watched.current = { box, stop: null };
+    if (!box) return;
     measure();
     box.addEventListener("scroll", measure, { passive: true });
     const watcher = new ResizeObserver(measure);
     watcher.observe(box);
-    return () => {
+    watched.current.stop = () => {
       box.removeEventListener("scroll", measure);
       watcher.disconnect();
     };
-  }, [measure]);
+  });
+  useEffect(() => () => watched.current.stop?.(), []);
   const first = Math.max(0, Math.floor(seen.top / row) - BEYOND);
   const last = Math.min(count, Math.ceil((seen.top + seen.height) / row) + BEYOND + 4);
   return { ref, first, last, top: first * row, bottom: Math.max(0, (count - last) * row) };

@@ -25,7 +25,7 @@ export function draw(number, widget, size) {
   const small = Math.min(16, Math.max(8, 11 / scale));
   const legible = scale > 0.45;
   const text = showNumber(number, widget.decimals ?? null, language.value);
-  const font = Math.min(38, 108 / (text.length * 0.56));
+  const font = Math.min(36, 94 / (text.length * 0.56));
   const level = levelOf(number, widget.thresholds);
   const [lowX, lowY] = onCircle(100, 96, 74, start);
   const [highX] = onCircle(100, 96, 74, -start);

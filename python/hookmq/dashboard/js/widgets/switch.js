@@ -19,7 +19,7 @@ export default function Switch({ widget, data, size, act }) {
         ${on ? html`<path d="M8 4v8" />` : html`<circle cx="8" cy="8" r="3.4" />`}
       </svg></span>
     </button>
-    <span class="w-word" aria-live="polite">${word}${pending && html`<span class="w-pending">${t("widgets.pending")}</span>`}</span>
+    <span class="w-word">${word}${pending && html`<span class="w-pending">${t("widgets.pending")}</span>`}</span>
     <${CommandNote} problem=${problem} act=${act} />
   </div>`;
 }

@@ -1,6 +1,6 @@
 // Who must not connect.
 import { html, attempt, Badge, Button, can, Card, Empty, format, ProblemNotice, remove, t, Table, useList } from "../../kit.js";
-import { ban, BanDialog } from "./acts.js";
+import { ban } from "./acts.js";
 
 const { dateTime } = format;
 
@@ -20,8 +20,7 @@ export function Bans() {
     ${can("operator") && html`<div><${Button} icon="plus" onClick=${() => { ban("client", null, list.reload); }}>${t("clients.bans_add")}<//></div>`}
     <${ProblemNotice} problem=${list.problem} retry=${list.reload} />
     <${Card} flush><${Table} label=${t("clients.bans")} columns=${columns} rows=${list.items} rowKey=${({ by, value }) => `${by} ${value}`}
-      list=${list} empty=${html`<${Empty} icon="ban" title=${t("clients.bans_none")} />`} /><//>
-    <${BanDialog} />`;
+      list=${list} empty=${html`<${Empty} icon="ban" title=${t("clients.bans_none")} />`} /><//>`;
 }
 
 const untilOf = ({ until, until_at: at }) => at ?? until ?? null;

@@ -3,7 +3,7 @@ import {
   html, useState, useGet, path, t, href, can, Ago, Badge, Button, Card, Empty, Loading, Page, ProblemNotice,
   Stat, Tabs, Sparkline, format,
 } from "../../kit.js";
-import { Frames, Source } from "./frames.js";
+import { Frames, Source } from "../../parts/frames.js";
 import { Pause } from "../../parts/pause.js";
 import { Run } from "./run.js";
 
@@ -44,7 +44,7 @@ export function Detail({ name, hook, known, rate }) {
 }
 
 function Figures({ hook, rate }) {
-  const called = hook.calls > 0;
+  const called = hook.run_p99 > 0;
   const figure = (name, value, bad = "") => html`<${Stat} label=${t(`hooks.${name}`)}
     value=${bad ? html`<span class=${`is-${bad}`}>${value}</span>` : value} />`;
   const options = [

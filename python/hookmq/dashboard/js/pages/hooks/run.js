@@ -2,7 +2,7 @@
 import {
   html, useState, path, post, t, Button, ProblemNotice, Check, Field, Form, Segments, Payload, format,
 } from "../../kit.js";
-import { Frames } from "./frames.js";
+import { Frames } from "../../parts/frames.js";
 
 const { duration } = format;
 

@@ -69,6 +69,8 @@ export const KINDS = {
   function: { function: { type: "str", required: true, example: "plant:alarm" }, ...DELIVERY },
 };
 
+const HIDDEN = "***";
+
 /** Options that stand open; the others are below "more". */
 const MAIN = new Set([
   "topic", "payload", "client", "text", "level", "url", "method", "body", "server", "from", "to", "subject", "table",
@@ -84,6 +86,7 @@ export function options(kind) {
 /** What an option is as a text in a field. */
 export function written(option, value) {
   if (value === undefined || value === null) return "";
+  if (typeof value === "string") return value;
   if (option.type === "templates") {
     return Object.entries(value).map(([key, text]) => `${key}: ${text}`).join("\n");
   }
@@ -93,6 +96,8 @@ export function written(option, value) {
 /** What a text in a field means as an option; undefined if it is left out. What cannot be is left as it is: the broker says so. */
 export function read(option, text) {
   if (text.trim() === "") return undefined;
+  // What the broker hides stays what it was.
+  if (text === HIDDEN) return text;
   if (option.type === "int") return /^\d+$/u.test(text.trim()) ? Number(text) : text;
   if (option.type === "bool") return text === "true";
   if (option.type === "texts") return text.split(",").map((one) => one.trim()).filter(Boolean);

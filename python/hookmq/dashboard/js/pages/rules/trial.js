@@ -32,7 +32,7 @@ export function Trial({ rule, onProblem, onPaths }) {
       if (mine !== turn.current) return;
       setOutcome(found);
       onProblem(found.state === "wrong" ? found.problem : null);
-      const seen = found.trials?.[0]?.sample?.payload;
+      const seen = found.trials && payloadOf(found.trials[0].sample);
       onPaths(pathsOf(typeof seen === "string" ? parsed(seen) : seen));
     }, QUIET);
     return () => clearTimeout(timer);
@@ -72,7 +72,8 @@ function Outcome({ outcome, onOwn }) {
 }
 
 function One({ trial, number }) {
-  const { topic, clientid, payload, event } = trial.sample;
+  const { topic, clientid, event } = trial.sample;
+  const payload = payloadOf(trial.sample);
   const passed = trial.results.length > 0;
   return html`
     <article class="trial-one">
@@ -109,6 +110,13 @@ const short = (value) => {
   const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";
   return text.length > 600 ? `${text.slice(0, 600)}…` : text;
 };
+
+/** The payload of a sample; bytes as the text that they are, if they are one. */
+function payloadOf({ payload }) {
+  if (typeof payload?.$base64 !== "string") return payload;
+  const bytes = Uint8Array.from(atob(payload.$base64), (each) => each.charCodeAt(0));
+  return new TextDecoder().decode(bytes);
+}
 
 /** A sample as the API takes it: a payload that is JSON is a value, anything else a text. */
 export function sampleOf({ topic, payload, clientid }) {

@@ -1,5 +1,5 @@
 // A traceback as frames with their source: the user's own stand open, those of libraries are folded.
-import { html, t } from "../../kit.js";
+import { html, t } from "../kit.js";
 const FOREIGN = /(?:site-packages|dist-packages|[\\/]lib[\\/]python\d|[\\/]hookmq[\\/](?!examples)[\w\\/]+\.py$|^<frozen|[\\/]\.venv[\\/])/u;
 
 /** @param {{frames: {file: string, line: number, function: string, source: [number, string][]}[]}} props */

@@ -1,0 +1,112 @@
+"""Every page, in both languages and both themes, at three widths: nothing is wrong, missing, or too wide."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parent.parent.parent / "python/hookmq/dashboard/js"
+NAMES = [
+    name
+    for name in re.findall(r'name: "(\w+)"', (SCRIPTS / "pages.js").read_text())
+    if (SCRIPTS / f"pages/{name}.js").is_file() and name != "login"
+]
+MORE = [
+    "topics/home%2Fkitchen%2Fclimate",
+    "topics/factory%2Fpress-1%2Fpicture",
+    "history?filter=home/%23&tab=plot&path=temperature",
+    "clients/press-1",
+    "hooks/watch",
+    "nowhere",
+]
+WIDTHS = [1280, 768, 360]
+
+# Through the page's own modules, as its menus do.
+SET_LANGUAGE = """async (name) => {
+  const app = document.querySelector("script[src]").src;
+  await (await import(new URL("core/i18n.js", app))).setLanguage(name);
+}"""
+
+
+def complaints(page, language, theme):
+    """What is wrong with what the page shows now."""
+    found = []
+    for width in WIDTHS:
+        page.setViewportSize({"width": width, "height": 900})
+        page.waitForTimeout(60)  # two frames, for what draws itself anew
+        where = f"{language}, {theme}, {width}: "
+        if (wide := page.overflow()) > 0:
+            found.append(f"{where}{wide} pixels too wide")
+        if missing := page.missing_texts():
+            found.append(f"{where}no text for {missing}")
+        # Once for each theme and width: what axe looks at is the same in both languages, but for their texts.
+        if (language, width) in (("en", 1280), ("ja", 360)):
+            found += [f"{where}{each['id']}: {each['help']} {each['nodes']}" for each in page.axe()]
+    return found
+
+
+@pytest.mark.parametrize("place", [*NAMES, *MORE])
+def test_a_page(plant, place):
+    found = []
+    with plant.open(f"#/{place}") as page:
+        for language in ["en", "ja"]:
+            page.evaluate(f"({SET_LANGUAGE})({language!r})")
+            for theme in ["light", "dark"]:
+                page.emulateMedia({"colorScheme": theme})
+                found += complaints(page, language, theme)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_logging_in(dashboard, theme):
+    dashboard.cookie("admin")
+    with dashboard.open(role=None, theme=theme) as page:
+        assert page.getByRole("heading", {"name": "Log in"}).isVisible()
+        assert complaints(page, "en", theme) == []
+
+
+def test_a_new_broker_teaches_its_first_message(dashboard):
+    with dashboard.open("#/overview") as page:
+        page.until("document.body.innerText.includes('hookmq pub')")
+        assert complaints(page, "en", "light") == []
+
+
+def test_the_menu_of_a_narrow_screen(plant):
+    with plant.open("#/overview", width=360) as page:
+        page.getByRole("button", {"name": "Menu"}).click()
+        page.getByRole("link", {"name": "Topics", "exact": True}).click()
+        page.until("location.hash === '#/topics' && !document.querySelector('.side.open')")
+        page.settle()
+        assert page.overflow() <= 0
+
+
+def test_keys_go_to_pages_and_to_the_search(plant):
+    with plant.open("#/overview") as page:
+        page.keyboard.press("g")
+        page.keyboard.press("t")
+        page.until("location.hash === '#/topics' && document.querySelector('[data-search]')")
+        page.keyboard.press("/")
+        page.until("document.activeElement.matches('[data-search]')")
+        page.keyboard.press("Tab")
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("?")
+        page.until("document.querySelector('dialog[open]')")
+        page.keyboard.press("Escape")
+        page.until("!document.querySelector('dialog[open]')")
+
+
+def test_what_is_chosen_is_kept(plant):
+    with plant.open("#/overview") as page:
+        page.getByRole("button", {"name": "Theme"}).click()
+        page.getByRole("menuitemradio", {"name": "Dark"}).click()
+        page.getByRole("button", {"name": "Language"}).click()
+        page.getByRole("menuitemradio", {"name": "日本語"}).click()
+        page.until(
+            "document.documentElement.lang === 'ja' && document.documentElement.dataset.theme === 'dark'"
+        )
+        page.reload()
+        page.until(
+            "document.documentElement.lang === 'ja' && document.documentElement.dataset.theme === 'dark'"
+        )
