@@ -132,11 +132,7 @@ def test_what_is_dragged_and_resized_is_kept(dashboard):
         saved(page)
         x, y, w, h = places(dashboard, board)["w1"]
         assert x == 8 and (y, w, h) == (0, 4, 3)
-        corner = (
-            page.locator(".grid-stack-item")
-            .filter({"has": page.locator("[data-id=w0]")})
-            .locator(".ui-resizable-se")
-        )
+        corner = page.locator(".grid-stack-item:has([data-id=w0]) > .ui-resizable-se")
         page.locator("[data-id=w0]").hover()
         drag(page, corner, 10, 130)
         page.until("document.querySelector('.board-state').textContent === 'Saved'")
