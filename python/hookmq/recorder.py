@@ -122,7 +122,7 @@ class Recorder:
         from .storage import HistoryStore
 
         with self._lock:
-            # A page that is answered while the broker stops must not open another one, which nobody would close.
+            # A page that is answered while the broker stops must not open one that nobody would close.
             if self._closed:
                 raise HookMQError("E503")
             if self._store is None:

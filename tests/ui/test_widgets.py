@@ -13,8 +13,8 @@ import pytest
 from hookmq.web.json_path import find, parse_path
 
 KINDS = [
-    "value", "line", "area", "bar", "gauge", "vertical", "horizontal", "tank", "led", "switch", "button", "slider",
-    "text", "number", "table", "log", "map", "image", "python",
+    "value", "line", "area", "bar", "gauge", "vertical", "horizontal", "tank", "led", "switch", "button",
+    "slider", "text", "number", "table", "log", "map", "image", "python",
 ]  # fmt: skip
 THRESHOLDS = [{"at": 0, "color": "ok"}, {"at": 60, "color": "warning"}, {"at": 80, "color": "error"}]
 HOSTILE = "<img src=x onerror='window.hit=1'><script>window.hit=1</script>\"'`${window.hit=1}{{hit}}"
@@ -104,13 +104,12 @@ def calls(page, module, expression):
 def test_paths_find_what_the_broker_finds(dashboard):
     value = {"a": {"b": [{"c": 5}, 7]}, "d e": 1, "f": None, "1": "one"}
     paths = [
-        "", "a", "a.b[0].c", "a.b[1]", "a.b[-1]", "a.b[2]", "a.b.length", "a.constructor", "d e", '["d e"]', "f", "f.g",
-        "[0]", "1",
+        "", "a", "a.b[0].c", "a.b[1]", "a.b[-1]", "a.b[2]", "a.b.length", "a.constructor", "d e", '["d e"]',
+        "f", "f.g", "[0]", "1",
     ]  # fmt: skip
     with dashboard.open("#/dashboards") as page:
-        found = {
-            p: calls(page, "reading", f"m.find({json.dumps(value)}, {json.dumps(p)}) ?? null") for p in paths
-        }
+        asked = {path: f"m.find({json.dumps(value)}, {json.dumps(path)}) ?? null" for path in paths}
+        found = {path: calls(page, "reading", asked[path]) for path in paths}
     assert found == {path: find(value, parse_path(path)) for path in paths}
 
 
@@ -305,10 +304,12 @@ def test_a_switch_whose_device_does_not_answer_says_so(dashboard, device):
 
 
 def test_controls_publish_what_they_say(dashboard, device):
+    gate = {"command": "device/gate", "payload": "open", "label": "Open", "confirm": True}
+    speed = {"command": "device/speed", "step": 1, "template": '{"rpm": {value}}'}
     board = board_of(
         dashboard,
-        {"kind": "button", "title": "Gate", "options": {"command": "device/gate", "payload": "open", "label": "Open", "confirm": True}},
-        {"kind": "slider", "title": "Speed", "min": 0, "max": 10, "options": {"command": "device/speed", "step": 1, "template": '{"rpm": {value}}'}},
+        {"kind": "button", "title": "Gate", "options": gate},
+        {"kind": "slider", "title": "Speed", "min": 0, "max": 10, "options": speed},
         {"kind": "number", "title": "Target", "min": 5, "max": 30, "options": {"command": "device/target"}},
     )  # fmt: skip
     with dashboard.open(f"#/dashboards/{board}") as page:
@@ -358,9 +359,8 @@ def test_charts_have_a_line_for_each_topic(dashboard):
             page.waitForTimeout(60)
         page.until("document.querySelectorAll('[data-id=w0] .w-legend li').length === 2")
         says(page, 0, "24%")
-        page.until(
-            "document.querySelector('[data-id=w0] [role=img]').ariaLabel.includes('2: 24%, between 20 and 24')"
-        )
+        told = "2: 24%, between 20 and 24"
+        page.until(f"document.querySelector('[data-id=w0] [role=img]').ariaLabel.includes('{told}')")
         says(page, 1, "14%")
 
 
