@@ -263,8 +263,9 @@ class LiveFeed:
                 except Problem as problem:
                     raise RequestProblem(problem.code, problem.detail) from None
                 watching = self._watched[key] = Watching(key, asked.view, view)
-            if not watching.viewers and (problem := self._look(watching, time.monotonic())) is not None:
-                raise problem
+            failed = None if watching.viewers else self._look(watching, time.monotonic())
+            if failed is not None:
+                raise failed
         except RequestProblem as problem:
             self._tell_problem(browser, asked.id, problem)
             return None

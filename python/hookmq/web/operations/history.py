@@ -12,6 +12,7 @@ from ..json_path import BadPath, find, parse_path, paths_of, read_value
 from ..problem import Problem
 from ..response import Response
 from ..schema import Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Text
+from ..security_headers import FRESH, attachment
 from ..source import Source
 from .operation import Ask, Operation
 from .paging import PAGE, after_of, cursor, page
@@ -199,7 +200,7 @@ class _HistoryApi:
         rows = _query(self._source, _chosen(ask), newest=ask.query["order"] == "desc")
         pieces = export((row for row in rows if passes(row)), format)
         name = time.strftime(f"hookmq-history-%Y%m%d-%H%M%S.{format}")
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        headers = {**FRESH, "Content-Disposition": attachment(name)}
         return Response(_begun(pieces), content_type=FORMATS[format], headers=headers)
 
 

@@ -96,5 +96,5 @@ function Until({ at }) {
 
 function Run({ job }) {
   const run = () => attempt(() => post(`${path("jobs", job.name)}/run`), t("jobs.started", { name: job.name }));
-  return html`<${Button} small icon="play" label=${`${t("jobs.run")}: ${job.name}`} onClick=${run}><span class="job-run">${t("jobs.run")}</span><//>`;
+  return html`<${Button} small icon="play" aria-label=${`${t("jobs.run")}: ${job.name}`} onClick=${run}><span class="job-run">${t("jobs.run")}</span><//>`;
 }
