@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import queue
 import zlib
@@ -408,6 +409,7 @@ def test_tables_logs_maps_and_pictures(dashboard):
 
 def test_a_widget_of_the_app(broker_factory, dashboard_of):
     broker = broker_factory(http_port=0)
+    numbers, state = itertools.count(), {"pump": "stands still"}
 
     @broker.widget("Stock", every=0.2)
     def stock():
@@ -417,13 +419,31 @@ def test_a_widget_of_the_app(broker_factory, dashboard_of):
     def broken():
         raise ValueError("the shelf is empty")
 
+    @broker.widget("Load", every=0.2, kind="line")
+    def load():
+        return next(numbers)
+
+    @broker.widget("Pump", every=0.2)
+    def pump():
+        return state["pump"]
+
+    @pump.on_action
+    def steer(value):
+        state["pump"] = f"set to {value!r}"
+
     dashboard = dashboard_of(broker)
-    board = board_of(
-        dashboard,
-        {"kind": "python", "options": {"widget": "stock"}},
-        {"kind": "python", "options": {"widget": "broken"}},
-    )
+    names = ["stock", "broken", "load", "pump"]
+    board = board_of(dashboard, *[{"kind": "python", "options": {"widget": name}} for name in names])
     with dashboard.open(f"#/dashboards/{board}") as page:
         says(page, 0, "bolt")
         says(page, 0, "count")
         says(page, 1, "the shelf is empty")
+        page.until("document.querySelector('[data-id=w2] [role=img]')?.ariaLabel.includes('between 0 and ')")
+        says(page, 3, "stands still")
+        value = shown(page, 3).getByRole("textbox", {"name": "Value for pump"})
+        value.fill("12")
+        page.keyboard.press("Enter")
+        says(page, 3, "set to 12")
+        value.fill("fast")
+        shown(page, 3).getByRole("button", {"name": "Run"}).click()
+        says(page, 3, "set to 'fast'")
