@@ -55,6 +55,7 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "http_ports": (),
         "http_base": "",
         "http_hosts": (),
+        "topic_statistics": True,
         "dashboard": True,
         "topic_statistics": True,
         "data_dir": None,
