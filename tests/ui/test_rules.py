@@ -1,4 +1,4 @@
-"""The page of rules: one is written, tried and fires; versions, conflicts, rules that are written elsewhere."""
+"""The page of rules: one is written, tried and fires; versions, conflicts, rules of somewhere else."""
 
 from __future__ import annotations
 

@@ -92,8 +92,8 @@ def hostile(dashboard):
 
 PLACES = [
     "overview", "clients", "clients?tab=bans", "subscriptions", "subscriptions?topic=x/<script>window.hit=1",
-    "retained", "hooks", "hooks/fails", "rules", "rules/r1", "jobs", "logs", "settings", "security", "bridges",
-    "topics", "history?filter=x/%23",
+    "retained", "hooks", "hooks/fails", "rules", "rules/r1", "jobs", "logs", "settings", "security",
+    "bridges", "topics", "history?filter=x/%23",
 ]  # fmt: skip
 
 
