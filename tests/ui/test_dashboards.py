@@ -10,6 +10,8 @@ import urllib.error
 
 import pytest
 
+from .test_pages import SET_LANGUAGE, complaints
+
 WIDGETS = [
     {"id": "w0", "kind": "value", "title": "Level", "topic": "tank/1/level", "x": 0, "y": 0, "w": 4, "h": 3},
     {"id": "w1", "kind": "gauge", "title": "Round", "topic": "tank/1/level", "x": 4, "y": 0, "w": 4, "h": 3},
@@ -107,6 +109,63 @@ def test_templates_are_what_the_broker_takes(dashboard, template):
         page.getByRole("button", {"name": "Create"}).click()
         page.until("document.querySelectorAll('.widget').length > 5")
         assert page.missing_texts() == []
+
+
+@pytest.mark.parametrize("state", ["", "?edit=1", "?kiosk=1"])
+def test_a_dashboard_in_both_languages_and_themes_at_every_width(plant, state):
+    kinds = [
+        "value",
+        "gauge",
+        "tank",
+        "line",
+        "bar",
+        "table",
+        "log",
+        "switch",
+        "slider",
+        "number",
+        "map",
+        "text",
+    ]
+    widgets = [
+        {
+            "id": f"w{n}",
+            "kind": kind,
+            "topic": "tank/1/level",
+            "x": n % 4 * 3,
+            "y": n // 4 * 3,
+            "w": 3,
+            "h": 3,
+        }
+        for n, kind in enumerate(kinds)
+    ]
+    board = make(plant, widgets=widgets)
+    found = []
+    with plant.open(f"#/dashboards/{board}{state}") as page:
+        page.until("document.querySelectorAll('.widget .w-body > *').length >= 12")
+        for language, theme in [("en", "light"), ("ja", "dark")]:
+            page.evaluate(f"({SET_LANGUAGE})({language!r})")
+            page.emulateMedia({"colorScheme": theme})
+            found += complaints(page, language, theme)
+    assert not found, "\n".join(found)
+
+
+def test_the_dialogs_on_a_phone(plant):
+    board = make(plant, widgets=[])
+    with plant.open(f"#/dashboards/{board}?edit=1", width=360, height=700) as page:
+        page.getByRole("button", {"name": "Add a widget"}).first().click()
+        assert (page.overflow(), page.axe()) == (0, [])
+        page.locator(".kind[data-kind=slider]").click()
+        page.getByRole("combobox", {"name": "Topic", "exact": True}).fill("tank/1/level")
+        page.keyboard.press("Escape")
+        page.waitForTimeout(300)
+        assert (page.overflow(), page.axe(), page.missing_texts()) == (0, [], [])
+        for kind in page.evaluate(
+            "[...document.querySelector('dialog select').options].map((each) => each.value)"
+        ):
+            page.getByLabel("Widget", {"exact": True}).selectOption(kind)
+            assert page.missing_texts() == [], kind
+            assert page.overflow() <= 0, kind
 
 
 def test_a_widget_is_added_with_its_topic_and_path_chosen(plant):
