@@ -3,8 +3,8 @@
 // The words printed are the lines of RINGS.
 import { readFileSync } from "node:fs";
 
-const PARTS = 5; // of a degree
-const SMALLEST = 0.8; // square degrees
+const PARTS = 4; // of a degree
+const SMALLEST = 1.5; // square degrees
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 const { arcs, transform, objects } = JSON.parse(readFileSync(process.argv[2], "utf8"));

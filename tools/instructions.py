@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 KNOWN = Path(__file__).with_suffix(".json")
 PROGRAM = ROOT / "target/release/examples/instructions"
-SCENARIOS = ("1 → 1", "1 → 1, QoS 1", "1 → 100", "1,000 topics")
+SCENARIOS = ("1 → 1", "1 → 1, QoS 1", "1 → 100", "1,000 topics", "1,000 topics, counted")
 FEW, MANY = 2_000, 12_000
 MARGIN = 1.10
 

@@ -88,7 +88,7 @@ GROUPS = {
 }
 
 # What registers functions beside the hooks of the registry, and what is not written as a decorator.
-OTHERS = ("rule_function", "schedule", "route", "websocket", "mount")
+OTHERS = ("rule_function", "schedule", "route", "websocket", "widget", "mount")
 CALLED = ("websocket", "mount")
 
 WIDTH = 100

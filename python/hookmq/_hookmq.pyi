@@ -341,17 +341,17 @@ class BodySink:
 
 @final
 class Hub:
-    # One socket, several or all; one encoded frame for however many. To how many it is on its way. Who does not keep up
-    # (1 MiB waits) is closed with 1013 and told to the observer as closed.
+    # One socket, several or all; one encoded frame for however many. To how many it is on its way. Who does
+    # not keep up (more than 1 MiB waits behind something else) is closed with 1013.
     def send(
         self, data: str | bytes | bytearray | memoryview, socket: int | Sequence[int] | None = None
     ) -> int: ...
-    # Replaces what waits for these sockets under the key: who reads slowly gets the newest only. Keys of one socket go out
-    # in the order in which they came first; behind what `send` has put there before. To how many it is on its way.
+    # Replaces what waits for these sockets under the key: who reads slowly gets the newest only, in the place
+    # of the first. To how many it is on its way.
     def send_latest(
         self, data: str | bytes | bytearray | memoryview, to: int | Sequence[int], key: str
     ) -> int: ...
-    # Whether something that was sent has not been taken by this socket's system yet. False if there is no such socket.
+    # Whether something that was sent has not been taken by the system yet. False if there is no such socket.
     def is_waiting(self, socket: int) -> bool: ...
     def close(self, socket: int | None = None, code: int = 1000) -> None: ...
     @property
@@ -390,11 +390,13 @@ class Inbox:
 
 @final
 class TopicWatch:
-    # What changed of the items (see `NativeBroker.topics`) below the parents since the last call; the first call gives
-    # everything: (set: {topic: item}, gone: [topic, ...]). Costs what is visible, not what there is. A rate that fades counts
-    # as a change. At most `limit` children of each parent are shown, in the order of `topics`.
+    # What changed of the items (see `NativeBroker.topics`) below the parents since the last call; the first
+    # call gives everything: (set: {topic: item}, gone: [topic, ...]). Costs what is visible, not what there
+    # is. A rate that fades, and something that happened below an item, are changes. The first `limit`
+    # children of each parent are shown, in the order of `topics`.
     def changes(self) -> tuple[dict[str, dict[str, Any]], list[str]]: ...
-    # Other parents: what is below both is not told again; what is below none of them any more is told as gone.
+    # Other parents: what is below both is not told again; what is below none of them any more is told as
+    # gone by the next `changes`. ValueError for more than 1,000, or more than a million topics in all.
     def show(self, parents: Sequence[str | None]) -> None: ...
 
 @final
@@ -483,18 +485,21 @@ class NativeBroker:
     def bans(self) -> list[tuple[Literal["client", "user", "address"], str, float | None, str]]: ...
     def bridges(self) -> list[dict[str, Any]]: ...
     def pause_bridge(self, name: str, paused: bool) -> bool: ...
-    # Counters and totals; with topics counted also "topics" (levels that were published to) and "topics_evicted".
+    # Counters and totals; while topics are counted also "topics" (that were published to), "topics_evicted".
     def statistics(self) -> dict[str, int]: ...
-    # -- Looking at it. Every page is (items, next, total): `next` is what to give as `after` for the next page, None at the
-    # end; `total` is how many match in all. `after` is opaque, and a `ValueError` where it cannot be one. Every time is in
-    # float seconds since the epoch, None where there is none.
-    # Sessions in the order of `sort`: "client_id", "connected_at", "received", "sent", "queued"; with "-" in front descending.
-    # `search`: part of the client identifier, user name or address, whatever the case. `ids`: only these.
-    # `version`: "3.1", "3.1.1", "5.0". `listener`: its name as in an item.
-    # item: {"client_id": str, "username": str|None, "address": str|None, "port": int|None, "version": "5.0",
-    #  "connected": bool, "connected_at": float|None, "disconnected_at": float|None, "listener": str, "keep_alive": int,
-    #  "clean_start": bool, "subscriptions": int, "queued": int, "queued_bytes": int, "inflight": int, "received": int,
-    #  "sent": int (messages, of this session since the start), "expires_at": float|None, "principal": str|None}
+    # -- Looking at it. Every page is (items, next, total): `next` is what to give as `after` for the next
+    # page, None at the end; `total` is how many match in all, None where all would have to be gone through.
+    # `after` is opaque: ValueError where it cannot be one. `limit` is 1 to 10,000, else ValueError. Every
+    # time is in float seconds since the epoch, None where there is none.
+    # Sessions in the order of `sort`: "client_id", "connected_at", "received", "sent", "queued"; with "-" in
+    # front descending. `search`: part of the client identifier, user name or address, whatever the case.
+    # `ids`: only these. `address`: the beginning of it. `version`: "3.1", "3.1.1", "5.0". `listener`: a URL
+    # of `listeners`, as in an item. item: {"client_id": str, "username": str|None, "address": str|None,
+    #  "port": int|None, "version": "5.0", "connected": bool, "connected_at": float|None,
+    #  "disconnected_at": float|None, "listener": str, "keep_alive": int, "clean_start": bool,
+    #  "subscriptions": int, "queued": int, "queued_bytes": int, "inflight": int, "received": int, "sent": int
+    #  (messages, of this session since the start), "expires_at": float|None, "principal": str|None}
+    # `total` is always known. The local ends of bridges are there as "$bridge/NAME".
     def clients(
         self,
         limit: int = 100,
@@ -510,12 +515,15 @@ class NativeBroker:
         ids: Sequence[str] | None = None,
     ) -> tuple[list[dict[str, Any]], str | None, int]: ...
     # The item and "filters": [{"filter": str (with $share/NAME/), "qos", "no_local", "retain_as_published",
-    #  "retain_handling", "identifier": int|None, "shared": str|None}], "will": {"topic", "qos", "retain", "delay"}|None
+    #  "retain_handling", "identifier": int|None, "shared": str|None}], in their order, and
+    #  "will": {"topic", "qos", "retain", "delay"}|None
     def client(self, client_id: str) -> dict[str, Any] | None: ...
-    # Closes the connection, if there is one, and ends the session with all it kept. False if there is none.
+    # Closes the connection, if there is one, and ends the session with all it kept; its Will is published.
+    # False if there is none.
     def end_session(self, client_id: str) -> bool: ...
-    # In the order of client_id and filter. `search`: part of the filter or client identifier. `client`: of this one only.
-    # item: {"client_id", "filter", "qos", "shared": str|None, "no_local", "connected", "identifier": int|None}
+    # In the order of client_id and filter. `search`: part of the filter or client identifier. `client`: of
+    # this one only. item: {"client_id", "filter", "qos", "shared": str|None, "no_local", "connected",
+    #  "identifier": int|None}
     def subscriptions(
         self,
         limit: int = 100,
@@ -523,13 +531,15 @@ class NativeBroker:
         *,
         search: str | None = None,
         client: str | None = None,
-    ) -> tuple[list[dict[str, Any]], str | None, int]: ...
-    # Who gets a message of this topic name now: {"items": [{"client_id", "filter", "qos", "shared": str|None, "connected"}],
-    #  "next": str|None, "total": int, "hooks": [name, ...], "rules": [name, ...], "bridges": [name, ...]}
-    # A session is there once for each of its filters that match. ValueError for what is no topic name.
+    ) -> tuple[list[dict[str, Any]], str | None, int | None]: ...
+    # Who gets a message of this topic name now: {"items": [{"client_id", "filter", "qos",
+    #  "shared": str|None, "connected"}], "next": str|None, "total": int, "hooks": [name, ...],
+    #  "rules": [name, ...], "bridges": [name, ...]}. A session is there once for each of its filters that
+    # match, without those that its access rules do not let it receive. ValueError for what is no topic name.
     def receivers(self, topic: str, limit: int = 100, after: str | None = None) -> dict[str, Any]: ...
-    # Retained messages in the order of their topics. `filter`: a topic filter ("#" does not reach `$SYS`); `search`: part of
-    # the topic. item: {"topic", "bytes", "qos", "at", "client_id", "preview": str|None (at most 120 characters; None if it is no UTF-8)}
+    # Retained messages in the order of their topics, level by level. `filter`: a topic filter ("#", which is
+    # the default, does not reach `$SYS`); `search`: part of the topic. item: {"topic", "bytes", "qos", "at",
+    #  "client_id", "preview": str|None (the first 120 characters; None if it is no UTF-8)}
     def retained(
         self,
         limit: int = 100,
@@ -537,19 +547,21 @@ class NativeBroker:
         *,
         filter: str | None = None,
         search: str | None = None,
-    ) -> tuple[list[dict[str, Any]], str | None, int]: ...
+    ) -> tuple[list[dict[str, Any]], str | None, int | None]: ...
     def retained_value(self, topic: str) -> Message | None: ...
-    # Clears the retained message of every topic that matches, as an empty retained publish does; how many there were.
-    # `$SYS` topics stay unless the filter names them.
+    # Clears the retained message of every topic that matches, as an empty retained publish does; how many
+    # there were. `$SYS` topics stay unless the filter names them. ValueError for what is no filter.
     def clear_retained(self, filter: str) -> int: ...
 
     # -- Topics: what was published, counted only since `count_topics(True)`. False forgets all of it.
     def count_topics(self, on: bool) -> None: ...
-    # Levels below `parent`, in the order of their names. `parent`: None is the top ("" is the level without a name, of "/a").
-    # `search` finds topics that were published to, over the whole tree below `parent`, by a part of their name.
-    # item: {"topic": "a/b/c", "name": "c" (with search: the whole topic), "messages": int, "rate": float (a second, of this
-    #  topic itself), "bytes": int (of all payloads), "at": float|None, "children": int, "retained": bool,
-    #  "preview": str|None}; messages is 0 and at None where nothing was published to the level itself.
+    # Levels below `parent`, in the order of their names. `parent`: None is the top ("" is the level without
+    # a name, of "/a"). `search` finds topics that were published to, anywhere below `parent`, by a part of
+    # their whole name. `total` is always known. item: {"topic": "a/b/c", "name": "c" (with search the whole
+    #  topic), "messages": int, "rate": float (messages a second, of this topic itself), "bytes": int (of all
+    #  payloads), "at": float|None, "children": int, "below_topics": int (topics published to, at any depth
+    #  below it), "below_messages": int (to them), "retained": bool, "preview": str|None}; `messages` is 0 and
+    # `at` None where nothing was published to the level itself.
     def topics(
         self,
         limit: int = 100,
@@ -558,20 +570,22 @@ class NativeBroker:
         parent: str | None = None,
         search: str | None = None,
     ) -> tuple[list[dict[str, Any]], str | None, int]: ...
-    # The newest message and the bytes of its whole payload: of what is larger than 4 KiB the first 4 KiB are kept.
+    # The newest message and the bytes of its whole payload: of what is larger than 4 KiB the first 4 KiB are
+    # kept.
     def topic_value(self, topic: str) -> tuple[Message, int] | None: ...
     def topic(self, topic: str) -> dict[str, Any] | None: ...
     def watch_topics(self, parents: Sequence[str | None], limit: int = 500) -> TopicWatch: ...
 
-    # -- Numbers. Names: "received", "sent", "dropped" (messages a second), "bytes_received", "bytes_sent" (network, a second),
-    # "connects" (a second), "clients", "queued" (messages), "memory" (bytes), "cpu" (share of one core).
-    # `span` is 300, 3600 or 86400; names None: all. ValueError for what there is none of.
-    # {"step": 1.0|10.0|240.0, "end": float, "series": {name: [float|None, ...]}}; the last value belongs to the step that
-    # ends at `end`; None before the start.
+    # -- Numbers, from `serve()` on. Names: "received", "sent", "dropped" (messages a second),
+    # "bytes_received", "bytes_sent" (network, a second), "connects" (a second), "clients", "queued"
+    # (messages), "memory" (bytes), "cpu" (share of one core). `span` is 300, 3600 or 86400; names None: all.
+    # ValueError for what there is none of. {"step": 1.0|10.0|240.0, "end": float,
+    #  "series": {name: [float|None, ...]}}; always 300, 360 and 360 values; the last one belongs to the step
+    # that ends at `end`; None before the start.
     def series(self, names: Sequence[str] | None = None, span: int = 300) -> dict[str, Any]: ...
-    # Of the last second: {"received", "sent", "bytes_received", "bytes_sent", "dropped", "connects"}
+    # A second, in the last one: {"received", "sent", "bytes_received", "bytes_sent", "dropped", "connects"}
     def rates(self) -> dict[str, float]: ...
-    # p50 and p99 of the seconds from read to written of the last 10 s; None if nothing was published in them.
+    # p50 and p99 of the seconds from read to written, of the last 10 s; None if nothing was sent in them.
     def latency(self) -> tuple[float, float] | None: ...
     # Everything native as Prometheus text (version 0.0.4), with bridges.
     def metrics(self) -> str: ...

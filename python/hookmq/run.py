@@ -212,12 +212,20 @@ class Run:
         self._own[hook] = lanes
         return lanes
 
-    def lane(self, name: str) -> Lane:
-        """Make a queue with a thread of its own, for what belongs to no single hook."""
+    def lane(self, name: str, *, waits: bool = False) -> Lane:
+        """Make a queue with a thread of its own, for what belongs to no single hook.
+
+        One that ``waits`` makes no calls before :meth:`begin`.
+        """
         made = self.native.lane()
-        self.threads.start(name, made.run)
         self._further.append(made)
+        if not waits:
+            self.begin(made, name)
         return made
+
+    def begin(self, lane: Lane, name: str) -> None:
+        """Let a queue of :meth:`lane` make its calls."""
+        self.threads.start(name, lane.run)
 
     def let_go(self, lane: Lane) -> None:
         """End a queue of :meth:`lane`; its thread ends when it has made the calls that wait."""

@@ -53,7 +53,8 @@ def test_clients_come_page_by_page_in_the_order_of_their_identifiers(broker, nat
 
 def test_an_item_says_how_the_client_is_connected(broker, native, join):
     before = time.time()
-    client = join(broker, "alice", username="al", keep_alive=33, clean=False, properties={"session_expiry_interval": 100})
+    kept = {"session_expiry_interval": 100}
+    client = join(broker, "alice", username="al", keep_alive=33, clean=False, properties=kept)
     (item,) = native.clients()[0]
     assert {name: item[name] for name in ("client_id", "username", "address", "version", "connected")} == {
         "client_id": "alice",
@@ -293,7 +294,8 @@ def test_retained_messages_are_found_and_cleared(broker, native):
     found, _ = pages(native.retained, 1, filter="a/#")
     assert [item["topic"] for item in found] == ["a", "a/b", "a/b/c"]
     assert [item["topic"] for item in native.retained(filter="+/b")[0]] == ["a/b"]
-    assert [item["topic"] for item in pages(native.retained, 1, search="B")[0]] == ["a/b", "a/b/c", "a-b", "b/x"]
+    found, _ = pages(native.retained, 1, search="B")
+    assert [item["topic"] for item in found] == ["a/b", "a/b/c", "a-b", "b/x"]
     assert native.retained_value("a/b").text == "at a/b"
     assert native.retained_value("a/x") is None
     assert native.clear_retained("a/#") == 3
@@ -349,25 +351,24 @@ def test_topics_are_counted_only_while_somebody_wants_it(broker, native):
 
 def test_the_tree_of_topics(broker, counted):
     with Device(broker, "sensor") as sensor:
-        for topic, payload, count in [("a/b/c", b"1", 3), ("a/b", b"22", 2), ("a/d", b"\xff", 1), ("/e", b"", 1)]:
-            for _ in range(count):
-                sensor.publish(topic, payload, 1)
+        for topic, payload in [("a/b/c", b"1")] * 3 + [("a/b", b"22")] * 2 + [("a/d", b"\xff"), ("/e", b"")]:
+            sensor.publish(topic, payload, 1)
     broker.publish("a/d", "kept", retain=True)
     top = eventually(lambda: counted.topics()[0] if counted.topic("a/d")["messages"] == 2 else None)
-    assert [(item["topic"], item["children"], item["below_topics"], item["below_messages"]) for item in top] == [
-        ("", 1, 1, 1),
-        ("a", 2, 3, 7),
-    ]
+    assert [(item["topic"], item["children"]) for item in top] == [("", 1), ("a", 2)]
+    assert [(item["below_topics"], item["below_messages"]) for item in top] == [(1, 1), (3, 7)]
     assert top[1]["messages"] == 0 and top[1]["at"] is None and top[1]["preview"] is None
     below = {item["name"]: item for item in counted.topics(parent="a")[0]}
-    assert [(name, item["messages"], item["bytes"]) for name, item in below.items()] == [("b", 2, 4), ("d", 2, 5)]
+    counts = {name: (item["messages"], item["bytes"]) for name, item in below.items()}
+    assert counts == {"b": (2, 4), "d": (2, 5)} and list(counts) == ["b", "d"]
     assert (below["b"]["retained"], below["d"]["retained"]) == (False, True)
     assert (below["b"]["preview"], below["d"]["preview"]) == ("22", "kept")
     assert below["b"]["rate"] > 0 and abs(below["b"]["at"] - time.time()) < 5
     assert [item["topic"] for item in counted.topics(parent="")[0]] == ["/e"]
     assert counted.topics(parent="nothing") == ([], None, 0)
     message, size = counted.topic_value("a/b/c")
-    assert (message.topic, message.payload, message.client_id, message.qos, size) == ("a/b/c", b"1", "sensor", 1, 1)
+    assert (message.topic, message.payload, message.client_id) == ("a/b/c", b"1", "sensor")
+    assert (message.qos, size) == (1, 1)
 
 
 def test_topics_come_page_by_page_and_are_found(broker, counted):
@@ -453,11 +454,12 @@ def test_rates_and_series_follow_what_happens(broker, native):
 def test_series_have_spans(native, span, step, length):
     found = native.series(["cpu", "received"], span)
     assert found["step"] == step
-    assert {name: len(values) for name, values in found["series"].items()} == {"cpu": length, "received": length}
+    lengths = {name: len(values) for name, values in found["series"].items()}
+    assert lengths == {"cpu": length, "received": length}
 
 
 def test_series_that_are_not_there(native):
-    with pytest.raises(ValueError, match="no series "speed""):
+    with pytest.raises(ValueError, match='no series "speed"'):
         native.series(["speed"])
     with pytest.raises(ValueError, match="span must be"):
         native.series(span=60)
@@ -521,7 +523,7 @@ def test_who_reads_slowly_gets_the_newest_of_each_key(hub):
     site, made, told = hub
     with browser(site, "/hub") as page:
         number = opened(told, 1)
-        made.send("x" * (32 << 20), number)  # more than the system takes, and larger than what may wait behind something
+        made.send("x" * (32 << 20), number)  # more than the system takes
         time.sleep(0.2)
         assert made.is_waiting(number) is True
         for count in range(20_000):

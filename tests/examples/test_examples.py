@@ -13,8 +13,10 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.request
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,7 +136,7 @@ def test_replay_without_a_broker() -> None:
 
 def test_every_example_has_a_test() -> None:
     source = "".join(path.read_text() for path in Path(__file__).parents[1].glob("*/test_*examples.py"))
-    assert [int(name[:2]) for name in NUMBERED] == [*range(1, 34)]
+    assert [int(name[:2]) for name in NUMBERED] == [*range(1, 35)]
     assert [name for name in NUMBERED if f'"{name}"' not in source] == []
 
 
@@ -256,3 +258,23 @@ def test_storage(tmp_path: Path) -> None:
             for flow in "100.5", "101.5":
                 client.publish("plant/north/flow", flow)  # returns with the acknowledgement
         assert json.loads(example.get("/flow")[0]) == [["plant/north/flow", 101.0]]
+
+
+def test_widget(tmp_path: Path) -> None:
+    with Example("34_widget.py", tmp_path) as example:
+        base = example.find(r"(?:Pages|Dashboard)\s+(http://127\.0\.0\.1:\d+)")[1] + "/api/v1/widgets"
+
+        def ask(path: str, data: bytes | None = None) -> Any:
+            headers = {"X-HookMQ": "1", "Content-Type": "application/json"}
+            request = urllib.request.Request(base + path, data=data, headers=headers)
+            with OPENER.open(request, timeout=10) as response:
+                return json.loads(response.read())
+
+        listed = [(one["name"], one["has_action"]) for one in ask("")["items"]]
+        assert listed == [("disk", False), ("traffic", False), ("pump", True)]
+        assert ask("/disk")["value"].endswith(" GB")
+        with Client(example.port(), "pump/command") as client:
+            assert ask("/traffic")["value"]["clients"] == 1
+            assert ask("/pump")["value"] == "stands still"
+            assert ask("/pump", b'{"value": true}')["value"] == "runs"
+            assert client.receive() == ("pump/command", "start")

@@ -18,7 +18,7 @@ from .server import Server, mib
 
 IDENTIFIERS = range(1, 65_536)
 ROUNDS = 4
-FLAT = 4 << 20  # bytes: what allocators keep, and not a list that grows
+FLAT = 6 << 20  # bytes: what allocators keep, and not a list that grows
 EACH = 4 << 20  # bytes for all identifiers of one client, its buffers included
 TWENTY = 8 << 20  # bytes for 20 clients that were closed when they had sent a thousand
 

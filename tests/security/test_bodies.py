@@ -279,3 +279,44 @@ def test_times_and_texts_for_the_database(site, attack):
             answer = site.get(f"history?{query}")
             check_api(answer)
             assert answer.status in (200, 400), answer
+
+
+DEEP_TOPICS = ["a/" * 300, "a/" * 5_000, "+/" * 5_000, "/" * 20_000, "a/" * 20_000 + "#"]
+
+
+@pytest.mark.parametrize("topic", DEEP_TOPICS, ids=lambda topic: f"{topic[:2]} {len(topic)}")
+def test_topics_of_very_many_levels(site, attack, topic):
+    """What walks levels does so on a stack, which ends."""
+    part = topic.replace("+", "%2B").replace("#", "%23")
+    for path in (
+        "retained?filter=",
+        "retained/message?topic=",
+        "receivers?topic=",
+        "topics?parent=",
+        "topics/value?topic=",
+        "history?filter=",
+        "history/paths?topic=",
+        "history/chart?filter=",
+        "subscriptions?search=",
+    ):
+        with attack():
+            check_api(site.get(path + part))
+            site.is_well()
+    for method, path, body in (
+        (
+            "POST",
+            "publish",
+            {"topic": topic.replace("+", "b").replace("#", "b"), "payload": "x", "retain": True},
+        ),
+        (
+            "POST",
+            "security/explain",
+            {"user": "pump", "client_id": "p", "address": "10.0.0.1", "action": "subscribe", "topic": topic},
+        ),
+        ("DELETE", "retained?filter=" + part, None),
+        ("POST", "hooks/watch/run", {"topic": topic.replace("+", "b").replace("#", "b"), "payload": "x"}),
+        ("POST", "rules/test", {"sql": f"SELECT * FROM '{topic}'"}),
+    ):
+        with attack():
+            check_api(site.do(method, path, body))
+            site.is_well()

@@ -133,7 +133,7 @@ def test_the_old_product_s_changes(site, attack, call):
             assert site.get("topics/value?topic=old").status == 404
 
 
-SECRETS = ("argon2", "secret of a pump", "hmq_")
+SECRETS = ("$argon2", "secret of a pump", "hmq_")
 
 
 @pytest.mark.parametrize("who", ROLES)

@@ -324,7 +324,7 @@ def test_columns_of_others_and_names_with_capitals(database: Database) -> None:
 
 @pytest.mark.parametrize("database", [kind for kind in KINDS if kind == "mariadb"], indirect=True)
 def test_a_row_that_is_larger_than_the_server_takes(database: Database, tmp_path: Path) -> None:
-    courier = Courier(SQL(database.url), tmp_path / "connectors", patience=0.5)
+    courier = Courier(SQL(database.url), tmp_path / "connectors", patience=30)
     courier.start()
     large = records(2, payload=b"'" * (9 << 20))  # twice that, when it is written as text
     courier.put([*records(1), *large, *records(3)], promised=True)

@@ -60,7 +60,8 @@ class Places:
         live.reads = tuple(described["sources"])
         live.calls = frozenset(described["functions"])
         called = {name: functions[name] for name in live.calls}
-        lane = run.lane(f"rule-{rule.name}") if called else None
+        # It waits until the one before has made its calls: messages stay in their order.
+        lane = run.lane(f"rule-{rule.name}", waits=True) if called else None
         directory = None if self._directory is None else self._directory / rule.name
         placed = Deliveries(
             rule.name, run.native, self._the_lane(), self._context, self._numbers, directory, self._failed
@@ -92,6 +93,8 @@ class Places:
         if before is not None and before.lane is not None:
             before.lane.wait(run.grace)  # what it still selects goes to hooks that are let go next
             run.let_go(before.lane)
+        if lane is not None:
+            run.begin(lane, f"rule-{rule.name}")
         placed.begin(old, run.grace)
         if before is not None:
             before.handle = before.deliveries = before.lane = None

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .operations.shapes import packed
 from .problem import Problem
+from .shown_message import packed
 
 __all__ = ["COLUMNS", "FORMATS", "export"]
 

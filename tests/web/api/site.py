@@ -49,6 +49,7 @@ class Site:
         method: str,
         path: str,
         body: Any = None,
+        /,
         *,
         headers: dict[str, str] | None = None,
         token: str | None = None,
@@ -72,13 +73,13 @@ class Site:
         finally:
             connection.close()
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         """Return what `GET` answers, which must be 200."""
         reply = self.ask("GET", path, **query)
         assert reply.status == 200, reply.body
         return reply.json
 
-    def do(self, method: str, path: str, body: Any = None, *, status: int = 200, **query: Any) -> Any:
+    def do(self, method: str, path: str, body: Any = None, /, *, status: int = 200, **query: Any) -> Any:
         """Return what is answered, with this status."""
         reply = self.ask(method, path, body, **query)
         assert reply.status == status, reply.body

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from hookmq import Broker
 
 from ...api.helpers import Device, eventually, refused

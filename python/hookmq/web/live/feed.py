@@ -41,6 +41,9 @@ MOST_FRAMES, WINDOW = 200, 10.0
 ROOM = 640 << 10
 """Bytes for a browser in one round; the native side closes it when 1 MiB waits."""
 
+LINGER = 2.0
+"""Seconds for which a view stays that nobody watches: a page that is loaded again finds it."""
+
 PATIENCE = 5.0
 """Seconds in which who has not logged in must show a shared link."""
 
@@ -161,10 +164,8 @@ class LiveFeed:
             self._drop(watching)
 
     def _pause(self) -> float | None:
-        if not self._browsers:
-            return None
         if not self._watched:
-            return 1.0
+            return 1.0 if self._browsers else None
         return max(0.0, self._next_tick - time.monotonic())
 
     def _turn(self) -> None:
@@ -181,10 +182,13 @@ class LiveFeed:
         # Whoever comes last in a round may find no room: that is another one each time.
         first = self._round % len(watched) if watched else 0
         for watching in watched[first:] + watched[:first]:
+            if not watching.viewers:
+                if now - watching.left > LINGER:
+                    self._drop(watching)
+                continue
             if watching.view.period <= TICK or now >= watching.due:
                 self._look(watching, now)
-            if watching.viewers:
-                self._tell(watching, at)
+            self._tell(watching, at)
         self._check(now)
 
     def _hear(self) -> dict[str, Watching]:
@@ -259,8 +263,9 @@ class LiveFeed:
                 except Problem as problem:
                     raise RequestProblem(problem.code, problem.detail) from None
                 watching = self._watched[key] = Watching(key, asked.view, view)
-                if not self._look(watching, time.monotonic(), raises=True):
-                    return None
+            failed = None if watching.viewers else self._look(watching, time.monotonic())
+            if failed is not None:
+                raise failed
         except RequestProblem as problem:
             self._tell_problem(browser, asked.id, problem)
             return None
@@ -276,7 +281,7 @@ class LiveFeed:
         watching = viewer.watching
         watching.viewers.pop(viewer, None)
         if not watching.viewers:
-            self._drop(watching)
+            watching.left = time.monotonic()
 
     def _drop(self, watching: Watching) -> None:
         if self._watched.pop(watching.key, None) is not None:
@@ -285,8 +290,8 @@ class LiveFeed:
             except Exception as error:
                 self._failed(f"the live view {watching.name}", error)
 
-    def _look(self, watching: Watching, now: float, *, raises: bool = False) -> bool:
-        """Let a view look what is new. One that fails is given up, and its viewers are told why."""
+    def _look(self, watching: Watching, now: float) -> RequestProblem | None:
+        """Let a view look what is new. One that fails is given up, and its viewers are told."""
         watching.due = (now // watching.view.period + 1) * watching.view.period
         try:
             watching.view.look(time.time())
@@ -298,15 +303,13 @@ class LiveFeed:
             self._failed(f"the live view {watching.name}", error)
             problem = RequestProblem("internal", "it cannot be shown; the broker's log says why")
         else:
-            return True
+            return None
         for viewer in list(watching.viewers):
             self._tell_problem(viewer.browser, viewer.id, problem)
             viewer.browser.watches.pop(viewer.id, None)
         watching.viewers.clear()
         self._drop(watching)
-        if raises:
-            raise problem
-        return False
+        return problem
 
     # Telling --------------------------------------------------------------------------------------------
 

@@ -57,6 +57,8 @@ class Watching:
         self.view = view
         self.due = 0.0
         self.viewers: dict[Viewer, None] = {}
+        self.left = 0.0
+        """When its last viewer left."""
 
     def frames(self, at: str, ready: Iterator[Viewer]) -> Iterator[tuple[str, list[Viewer], Mark]]:
         """Return what to send, to whom, and the mark that they come to: each frame is written once.

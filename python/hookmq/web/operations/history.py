@@ -12,6 +12,7 @@ from ..json_path import BadPath, find, parse_path, paths_of, read_value
 from ..problem import Problem
 from ..response import Response
 from ..schema import Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Text
+from ..security_headers import FRESH, attachment
 from ..source import Source
 from .operation import Ask, Operation
 from .paging import PAGE, after_of, cursor, page
@@ -35,7 +36,7 @@ _FILTERS = (
     Field("until", Text(1, 64), "before then"),
     Field("client", Text(), "only of this client identifier"),
     Field("contains", Text(1, 1000), "only payloads with this text, whatever the case"),
-    Field("path", Text(max=500), "only payloads that have this path", example="sensor.level"),
+    Field("path", Text(max=512), "only payloads that have this path", example="sensor.level"),
 )
 
 _ROW = Ref(
@@ -70,7 +71,7 @@ def operations(source: Source) -> Sequence[Operation]:
             query=(
                 Field("topic", Array(TOPIC, MAX_TOPICS), "topics; may be repeated"),
                 Field("filter", TOPIC, "or a topic filter"),
-                Field("path", Text(max=500), "where the number is; empty: the payload", default=""),
+                Field("path", Text(max=512), "where the number is; empty: the payload", default=""),
                 Field("since", Text(1, 64), "from then on", default="1h"),
                 Field("until", Text(1, 64), "before then"),
                 Field("points", Integer(1, 5000), "of a series at most", default=600),
@@ -199,7 +200,7 @@ class _HistoryApi:
         rows = _query(self._source, _chosen(ask), newest=ask.query["order"] == "desc")
         pieces = export((row for row in rows if passes(row)), format)
         name = time.strftime(f"hookmq-history-%Y%m%d-%H%M%S.{format}")
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        headers = {**FRESH, "Content-Disposition": attachment(name)}
         return Response(_begun(pieces), content_type=FORMATS[format], headers=headers)
 
 

@@ -81,6 +81,8 @@ class _Logs:
     def list(self, ask: Ask) -> Any:
         def read(limit: int, after: str | None) -> tuple[Sequence[Any], str | None, int]:
             before = None if after is None else int(after)
+            if before is not None and before < 1:
+                raise ValueError("it is before the first record")
             found = self._ring().entries(ask.query["level"], ask.query["search"], before)
             page = found[:limit]
             following = str(page[-1].number) if len(found) > limit else None

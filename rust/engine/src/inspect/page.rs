@@ -48,7 +48,10 @@ pub(crate) fn contains(text: &str, part: &str) -> bool {
         return text.to_lowercase().contains(part);
     }
     let (text, part) = (text.as_bytes(), part.as_bytes());
-    part.is_empty() || text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+    let Some(first) = part.first() else { return true };
+    // Most places are ruled out by their first byte.
+    let begins = |window: &&[u8]| window[0].to_ascii_lowercase() == *first;
+    text.windows(part.len()).filter(begins).any(|window| window.eq_ignore_ascii_case(part))
 }
 
 #[cfg(test)]

@@ -88,8 +88,13 @@ impl Broker {
 
     /// Which of these topics have a retained message.
     pub fn are_retained<'a>(&self, topics: impl IntoIterator<Item = &'a str>) -> Vec<bool> {
-        let retained = self.retained.read();
-        topics.into_iter().map(|topic| retained.get(topic).is_some()).collect()
+        let mut topics = topics.into_iter().peekable();
+        let mut found = Vec::new();
+        while topics.peek().is_some() {
+            let retained = self.retained.read();
+            found.extend(topics.by_ref().take(STEP).map(|topic| retained.get(topic).is_some()));
+        }
+        found
     }
 
     /// Clears the retained message of every topic that matches a filter, as an empty retained publish does. How many

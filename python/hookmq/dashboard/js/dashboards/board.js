@@ -70,6 +70,20 @@ export class Board {
     this.change((doc) => ({ ...doc, widgets: doc.widgets.map((each) => (found.has(each.id) ? { ...each, ...found.get(each.id) } : each)) }));
   }
 
+  /** Moves every widget up as far as there is room. */
+  tidy() {
+    this.change((doc) => {
+      const placed = [];
+      for (const widget of [...doc.widgets].sort((a, b) => a.y - b.y || a.x - b.x)) {
+        let y = widget.y;
+        while (y > 0 && !placed.some((each) => overlap(each, { ...widget, y: y - 1 }))) y -= 1;
+        placed.push({ ...widget, y });
+      }
+      const found = new Map(placed.map((each) => [each.id, each]));
+      return { ...doc, widgets: doc.widgets.map((each) => found.get(each.id)) };
+    });
+  }
+
   later() {
     if (this.state.peek() === "conflict") return;
     this.state.value = "waiting";
@@ -134,10 +148,14 @@ export function freePlace(widgets, { w, h }, columns = 12) {
   const bottom = widgets.reduce((most, each) => Math.max(most, each.y + each.h), 0);
   for (let y = 0; y <= bottom; y++) {
     for (let x = 0; x + w <= columns; x++) {
-      if (!widgets.some((each) => x < each.x + each.w && each.x < x + w && y < each.y + each.h && each.y < y + h)) return { x, y };
+      if (!widgets.some((each) => overlap(each, { x, y, w, h }))) return { x, y };
     }
   }
   return { x: 0, y: bottom };
+}
+
+function overlap(a, b) {
+  return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 }
 
 /** Adds a widget to a dashboard that is not open, and again if somebody changed it in the same moment. */

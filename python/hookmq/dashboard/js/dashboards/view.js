@@ -73,6 +73,7 @@ function Opened({ board, query }) {
   if (kiosk) return html`<${Kiosk} id=${doc.id} title=${doc.title} seconds=${Number(query.every) || 0}>${grid}<//>`;
 
   const more = [
+    editing && { label: t("dashboards.tidy"), icon: "up", onSelect: () => board.tidy() },
     edits && { label: t("dashboards.rename"), icon: "edit", onSelect: () => ask({ rename: true }) },
     can("admin") && { label: t("dashboards.share"), icon: "link", onSelect: () => ask({ share: true }) },
     { label: t("dashboards.export"), icon: "download", onSelect: () => download(doc) },

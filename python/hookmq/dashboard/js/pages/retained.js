@@ -6,6 +6,8 @@ import {
 
 const { bytes, dateTime, number } = format;
 
+const MOST_COUNTED = 50_000;
+
 export default function Retained({ query }) {
   const [filter, setFilter] = useState(query.filter ?? "");
   const [search, setSearch] = useState(query.search ?? "");
@@ -23,10 +25,11 @@ export default function Retained({ query }) {
 
   async function clearAll() {
     const chosen = asked.filter || "#";
-    let total = null;
+    let total = 0;
+    let more = false;
     // Counted anew: what is cleared is what the filter matches now, whatever the list has shown.
-    if (!await attempt(async () => { ({ total } = await get("retained", { filter: chosen, limit: 1 })); })) return;
-    const count = number(total);
+    if (!await attempt(async () => { [total, more] = await counted(chosen); })) return;
+    const count = more ? `> ${number(total)}` : number(total);
     const sure = await confirm({
       title: t("retained.clear_all_title", { n: total, count }), text: t("retained.clear_all_text", { filter: chosen }),
       action: t("retained.clear_all_now", { n: total, count }),
@@ -66,6 +69,19 @@ export default function Retained({ query }) {
       onOpen=${(one) => setShown(one.topic)} empty=${empty} /><//>
     ${shown !== null && html`<${Message} topic=${shown} onClear=${may ? () => clear(shown) : null} onClose=${() => setShown(null)} />`}
   <//>`;
+}
+
+/** How many messages a filter matches, and whether there are still more. */
+async function counted(filter) {
+  let total = 0;
+  let cursor = null;
+  do {
+    const page = await get("retained", { filter, cursor, limit: 1000 });
+    total += page.items.length;
+    cursor = page.next;
+    if (page.total !== null) return [page.total, false];
+  } while (cursor && total < MOST_COUNTED);
+  return [total, cursor !== null];
 }
 
 function Message({ topic, onClear, onClose }) {

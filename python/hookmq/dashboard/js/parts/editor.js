@@ -75,7 +75,7 @@ export function Editor({
         <div class="editor-text">
           <pre class="editor-behind" ref=${behind} aria-hidden="true"><${Coloured} text=${value} problem=${problem} at=${offer?.start} tokens=${tokens} /></pre>
           <textarea
-            ref=${area} id=${id} rows=${rows} value=${value} readonly=${readOnly} spellcheck="false" autocapitalize="off"
+            ref=${area} id=${id} rows=${rows} value=${value} readonly=${readOnly} spellcheck=${false} autocapitalize="off"
             autocomplete="off" wrap="off" aria-label=${label} aria-invalid=${problem ? "true" : null}
             aria-describedby=${described || null} aria-autocomplete=${complete ? "list" : null}
             aria-controls=${offer ? `${id}-offer` : null} aria-activedescendant=${offer ? `${id}-offer-${chosen}` : null}

@@ -50,6 +50,6 @@ export function useCommand({ widget, data, act, follows }) {
 
 /** What went wrong with a command, or why there is none, below its control. */
 export function CommandNote({ problem, act }) {
-  if (problem) return html`<p class="w-note w-note-problem" role="alert">${problem}</p>`;
+  if (problem) return html`<p class="w-note w-note-problem" role="alert" title=${problem}>${problem}</p>`;
   return act ? null : html`<p class="w-note">${t("widgets.read_only")}</p>`;
 }

@@ -32,7 +32,7 @@ export function WidgetFrame({ widget, data: source, live = true, act = null, spe
   const title = widget.title || commandTopic(widget) || widget.topic || t(`widgets.kind_${widget.kind}`);
   return html`<article class="widget" data-kind=${widget.kind} data-id=${widget.id} data-stale=${String(!live)} aria-label=${title}>
     <header class="w-head">
-      <h3 class="w-title" title=${widget.topic || title}>${title}</h3>
+      <h2 class="w-title" title=${widget.topic || title}>${title}</h2>
       ${level && level !== "ok" && html`<${Level} level=${level} />`}
       ${!live && html`<span class="w-age w-cut">${t("widgets.not_live")}</span>`}
       ${live && old && html`<time class="w-age" title=${dateTime(data.at)}>${ago(data.at, now)}</time>`}
@@ -48,7 +48,7 @@ export function WidgetFrame({ widget, data: source, live = true, act = null, spe
 function Body({ View, widget, data, size, act, spec }) {
   const about = KINDS[widget.kind];
   if (data.error) return html`<div class="w-hint w-problem" role="alert"><strong>${t("widgets.problem")}</strong><span>${data.error.message ?? data.error}</span></div>`;
-  if (empty(widget, about, data)) return html`<${Nothing} widget=${widget} about=${about} />`;
+  if (empty(widget, about, data)) return html`<${Nothing} widget=${widget} about=${about} came=${data.value === ""} />`;
   return html`<${View} widget=${widget} data=${data} size=${size} act=${act} spec=${spec} />`;
 }
 
@@ -58,11 +58,12 @@ function empty(widget, about, data) {
   if (about.data === "points") return !data.series?.some((each) => each.points.length);
   if (about.data === "rows") return !data.rows?.length;
   if (about.data === "image") return data.value === undefined && data.payload_base64 === undefined;
-  return data.value === undefined || data.value === null;
+  return data.value === undefined || data.value === null || data.value === "";
 }
 
 /** What is missing, and how it comes. */
-function Nothing({ widget, about }) {
+function Nothing({ widget, about, came }) {
+  if (came) return html`<div class="w-hint" role="note">${t("widgets.empty_payload")}</div>`;
   if (about.topic !== "none" && !widget.topic) return html`<div class="w-hint" role="note">${t("widgets.no_topic")}</div>`;
   return html`<div class="w-hint" role="note"><span>${t(widget.kind === "python" ? "widgets.waiting_python" : "widgets.waiting")}</span>
     ${widget.topic && html`<code class="w-sample">${widget.topic}${widget.path ? ` → ${widget.path}` : ""}</code>`}</div>`;

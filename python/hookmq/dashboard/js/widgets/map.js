@@ -12,7 +12,7 @@ const TRAIL = 200;
 const EARTH = 40075016.686;
 const FAR = 2 ** 24;
 const NEAR = 240;
-/** The world's width in pixels up to which coasts are shown: beyond, a fifth of a degree is no help. */
+/** The world's width in pixels up to which coasts are shown: beyond, a quarter of a degree is no help. */
 const COASTS = 30000;
 
 export default function Map({ widget, data, size }) {

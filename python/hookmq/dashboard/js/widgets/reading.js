@@ -1,17 +1,19 @@
 // What a widget makes of a payload: paths, numbers, thresholds, on and off. Nothing here knows of the page.
 
-const STEP = /([^.[\]]+)|\[(\d+)\]/g;
+const STEP = /([^.[\]"]+)|\[(-?\d{1,9})\]|\[("(?:[^"\\]|\\.)*")\]/g;
 const ON = new Set(["1", "true", "on", "yes"]);
 
 /** What `path` ("a.b[0].c"; "" is the payload itself) finds in a value, undefined if nothing is there. */
 export function find(value, path) {
-  if (!path) return value;
   let found = value;
-  for (const [, name, index] of String(path).matchAll(STEP)) {
-    if (found === null || typeof found !== "object") return undefined;
-    const key = name ?? Number(index);
-    if (!Object.hasOwn(found, key)) return undefined;
-    found = found[key];
+  for (const [, bare, index, quoted] of String(path ?? "").matchAll(STEP)) {
+    if (index !== undefined) {
+      found = Array.isArray(found) ? found.at(Number(index)) : undefined;
+      continue;
+    }
+    const name = bare ?? JSON.parse(quoted);
+    const object = found !== null && typeof found === "object" && !Array.isArray(found);
+    found = object && Object.hasOwn(found, name) ? found[name] : undefined;
   }
   return found;
 }

@@ -27,7 +27,7 @@ class _Messages(View):
         self._least = options["qos"]
         self._tap = context.taps.open(options["filter"])
         self._is_new = self._tap.users > 1  # what a tap has that was there before is not what was asked for
-        self.state: Stream = Stream(KEPT)
+        self.state: Stream = Stream(KEPT, head="[]")
 
     def look(self, now: float) -> None:
         if self._is_new:

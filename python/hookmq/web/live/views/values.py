@@ -72,7 +72,7 @@ class _Points(View):
         self._taps, self._path = context.taps, options["path"]
         self._open = [context.taps.open(filter) for filter in filters]
         self._new = {tap.filter for tap in self._open if tap.users > 1}
-        self.state: Stream = Stream(KEPT)
+        self.state: Stream = Stream(KEPT, head="[]")
 
     def look(self, now: float) -> None:
         found: list[tuple[float, str, float]] = []

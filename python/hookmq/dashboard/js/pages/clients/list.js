@@ -7,6 +7,7 @@ import { ban, disconnect, endSession } from "./acts.js";
 
 const { compact, number } = format;
 
+const PAGE = 100;
 const WATCHED = 200;
 const EXACT = ["username", "address", "listener"];
 
@@ -51,11 +52,10 @@ function useFresh(list) {
   const live = useLive(ids.length ? "clients" : null, { ids });
   const totals = useLive("overview").value?.totals;
   const count = useSettled(totals ? `${totals.clients} ${totals.sessions}` : "", 1000);
-  const [seen, setSeen] = useState("");
   useEffect(() => {
-    // Further pages would be lost: whoever has scrolled there looks at what was there.
-    if (seen && count !== seen && list.items.length <= 100) list.reload();
-    setSeen(count);
+    // Also the first time: somebody may have come since the list was made. Further pages would be lost: whoever has
+    // scrolled there looks at what was there.
+    if (count && list.items.length <= PAGE) list.reload();
   }, [count]);
   const now = live.value?.items;
   return useMemo(() => (now ? list.items.map((client) => ({ ...client, ...now[client.client_id] })) : list.items), [list.items, now]);
@@ -67,7 +67,7 @@ function columns(acts, list) {
       <i class=${`dot ${client.connected ? "on" : ""}`} title=${t(client.connected ? "clients.connected" : "clients.absent")}></i>
       <span class="sr">${t(client.connected ? "clients.connected" : "clients.absent")}</span>
       <span class="clip" title=${client.client_id}>${client.client_id}</span></span>` },
-    { key: "username", label: t("clients.username"), render: (client) => client.username
+    { key: "username", label: t("clients.username"), hide: "sm", render: (client) => client.username
       ?? html`<span class="muted">${t("clients.anonymous")}</span>` },
     { key: "address", label: t("clients.address"), hide: "md", render: (client) => (client.connected
       ? html`<span class="num" title=${`${client.address}:${client.port}`}>${client.address}</span>` : "–") },

@@ -57,15 +57,18 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
   const fresh = info === null;
   const mayWrite = can("admin") && (fresh || info.source === "api");
   const [rule, setRule] = useState(stored);
+  // What is stored as far as this page has seen it: what differs from it was typed here.
+  const [base, setBase] = useState(stored);
   const [problem, setProblem] = useState(null);
   const [wrong, setWrong] = useState(null);
   const [paths, setPaths] = useState([]);
   const [conflict, setConflict] = useState(null);
   const [tag, setTag] = useState(etag);
   const functions = useGet("rules/functions");
-  const changed = fresh || JSON.stringify(rule) !== JSON.stringify(stored);
+  const changed = fresh || JSON.stringify(rule) !== JSON.stringify(base);
   // What somebody else stored is taken over, unless it would undo what is typed here.
-  useEffect(() => { if (!changed || tag === etag) { setRule(stored); setTag(etag); } }, [etag]);
+  const takeOver = (other, version) => { setRule(other); setBase(other); setTag(version); };
+  useEffect(() => { if (!changed) takeOver(stored, etag); }, [stored, etag]);
   useEffect(() => {
     if (!changed) return undefined;
     const stay = (event) => event.preventDefault();
@@ -86,7 +89,7 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
         return go("rules", rule.name);
       }
       const saved = await put.tagged(path("rules", rule.name), rule, { ifMatch: over });
-      setTag(saved.etag);
+      takeOver(saved.data.rule, saved.etag);
       setConflict(null);
       toast(t("rules.saved", { name: rule.name }));
       return onSaved();
@@ -139,7 +142,7 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
         ${mayWrite && html`<div class="rule-save row">
           <${Button} kind="primary" icon="check" disabled=${!changed || (fresh && !rule.name)} onClick=${() => save()}>${t(fresh ? "rules.create" : "rules.save")}<//>
           ${!fresh && changed && html`<${Badge} kind="warning">${t("rules.unsaved")}<//>
-            <${Button} kind="quiet" onClick=${() => { setRule(stored); setProblem(null); setWrong(null); }}>${t("rules.discard")}<//>`}
+            <${Button} kind="quiet" onClick=${() => { takeOver(stored, etag); setProblem(null); setWrong(null); }}>${t("rules.discard")}<//>`}
         </div>`}
       </div>
       <div class="stack">
@@ -151,7 +154,7 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
       </div>
     </div>
     ${conflict && html`<${Conflict} mine=${rule} theirs=${conflict.data.rule} onClose=${() => setConflict(null)}
-      onTheirs=${() => { setRule(conflict.data.rule); setTag(conflict.etag); setConflict(null); onSaved(); }}
+      onTheirs=${() => { takeOver(conflict.data.rule, conflict.etag); setConflict(null); onSaved(); }}
       onMine=${() => save(conflict.etag)} />`}
   <//>`;
 }
