@@ -151,6 +151,9 @@ export function watch(view, options = {}) {
     watches.set(found.id, found);
     ask(found);
     open();
+  } else if (view === "series") {
+    // Who comes later needs the numbers of before as well: they are told again.
+    ask(found);
   }
   found.users += 1;
   let stopped = false;

@@ -96,7 +96,7 @@ function Branch({ value, path, old, onNumber, chosen }) {
   if (!open) {
     return html`<span style=${{ paddingLeft: "14px" }}>${fold}<span class="muted">${ends[0]}${t("ui.members", { n: members.length })}${ends[1]}</span></span>`;
   }
-  return html`<span style=${{ paddingLeft: path ? "14px" : "14px" }}>${fold}<span class="muted">${ends[0]}</span></span>
+  return html`<span style=${{ paddingLeft: "14px" }}>${fold}<span class="muted">${ends[0]}</span></span>
     <ul>${members.slice(0, 2000).map(([name, member]) => {
     const before = old ? { value: old.value !== null && typeof old.value === "object" && Object.hasOwn(old.value, name) ? old.value[name] : undefined } : null;
     return html`<li key=${name}>${list ? html`<span class="muted">${name} </span>` : html`<span class="key">${name}</span><span class="muted">: </span>`}<${Tree}
