@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test rust-tests-built test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-authentication bench-rules bench-store crash fuzz format docs clean
+.PHONY: help setup demo dev check test rust-tests-built test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-authentication bench-rules bench-store crash fuzz format docs screenshots clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -101,6 +101,11 @@ format: setup  ## format everything
 	cargo fmt --all
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
+
+screenshots: setup  ## take the pictures of the dashboard in docs/images again; two minutes
+	@tools/system.sh
+	@tools/foreign.sh
+	$(BIN)/python tools/screenshots.py
 
 docs: setup  ## write the generated pages of the documentation
 	$(BIN)/python tools/reference.py

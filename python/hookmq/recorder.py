@@ -43,6 +43,7 @@ class Recorder:
         self._max_rows = int(str(settings["history.max_rows"]))
         self._lock = threading.Lock()
         self._store: HistoryStore | None = None
+        self._closed = False
         if self._url is None and directory is not None:
             from .storage import sqlite_url
 
@@ -96,6 +97,8 @@ class Recorder:
         # A hook that has used all the grace up takes nothing from the messages.
         if not self.in_memory and not self._feed.barrier(max(grace, LAST_WRITE)):
             logger("hookmq.history").warning("%d messages were not stored in time", len(self._feed))
+        with self._lock:
+            self._closed = True
         if self._store is not None:
             self._store.close()
 
@@ -131,6 +134,9 @@ class Recorder:
         from .storage import HistoryStore
 
         with self._lock:
+            # A page that is answered while the broker stops must not open one that nobody would close.
+            if self._closed:
+                raise HookMQError("E503")
             if self._store is None:
                 self._store = HistoryStore(
                     "sqlite://" if self._url is None else str(self._url),

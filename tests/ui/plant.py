@@ -61,23 +61,21 @@ class Plant:
         def too_warm(row: Any) -> None:
             pass
 
+    def tell(self, wave: float, turn: int) -> None:
+        """Publish one round of readings."""
+        for room, degrees in (("kitchen", 21 + 2 * wave), ("living", 20 - wave)):
+            climate = {"temperature": round(degrees, 2), "humidity": 50 + turn % 9, "place": "ground floor"}
+            self.client.publish(f"home/{room}/climate", json.dumps(climate))
+        self.client.publish("tank/1/level", f"{52 + 20 * wave:.1f}", retain=True)
+        self.client.publish("tank/2/level", f"{40 - 9 * wave:.1f}", retain=True)
+
     def publish(self, count: int = 1) -> None:
-        """Publish as many rounds of readings."""
-        broker = self.broker
-        for n in range(count):
-            wave = math.sin(n / 12)
-            climate = {
-                "temperature": round(21 + 2 * wave, 2),
-                "humidity": 50 + n % 9,
-                "place": "ground floor",
-            }
-            broker.publish("home/kitchen/climate", json.dumps(climate))
-            broker.publish("home/living/climate", json.dumps(climate | {"temperature": round(20 - wave, 2)}))
-            broker.publish("tank/1/level", f"{52 + 20 * wave:.1f}", retain=True)
-            broker.publish("tank/2/level", f"{40 - 9 * wave:.1f}", retain=True)
-        broker.publish("factory/press-1/state", "running", retain=True)
-        broker.publish("factory/press-1/picture", bytes(range(256)))
-        broker.publish("日本/東京/気温", "18.5")
+        """Publish as many rounds of readings, and what comes once."""
+        for turn in range(count):
+            self.tell(math.sin(turn / 12), turn)
+        self.client.publish("factory/press-1/state", "running", retain=True)
+        self.client.publish("factory/press-1/picture", bytes(range(256)))
+        self.client.publish("日本/東京/気温", "18.5", qos=1).wait_for_publish(10)
 
     @property
     def url(self) -> str:

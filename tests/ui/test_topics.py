@@ -92,6 +92,21 @@ def test_several_numbers_share_a_chart_and_go_on_live(plant):
         page.until("document.querySelectorAll('.legend li').length === 2")
 
 
+def test_a_part_of_a_chart_is_looked_at(plant):
+    with plant.open("#/topics/tank%2F1%2Flevel") as page:
+        page.locator(".numberbox").click()
+        page.until("document.querySelector('.u-over')")
+        page.locator(".u-over").scrollIntoViewIfNeeded()
+        box = "document.querySelector('.u-over').getBoundingClientRect()"
+        x, y, width = page.evaluate(f"[{box}.x, {box}.y, {box}.width]")
+        page.mouse.move(x + width / 2, y + 40)
+        page.mouse.down()
+        page.mouse.move(x + width - 4, y + 40)
+        page.mouse.up()
+        page.getByRole("button", {"name": "Back to live"}).click()
+        page.until("!document.body.innerText.includes('Back to live')")
+
+
 def test_a_retained_message_is_cleared(plant):
     with plant.open("#/topics/tank%2F2%2Flevel") as page:
         page.locator(".topic").getByRole("button", {"name": "Actions"}).click()

@@ -104,22 +104,22 @@ export function ChartPanel({ series, onRemove, onUnit, onPin, height = 260 }) {
   const [span, setSpan] = useState(300);
   const [zoom, setZoom] = useState(null);
   const { lines, from, to, problem } = usePoints(series, span, zoom);
-  const drawn = series.map((each, n) => ({ label: seriesName(each), unit: each.unit, points: lines[n], token: seriesToken(n) }));
+  const drawn = series.map((each, n) => ({ label: seriesName(each), unit: each.unit, points: lines[n], token: seriesToken(n), wide: true }));
   const onZoom = (first, last) => setZoom(first === null ? null : [first, last]);
   return html`<div class="stack">
     <div class="row">
       <${Segments} label=${t("message.span")} value=${zoom ? null : span} onChange=${(value) => { setZoom(null); setSpan(value); }}
         options=${SPANS.map((each) => [each, t(`message.span_${each}`)])} />
       ${zoom ? html`<${Button} small icon="undo" onClick=${() => { setZoom(null); }}>${t("message.unzoom")}<//>
-        <span class="muted small">${format.dateTime(zoom[0])} – ${format.dateTime(zoom[1])}</span>`
-    : html`<span class="muted small">${t("message.zoom_hint")}</span>`}
+        <span class="muted small">${format.dateTime(zoom[0])} – ${format.dateTime(zoom[1])}</span>`: null}
       <span class="grow"></span>
       ${onUnit && html`<${UnitMenu} series=${series} onUnit=${onUnit} />`}
       ${onPin && html`<${Button} small icon="pin" onClick=${() => { onPin(series); }}>${t("message.pin")}<//>`}
     </div>
     ${problem && html`<${Notice} kind="warning" title=${t("message.only_live")}>${problem.message} ${problem.help}<//>`}
     <${Chart} series=${drawn} from=${from} to=${to} onZoom=${onZoom} height=${height} />
-    <${Legend} series=${drawn} onRemove=${onRemove} />
+    <div class="row"><div class="grow"><${Legend} series=${drawn} onRemove=${onRemove} /></div>
+      <span class="muted small">${t("message.zoom_hint")}</span></div>
   </div>`;
 }
 

@@ -52,6 +52,9 @@ export function Sparkline({ values, width = 120, height = 28, label, wide, fill 
 /** The token of the colour of the n-th series. */
 export const seriesToken = (n) => `chart-${(n % 8) + 1}`;
 
+// Whether its points have a least and a greatest value; `wide` says so before there are points.
+const isWide = ({ points, wide }) => wide ?? (points[0]?.length ?? 0) >= 4;
+
 // All series on one axis of times: uPlot wants columns.
 function columns(series) {
   const times = new Set();
@@ -60,8 +63,9 @@ function columns(series) {
   const places = new Map();
   x.forEach((time, at) => places.set(time, at));
   const data = [x];
-  for (const { points } of series) {
-    const wide = points.length > 0 && points[0].length >= 4;
+  for (const each of series) {
+    const { points } = each;
+    const wide = isWide(each);
     const middle = new Array(x.length).fill(undefined);
     const low = wide ? new Array(x.length).fill(undefined) : null;
     const high = wide ? new Array(x.length).fill(undefined) : null;
@@ -78,7 +82,7 @@ function columns(series) {
 
 /**
  * A chart over time. series [{label, points, unit?, token?, kind?: "line" | "area" | "bar"}], points [[t, value], …] or
- * [[t, min, mean, max, count], …] (drawn as a line in a band), sorted by time. `from`/`to` fix the axis of times; `min`/`max`
+ * [[t, min, mean, max, count], …] (drawn as a line in a band; `wide` if there may be none yet), sorted by time. `from`/`to` fix the axis of times; `min`/`max`
  * that of values. `onZoom(from, to)` is called when a part is chosen, with nulls by a double click. thresholds [{at, color}].
  */
 export function Chart({ series, height = 260, from, to, min, max, onZoom, thresholds = [], label, axes = true }) {
@@ -88,7 +92,7 @@ export function Chart({ series, height = 260, from, to, min, max, onZoom, thresh
   now.current = { onZoom, from, to, min, max, thresholds };
   // What the chart is made of, apart from its points: it is made anew only when this changes.
   const shape = JSON.stringify([
-    series.map(({ label: name, unit, token, kind, points }) => [name, unit, token, kind, (points[0]?.length ?? 0) >= 4]),
+    series.map((each) => [each.label, each.unit, each.token, each.kind, isWide(each)]),
     shade.value, language.value, axes, Boolean(onZoom),
   ]);
 
@@ -218,7 +222,8 @@ function showTip(self, bar, series, lines) {
   head.textContent = dateTime(self.data[0][at]);
   bar.append(head);
   let column = 1;
-  for (const { label, unit, points } of series) {
+  for (const each of series) {
+    const { label, unit } = each;
     const value = self.data[column]?.[at];
     if (value !== undefined && value !== null) {
       const line = document.createElement("div");
@@ -229,7 +234,7 @@ function showTip(self, bar, series, lines) {
       line.append(mark, text);
       bar.append(line);
     }
-    column += (points[0]?.length ?? 0) >= 4 ? 3 : 1;
+    column += isWide(each) ? 3 : 1;
   }
   bar.hidden = bar.children.length < 2;
   const right = self.cursor.left > self.over.clientWidth / 2;
