@@ -56,6 +56,10 @@ class Lifecycle(Registration):
         self._unapplied: list[str] = []
         """Settings that new code has, but that hold from the next start on."""
 
+    @property
+    def _app_file(self) -> str | None:
+        return None if self._source is None else self._source.path
+
     # Life -----------------------------------------------------------------------------------------------
 
     def start(self) -> Self:

@@ -359,7 +359,7 @@ class Registration(Decorators):
     @property
     def _app_file(self) -> str | None:
         """The file of the app, if it is known."""
-        return None
+        raise NotImplementedError
 
     def _count(self) -> dict[str, int]:
         """Return counters; see :attr:`hookmq.broker.Broker.statistics`."""

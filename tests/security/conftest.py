@@ -6,9 +6,11 @@ import contextlib
 import itertools
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -141,3 +143,13 @@ def site(start: Callable[..., Start]) -> HttpSite:
     site = HttpSite(start(HOOKMQ__ACCESS__USERS_FILE="users"))
     site.settle()
     return site
+
+
+@pytest.fixture(scope="session", autouse=True)
+def slow(site: HttpSite) -> Iterator[tuple[float, list[socket.socket]]]:
+    """Connections that take their time for a head, and when they began; all tests go on meanwhile."""
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(site.connect()) for _ in range(200)]
+        for connection in found:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
+        yield time.monotonic(), found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import time
 
 import pytest
 
@@ -170,26 +169,6 @@ def test_a_body_that_is_larger_than_the_api_reads(site, attack, path):
 
 
 # Too slow ---------------------------------------------------------------------------------------------------
-
-
-def test_slow_heads_keep_nobody_waiting(site, attack):
-    """Each has 10 s for its head, however slowly it sends; meanwhile all others are served."""
-    with attack(), contextlib.ExitStack() as stack:
-        slow = [stack.enter_context(site.connect()) for _ in range(200)]
-        for connection in slow:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
-        began = time.monotonic()
-        while time.monotonic() - began < 12:
-            for connection in slow[:20]:
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    connection.sendall(b"x")
-            site.is_well()
-            time.sleep(0.5)
-        for connection in slow:
-            connection.settimeout(3)
-            with contextlib.suppress(ConnectionResetError):
-                while connection.recv(4096):
-                    pass
 
 
 def test_slow_bodies_keep_nobody_waiting(site, attack):

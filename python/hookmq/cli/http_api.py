@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hookmq.errors import ERRORS, HookMQError
-from hookmq.settings.config import is_loopback
 
 from .run import DATA_DIR
 from .usage import UsageError
@@ -97,6 +96,8 @@ class HttpApi:
         """
         token = _given_token(options.token_file)
         if options.url is not None:
+            from hookmq.settings.config import is_loopback
+
             api = cls(options.url, command=command, cafile=options.cafile, token=token)
             if token is None and is_loopback(api.address[0]):
                 with contextlib.suppress(HookMQError):  # a configuration that nobody asked for

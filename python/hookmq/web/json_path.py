@@ -11,6 +11,7 @@ __all__ = ["BadPath", "find", "number_of", "parse_path", "paths_of", "read_value
 
 _STEP = re.compile(r"""\.?([^.\[\]"']+)|\[(-?\d{1,9})\]|\["((?:[^"\\]|\\.)*)"\]|\['((?:[^'\\]|\\.)*)'\]""")
 
+_LONGEST = 512
 _DEEPEST = 32
 """Levels of a payload that are looked at."""
 
@@ -25,6 +26,8 @@ def parse_path(text: str) -> tuple[str | int, ...]:
     >>> parse_path('sensor.values[0]["a b"]'), parse_path("")
     (('sensor', 'values', 0, 'a b'), ())
     """
+    if len(text) > _LONGEST:
+        raise BadPath(f"a path has at most {_LONGEST} characters")
     steps: list[str | int] = []
     at = 0
     while at < len(text):

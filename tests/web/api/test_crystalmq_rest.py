@@ -1,4 +1,4 @@
-"""The old product's REST calls, as its programs make them: forms and JSON, with a slash at the end or without."""
+"""The old product's REST calls, as its programs make them: forms and JSON."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hookmq import api_token
 from .site import publish, site_of
 
 HERE = Path(__file__).parent
-EXAMPLES = 5
+EXAMPLES = 3
 """Requests of each operation that are made at random, beside those of its limits."""
 
 
@@ -36,7 +36,17 @@ def test_the_broker_keeps_to_its_description(
         ]
         command += ["run", f"{site.url}/api/openapi.json", "-H", f"Authorization: Bearer {site.token}"]
         command += ["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"]
-        command += ["-n", str(EXAMPLES), "--seed", str(seed), "--no-color", "--suppress-health-check", "all"]
+        command += [
+            "--workers",
+            "2",
+            "-n",
+            str(EXAMPLES),
+            "--seed",
+            str(seed),
+            "--no-color",
+            "--suppress-health-check",
+            "all",
+        ]
         # Failed logins are throttled, which is tested where logins are.
         command += ["--exclude-path", "/api/v1/session"]
         done = subprocess.run(

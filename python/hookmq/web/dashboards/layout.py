@@ -51,7 +51,7 @@ class _Path(Schema):
     """A path in a payload."""
 
     def read(self, value: Any, where: str) -> str:
-        text = Text().read(value, where)
+        text = Text(max=512).read(value, where)
         try:
             parse_path(text)
         except ValueError as error:

@@ -36,7 +36,7 @@ _FILTERS = (
     Field("until", Text(1, 64), "before then"),
     Field("client", Text(), "only of this client identifier"),
     Field("contains", Text(1, 1000), "only payloads with this text, whatever the case"),
-    Field("path", Text(max=500), "only payloads that have this path", example="sensor.level"),
+    Field("path", Text(max=512), "only payloads that have this path", example="sensor.level"),
 )
 
 _ROW = Ref(
@@ -71,7 +71,7 @@ def operations(source: Source) -> Sequence[Operation]:
             query=(
                 Field("topic", Array(TOPIC, MAX_TOPICS), "topics; may be repeated"),
                 Field("filter", TOPIC, "or a topic filter"),
-                Field("path", Text(max=500), "where the number is; empty: the payload", default=""),
+                Field("path", Text(max=512), "where the number is; empty: the payload", default=""),
                 Field("since", Text(1, 64), "from then on", default="1h"),
                 Field("until", Text(1, 64), "before then"),
                 Field("points", Integer(1, 5000), "of a series at most", default=600),
