@@ -43,6 +43,7 @@ class Recorder:
         self._max_rows = int(str(settings["history.max_rows"]))
         self._lock = threading.Lock()
         self._store: HistoryStore | None = None
+        self._closed = False
         if self._url is None and directory is not None:
             from .storage import sqlite_url
 
@@ -84,6 +85,9 @@ class Recorder:
         # A hook that has used all the grace up takes nothing from the messages.
         if not self.in_memory and not self._feed.barrier(max(grace, LAST_WRITE)):
             logger("hookmq.history").warning("%d messages were not stored in time", len(self._feed))
+        with self._lock:
+            # A page that is still at work must not open what nobody would close.
+            self._closed = True
         if self._store is not None:
             self._store.close()
 
@@ -120,6 +124,8 @@ class Recorder:
 
         with self._lock:
             if self._store is None:
+                if self._closed:
+                    raise HookMQError("E503")
                 self._store = HistoryStore(
                     "sqlite://" if self._url is None else str(self._url),
                     max_age=self._max_age,
