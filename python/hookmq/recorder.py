@@ -86,7 +86,6 @@ class Recorder:
         if not self.in_memory and not self._feed.barrier(max(grace, LAST_WRITE)):
             logger("hookmq.history").warning("%d messages were not stored in time", len(self._feed))
         with self._lock:
-            # A page that is still at work must not open what nobody would close.
             self._closed = True
         if self._store is not None:
             self._store.close()
@@ -123,9 +122,10 @@ class Recorder:
         from .storage import HistoryStore
 
         with self._lock:
+            # A page that is answered while the broker stops must not open one that nobody would close.
+            if self._closed:
+                raise HookMQError("E503")
             if self._store is None:
-                if self._closed:
-                    raise HookMQError("E503")
                 self._store = HistoryStore(
                     "sqlite://" if self._url is None else str(self._url),
                     max_age=self._max_age,

@@ -47,7 +47,7 @@ def test_the_way_in_and_out(site):
         one.strip() for one in attributes.split(";")
     }
     assert request(site, "GET", "/page", Cookie=f"other=1; {cookie}").body == b"inside"
-    assert request(site, "GET", "/page", Cookie="hookmq_session=guess").status == 401
+    assert request(site, "GET", "/page", Cookie="hookmq_pages=guess").status == 401
     left = request(site, "POST", "/logout", Cookie=cookie)
     assert (left.status, left.headers["Location"]) == (303, "/login")
     assert request(site, "GET", "/page", Cookie=cookie).status == 401

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 import threading
@@ -9,11 +10,44 @@ import urllib.error
 
 import pytest
 
+from .test_pages import SET_LANGUAGE, complaints
+
 WIDGETS = [
     {"id": "w0", "kind": "value", "title": "Level", "topic": "tank/1/level", "x": 0, "y": 0, "w": 4, "h": 3},
     {"id": "w1", "kind": "gauge", "title": "Round", "topic": "tank/1/level", "x": 4, "y": 0, "w": 4, "h": 3},
     {"id": "w2", "kind": "log", "title": "All", "topic": "tank/#", "x": 0, "y": 3, "w": 8, "h": 3},
 ]
+
+
+# What somebody who has a link could try with the token in it.
+TRY_ALL = """async (token) => {
+  const base = document.baseURI.split('#')[0];
+  const headers = {"X-HookMQ": "1", "Content-Type": "application/json", Authorization: `Bearer ${token}`};
+  const publish = JSON.stringify({topic: "tank/1/pump", payload: "1"});
+  const answers = {};
+  const all = [
+    ["GET", "dashboards"], ["GET", "topics"], ["GET", "retained/message?topic=secret/x"], ["GET", "history"],
+    ["GET", `shared/${token}/chart?widget=w9`], ["POST", "publish", publish],
+  ];
+  for (const [method, path, body] of all) {
+    const answer = await fetch(new URL(`api/v1/${path}`, base), {method, body, headers});
+    answers[`${method} ${path}`] = answer.status;
+  }
+  const url = new URL(`api/v1/live?token=${token}`, base);
+  url.protocol = "ws:";
+  const socket = new WebSocket(url);
+  const told = await new Promise((resolve) => {
+    const frames = [];
+    socket.onopen = () => {
+      socket.send(JSON.stringify({do: "watch", id: "a", view: "messages", with: {filter: "#"}}));
+      socket.send(JSON.stringify({do: "watch", id: "b", view: "topic", with: {topic: "secret/x"}}));
+    };
+    socket.onmessage = (event) => { if (frames.push(event.data) >= 2) resolve(frames.join()); };
+    socket.onclose = () => resolve(frames.join());
+    setTimeout(() => resolve(frames.join()), 2000);
+  });
+  return [answers, told];
+}"""
 
 
 def make(dashboard, title="Tanks", widgets=WIDGETS):
@@ -77,6 +111,63 @@ def test_templates_are_what_the_broker_takes(dashboard, template):
         assert page.missing_texts() == []
 
 
+@pytest.mark.parametrize("state", ["", "?edit=1", "?kiosk=1"])
+def test_a_dashboard_in_both_languages_and_themes_at_every_width(plant, state):
+    kinds = [
+        "value",
+        "gauge",
+        "tank",
+        "line",
+        "bar",
+        "table",
+        "log",
+        "switch",
+        "slider",
+        "number",
+        "map",
+        "text",
+    ]
+    widgets = [
+        {
+            "id": f"w{n}",
+            "kind": kind,
+            "topic": "tank/1/level",
+            "x": n % 4 * 3,
+            "y": n // 4 * 3,
+            "w": 3,
+            "h": 3,
+        }
+        for n, kind in enumerate(kinds)
+    ]
+    board = make(plant, widgets=widgets)
+    found = []
+    with plant.open(f"#/dashboards/{board}{state}") as page:
+        page.until("document.querySelectorAll('.widget .w-body > *').length >= 12")
+        for language, theme in [("en", "light"), ("ja", "dark")]:
+            page.evaluate(f"({SET_LANGUAGE})({language!r})")
+            page.emulateMedia({"colorScheme": theme})
+            found += complaints(page, language, theme)
+    assert not found, "\n".join(found)
+
+
+def test_the_dialogs_on_a_phone(plant):
+    board = make(plant, widgets=[])
+    with plant.open(f"#/dashboards/{board}?edit=1", width=360, height=700) as page:
+        page.getByRole("button", {"name": "Add a widget"}).first().click()
+        assert (page.overflow(), page.axe()) == (0, [])
+        page.locator(".kind[data-kind=slider]").click()
+        page.getByRole("combobox", {"name": "Topic", "exact": True}).fill("tank/1/level")
+        page.keyboard.press("Escape")
+        page.waitForTimeout(300)
+        assert (page.overflow(), page.axe(), page.missing_texts()) == (0, [], [])
+        for kind in page.evaluate(
+            "[...document.querySelector('dialog select').options].map((each) => each.value)"
+        ):
+            page.getByLabel("Widget", {"exact": True}).selectOption(kind)
+            assert page.missing_texts() == [], kind
+            assert page.overflow() <= 0, kind
+
+
 def test_a_widget_is_added_with_its_topic_and_path_chosen(plant):
     board = make(plant, widgets=[])
     with plant.open(f"#/dashboards/{board}") as page:
@@ -132,11 +223,7 @@ def test_what_is_dragged_and_resized_is_kept(dashboard):
         saved(page)
         x, y, w, h = places(dashboard, board)["w1"]
         assert x == 8 and (y, w, h) == (0, 4, 3)
-        corner = (
-            page.locator(".grid-stack-item")
-            .filter({"has": page.locator("[data-id=w0]")})
-            .locator(".ui-resizable-se")
-        )
+        corner = page.locator(".grid-stack-item:has([data-id=w0]) > .ui-resizable-se")
         page.locator("[data-id=w0]").hover()
         drag(page, corner, 10, 130)
         page.until("document.querySelector('.board-state').textContent === 'Saved'")
@@ -226,10 +313,9 @@ def test_what_is_exported_is_what_is_imported(dashboard):
         )
         other = page.evaluate("location.hash.split('/')[2]")
     one, two = dashboard.get(f"dashboards/{board}"), dashboard.get(f"dashboards/{other}")
-    assert {name: one[name] for name in ("title", "columns", "widgets")} == {
-        name: two[name] for name in ("title", "columns", "widgets")
-    }
-    assert json.loads(file) == {name: one[name] for name in ("title", "columns", "widgets")}
+    members = ("title", "columns", "widgets")
+    assert [one[name] for name in members] == [two[name] for name in members]
+    assert json.loads(file) == {name: one[name] for name in members}
 
 
 @pytest.mark.parametrize(
@@ -237,11 +323,17 @@ def test_what_is_exported_is_what_is_imported(dashboard):
     [
         ("{", "This is no JSON"),
         ('{"title": "x", "wigdets": []}', "wigdets"),
-        ('{"title": "x", "widgets": [{"id": "a", "kind": "gauge"}, {"id": "b", "kind": "gage"}]}', "widgets[1].kind"),
-        ('{"title": "x", "widgets": [{"id": "a", "kind": "gauge", "options": {"sweep": "wide"}}]}', "widgets[0].options.sweep"),
+        (
+            '{"title": "x", "widgets": [{"id": "a", "kind": "led"}, {"id": "b", "kind": "lad"}]}',
+            "widgets[1].kind",
+        ),
+        (
+            '{"title": "x", "widgets": [{"id": "a", "kind": "gauge", "options": {"sweep": "wide"}}]}',
+            "widgets[0].options.sweep",
+        ),
         ('{"title": "x", "widgets": [{"id": "a", "kind": "value", "topic": "a/#/b"}]}', "widgets[0].topic"),
     ],
-)  # fmt: skip
+)
 def test_an_import_says_which_member_is_wrong(dashboard, text, told):
     with dashboard.open("#/dashboards") as page:
         page.getByRole("button", {"name": "Import"}).click()
@@ -251,10 +343,18 @@ def test_an_import_says_which_member_is_wrong(dashboard, text, told):
     assert dashboard.get("dashboards")["items"] == []
 
 
+def pin(page, what):
+    """Pin something as the Topics page does; the answer is `window.pinned`."""
+    module = "new URL('dashboard/js/dashboards/pin.js', document.baseURI.split('#')[0])"
+    page.evaluate(f"import({module}).then((m) => {{ window.pinned = m.pin({json.dumps(what)}); }})")
+
+
 def test_a_pinned_value_is_there_after_a_reload(plant):
-    pin = "import(new URL('dashboard/js/dashboards/pin.js', document.baseURI.split('#')[0])).then((m) => { window.pinned = m.pin({topic: 'home/kitchen/climate', path: 'temperature', unit: '°C'}); })"
+    drawn = (
+        "document.querySelector('.w-value')?.ariaLabel.includes('°C') && document.querySelector('.w-tank')"
+    )
     with plant.open("#/topics") as page:
-        page.evaluate(pin)
+        pin(page, {"topic": "home/kitchen/climate", "path": "temperature", "unit": "°C"})
         dialog = page.locator("dialog")
         dialog.getByRole("textbox", {"name": "Name"}).fill("Kitchen")
         dialog.getByLabel("Widget").selectOption("value")
@@ -262,19 +362,12 @@ def test_a_pinned_value_is_there_after_a_reload(plant):
         dialog.getByRole("button", {"name": "Pin"}).click()
         page.getByText("Pinned to “Kitchen”.").waitFor()
         board = page.evaluate("window.pinned")
-        page.evaluate(
-            "import(new URL('dashboard/js/dashboards/pin.js', document.baseURI.split('#')[0])).then((m) => m.pin({topic: 'tank/1/level', kind: 'tank', dashboard: "
-            + json.dumps(board)
-            + "}))"
-        )
+        pin(page, {"topic": "tank/1/level", "kind": "tank", "dashboard": board})
+        assert page.evaluate("window.pinned") == board
         page.goto(f"{plant.url}#/dashboards/{board}")
-        page.until(
-            "document.querySelector('.w-value')?.ariaLabel.includes('°C') && document.querySelector('.w-tank')"
-        )
+        page.until(drawn)
         page.reload()
-        page.until(
-            "document.querySelector('.w-value')?.ariaLabel.includes('°C') && document.querySelector('.w-tank')"
-        )
+        page.until(drawn)
 
 
 def test_a_link_shows_its_dashboard_and_nothing_else(dashboard):
@@ -318,31 +411,7 @@ def test_a_link_shows_its_dashboard_and_nothing_else(dashboard):
         assert guest.locator("nav, .w-tools").count() == 0
         assert guest.axe() == []
         token = url.rpartition("/")[2]
-        asked = """async (token) => {
-          const base = document.baseURI.split('#')[0];
-          const answers = {};
-          for (const [method, path] of [["GET", "dashboards"], ["GET", "topics"], ["GET", "retained/message?topic=secret/x"],
-            ["GET", `shared/${token}/chart?widget=w9`], ["POST", "publish"], ["GET", "history"]]) {
-            const body = method === "POST" ? JSON.stringify({topic: "tank/1/pump", payload: "1"}) : undefined;
-            const headers = {"X-HookMQ": "1", "Content-Type": "application/json", Authorization: `Bearer ${token}`};
-            answers[`${method} ${path.split("?")[0]}`] = (await fetch(new URL(`api/v1/${path}`, base), {method, body, headers})).status;
-          }
-          const url = new URL(`api/v1/live?token=${token}`, base);
-          url.protocol = "ws:";
-          const socket = new WebSocket(url);
-          const told = await new Promise((resolve) => {
-            const frames = [];
-            socket.onopen = () => {
-              socket.send(JSON.stringify({do: "watch", id: "a", view: "messages", with: {filter: "#"}}));
-              socket.send(JSON.stringify({do: "watch", id: "b", view: "topic", with: {topic: "secret/x"}}));
-            };
-            socket.onmessage = (event) => { frames.push(event.data); if (frames.length >= 2) resolve(frames.join()); };
-            socket.onclose = () => resolve(frames.join());
-            setTimeout(() => resolve(frames.join()), 2000);
-          });
-          return [answers, told];
-        }"""
-        answers, told = guest.evaluate(f"({asked})({json.dumps(token)})")
+        answers, told = guest.evaluate(f"({TRY_ALL})({json.dumps(token)})")
         assert set(answers.values()) <= {401, 403, 404}, answers
         assert "hidden" not in told and '"whole"' not in told
         guest.problems()  # the browser's own lines about what was refused
@@ -399,7 +468,7 @@ def test_on_a_phone_there_is_one_column_and_the_order_is_kept(dashboard):
 def test_twenty_widgets_live_do_not_stop_the_page(dashboard, figures):
     kinds = ["line", "gauge", "value", "tank", "area", "vertical", "table", "log", "horizontal", "bar"] * 2
     widgets = [
-        {"id": f"w{n}", "kind": kind, "topic": f"load/{n}" if kind != "table" else "load/+", "x": n % 4 * 3, "y": n // 4 * 3, "w": 3, "h": 3}
+        {"id": f"w{n}", "kind": kind, "topic": f"load/{n}", "x": n % 4 * 3, "y": n // 4 * 3, "w": 3, "h": 3}
         for n, kind in enumerate(kinds)
     ]  # fmt: skip
     board = make(dashboard, widgets=widgets)
@@ -416,9 +485,8 @@ def test_twenty_widgets_live_do_not_stop_the_page(dashboard, figures):
     thread.start()
     try:
         with dashboard.open(f"#/dashboards/{board}") as page:
-            page.until(
-                "document.querySelectorAll('[data-id=w19] li').length > 0 && document.querySelector('[data-id=w0] canvas')"
-            )
+            for last in ("[data-id=w19] li", "[data-id=w0] canvas"):
+                page.until(f"document.querySelector('{last}')")
             frames = page.evaluate("""new Promise((resolve) => {
               const times = [];
               const next = (time) => {
@@ -431,10 +499,10 @@ def test_twenty_widgets_live_do_not_stop_the_page(dashboard, figures):
     finally:
         stop.set()
         thread.join()
-    steps = [b - a for a, b in zip(frames, frames[1:], strict=False)]
+    steps = [later - time for time, later in itertools.pairwise(frames)]
     late = sum(step > 50 for step in steps) / len(steps)
     figures(
-        f"20 widgets live: {len(steps) / 3:.0f} frames a second, {100 * late:.1f} % of them late, {max(steps):.0f} ms at most"
+        f"20 widgets live: {len(steps) / 3:.0f} frames/s, {100 * late:.1f} % late, {max(steps):.0f} ms most"
     )
     assert statistics.median(steps) < 25
     assert late < 0.1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import queue
 import zlib
@@ -13,8 +14,8 @@ import pytest
 from hookmq.web.json_path import find, parse_path
 
 KINDS = [
-    "value", "line", "area", "bar", "gauge", "vertical", "horizontal", "tank", "led", "switch", "button", "slider",
-    "text", "number", "table", "log", "map", "image", "python",
+    "value", "line", "area", "bar", "gauge", "vertical", "horizontal", "tank", "led", "switch", "button",
+    "slider", "text", "number", "table", "log", "map", "image", "python",
 ]  # fmt: skip
 THRESHOLDS = [{"at": 0, "color": "ok"}, {"at": 60, "color": "warning"}, {"at": 80, "color": "error"}]
 HOSTILE = "<img src=x onerror='window.hit=1'><script>window.hit=1</script>\"'`${window.hit=1}{{hit}}"
@@ -104,13 +105,12 @@ def calls(page, module, expression):
 def test_paths_find_what_the_broker_finds(dashboard):
     value = {"a": {"b": [{"c": 5}, 7]}, "d e": 1, "f": None, "1": "one"}
     paths = [
-        "", "a", "a.b[0].c", "a.b[1]", "a.b[-1]", "a.b[2]", "a.b.length", "a.constructor", "d e", '["d e"]', "f", "f.g",
-        "[0]", "1",
+        "", "a", "a.b[0].c", "a.b[1]", "a.b[-1]", "a.b[2]", "a.b.length", "a.constructor", "d e", '["d e"]',
+        "f", "f.g", "[0]", "1",
     ]  # fmt: skip
     with dashboard.open("#/dashboards") as page:
-        found = {
-            p: calls(page, "reading", f"m.find({json.dumps(value)}, {json.dumps(p)}) ?? null") for p in paths
-        }
+        asked = {path: f"m.find({json.dumps(value)}, {json.dumps(path)}) ?? null" for path in paths}
+        found = {path: calls(page, "reading", asked[path]) for path in paths}
     assert found == {path: find(value, parse_path(path)) for path in paths}
 
 
@@ -305,10 +305,12 @@ def test_a_switch_whose_device_does_not_answer_says_so(dashboard, device):
 
 
 def test_controls_publish_what_they_say(dashboard, device):
+    gate = {"command": "device/gate", "payload": "open", "label": "Open", "confirm": True}
+    speed = {"command": "device/speed", "step": 1, "template": '{"rpm": {value}}'}
     board = board_of(
         dashboard,
-        {"kind": "button", "title": "Gate", "options": {"command": "device/gate", "payload": "open", "label": "Open", "confirm": True}},
-        {"kind": "slider", "title": "Speed", "min": 0, "max": 10, "options": {"command": "device/speed", "step": 1, "template": '{"rpm": {value}}'}},
+        {"kind": "button", "title": "Gate", "options": gate},
+        {"kind": "slider", "title": "Speed", "min": 0, "max": 10, "options": speed},
         {"kind": "number", "title": "Target", "min": 5, "max": 30, "options": {"command": "device/target"}},
     )  # fmt: skip
     with dashboard.open(f"#/dashboards/{board}") as page:
@@ -358,9 +360,8 @@ def test_charts_have_a_line_for_each_topic(dashboard):
             page.waitForTimeout(60)
         page.until("document.querySelectorAll('[data-id=w0] .w-legend li').length === 2")
         says(page, 0, "24%")
-        page.until(
-            "document.querySelector('[data-id=w0] [role=img]').ariaLabel.includes('2: 24%, between 20 and 24')"
-        )
+        told = "2: 24%, between 20 and 24"
+        page.until(f"document.querySelector('[data-id=w0] [role=img]').ariaLabel.includes('{told}')")
         says(page, 1, "14%")
 
 
@@ -408,6 +409,7 @@ def test_tables_logs_maps_and_pictures(dashboard):
 
 def test_a_widget_of_the_app(broker_factory, dashboard_of):
     broker = broker_factory(http_port=0)
+    numbers, state = itertools.count(), {"pump": "stands still"}
 
     @broker.widget("Stock", every=0.2)
     def stock():
@@ -417,13 +419,31 @@ def test_a_widget_of_the_app(broker_factory, dashboard_of):
     def broken():
         raise ValueError("the shelf is empty")
 
+    @broker.widget("Load", every=0.2, kind="line")
+    def load():
+        return next(numbers)
+
+    @broker.widget("Pump", every=0.2)
+    def pump():
+        return state["pump"]
+
+    @pump.on_action
+    def steer(value):
+        state["pump"] = f"set to {value!r}"
+
     dashboard = dashboard_of(broker)
-    board = board_of(
-        dashboard,
-        {"kind": "python", "options": {"widget": "stock"}},
-        {"kind": "python", "options": {"widget": "broken"}},
-    )
+    names = ["stock", "broken", "load", "pump"]
+    board = board_of(dashboard, *[{"kind": "python", "options": {"widget": name}} for name in names])
     with dashboard.open(f"#/dashboards/{board}") as page:
         says(page, 0, "bolt")
         says(page, 0, "count")
         says(page, 1, "the shelf is empty")
+        page.until("document.querySelector('[data-id=w2] [role=img]')?.ariaLabel.includes('between 0 and ')")
+        says(page, 3, "stands still")
+        value = shown(page, 3).getByRole("textbox", {"name": "Value for pump"})
+        value.fill("12")
+        page.keyboard.press("Enter")
+        says(page, 3, "set to 12")
+        value.fill("fast")
+        shown(page, 3).getByRole("button", {"name": "Run"}).click()
+        says(page, 3, "set to 'fast'")

