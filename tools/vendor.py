@@ -2,7 +2,7 @@
 
 `tools/vendor.py` fetches and writes them, `tools/vendor.py --check` only compares the files that are there
 with the sums in versions.json. Versions are pinned below with npm's own sum of each package; what is changed
-in a file (imports name the file beside it, because pages have no import map) is changed by this program alone.
+in a file (imports name the file beside it: pages have no import map) is changed by this program alone.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""From the link of the first start to exported data, as somebody does who opens the dashboard for the first time."""
+"""From the link of the first start to exported data, as somebody does who opens the dashboard at first."""
 
 from __future__ import annotations
 

@@ -130,9 +130,10 @@ export function Chart({ series, height = 260, from, to, min, max, onZoom, thresh
 function shapeOf(series, { height, width, axes, now }) {
   const lines = [{}];
   const bands = [];
-  series.forEach(({ label, points, token, kind = "line", share = 1 }, n) => {
+  series.forEach((each, n) => {
+    const { label, token, kind = "line", share = 1 } = each;
     const stroke = color(token ?? seriesToken(n));
-    const wide = (points[0]?.length ?? 0) >= 4;
+    const wide = isWide(each);
     lines.push({
       label, stroke, width: kind === "bar" ? 0 : 1.75, spanGaps: true, points: { show: (self) => kind !== "bar" && self.data[0].length < 40, size: 4 },
       fill: kind === "area" || kind === "bar" ? faint(stroke, kind === "bar" ? 0.8 : 0.16) : undefined,
