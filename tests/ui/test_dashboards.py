@@ -214,6 +214,33 @@ def test_the_editor_says_what_is_wrong(dashboard):
         assert page.axe() == []
 
 
+def test_another_kind_keeps_only_what_it_has(dashboard):
+    chart = {
+        "id": "w0",
+        "kind": "line",
+        "topic": "a/+",
+        "path": "x",
+        "span": 300,
+        "options": {"legend": False},
+    }
+    board = make(dashboard, widgets=[{**chart, "thresholds": [{"at": 5, "color": "error"}]}])
+    with dashboard.open(f"#/dashboards/{board}?edit=1") as page:
+        page.getByRole("button", {"name": "Edit the widget"}).click()
+        page.getByLabel("Widget", {"exact": True}).selectOption("map")
+        page.getByRole("button", {"name": "Apply"}).click()
+        page.locator("[data-kind=map]").waitFor()
+        saved(page)
+    [widget] = dashboard.get(f"dashboards/{board}")["widgets"]
+    assert [widget[name] for name in ("kind", "topic", "path", "span", "options")] == [
+        "map",
+        "a/+",
+        "",
+        0,
+        {},
+    ]
+    assert widget["thresholds"] == [{"at": 5, "color": "error"}]
+
+
 def test_what_is_dragged_and_resized_is_kept(dashboard):
     board = make(dashboard)
     with dashboard.open(f"#/dashboards/{board}?edit=1") as page:
