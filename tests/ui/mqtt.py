@@ -32,7 +32,9 @@ def connected(
     )
     ready = threading.Event()
     client.got = []
-    client.on_message = lambda client, data, message: client.got.append((message.topic, message.payload.decode()))
+    client.on_message = lambda client, data, message: client.got.append(
+        (message.topic, message.payload.decode())
+    )
     client.gone = threading.Event()
     client.on_disconnect = lambda *_: client.gone.set()
     client.on_subscribe = lambda *_: ready.set()

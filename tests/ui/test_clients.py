@@ -30,7 +30,9 @@ def test_a_client_comes_and_goes_without_a_reload(dashboard):
 
 def test_everything_of_a_client(dashboard):
     will = ("tank/7/gone", "bye")
-    with connected(dashboard.broker, "tank-7", "cmd/7/#", "$share/team/jobs/+", will=will, username="anna") as client:
+    with connected(
+        dashboard.broker, "tank-7", "cmd/7/#", "$share/team/jobs/+", will=will, username="anna"
+    ) as client:
         client.publish("a", "1", qos=1).wait_for_publish(10)
         with dashboard.open("#/clients/tank-7") as page:
             text = page.locator(".page").innerText()
@@ -52,7 +54,10 @@ def test_a_session_is_ended_with_what_waits_in_it(dashboard):
 
 
 def test_ban_and_lift(dashboard):
-    with connected(dashboard.broker, "noisy") as client, dashboard.open("#/clients/noisy", role="operator") as page:
+    with (
+        connected(dashboard.broker, "noisy") as client,
+        dashboard.open("#/clients/noisy", role="operator") as page,
+    ):
         page.getByRole("button", {"name": "Ban"}).click()
         dialog = page.getByRole("dialog")
         dialog.getByLabel("For", {"exact": True}).selectOption("600")
@@ -78,7 +83,9 @@ def test_a_ban_by_address_from_the_list(dashboard):
         dialog.getByLabel("For", {"exact": True}).selectOption("0")
         dialog.getByRole("button", {"name": "Ban"}).click()
         page.getByText("until it is lifted").waitFor()
-    assert [(ban.by, ban.value, ban.until) for ban in dashboard.broker.bans] == [("address", "192.0.2.7", None)]
+    assert [(ban.by, ban.value, ban.until) for ban in dashboard.broker.bans] == [
+        ("address", "192.0.2.7", None)
+    ]
 
 
 @pytest.fixture

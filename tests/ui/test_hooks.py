@@ -8,6 +8,9 @@ import pytest
 
 from .plant import wait_for
 
+FRAMES = """[...document.querySelectorAll('.frame')].map(
+    (one) => [one.innerText.split('\\n')[0], one.querySelector('details').open])"""
+
 
 @pytest.fixture
 def tank(dashboard):
@@ -48,9 +51,7 @@ def test_frames_of_libraries_are_folded(tank):
     publish(tank, "no JSON")
     with tank.open("#/hooks/watch") as page:
         page.getByText("JSONDecodeError").first().waitFor()
-        frames = page.evaluate(
-            "[...document.querySelectorAll('.frame')].map((one) => [one.innerText.split('\\n')[0], one.querySelector('details').open])"
-        )
+        frames = page.evaluate(FRAMES)
         assert frames[0][1], "the user's own stands open"
         assert any("decoder.py" in name and not is_open for name, is_open in frames[1:-1])
         assert frames[-1][1], "and so does the one that raised"
@@ -95,7 +96,9 @@ def test_pause_and_resume(tank):
         page.getByRole("button", {"name": "Pause"}).click()
         page.getByRole("button", {"name": "Resume"}).waitFor()
         publish(tank, '{"level": 1}')
-        page.until("[...document.querySelectorAll('.stat')].some((one) => /Skipped\\s+1/.test(one.innerText))")
+        page.until(
+            "[...document.querySelectorAll('.stat')].some((one) => /Skipped\\s+1/.test(one.innerText))"
+        )
         page.getByRole("button", {"name": "Resume"}).click()
         page.getByRole("button", {"name": "Pause"}).waitFor()
         publish(tank, '{"level": 2}')

@@ -40,7 +40,7 @@ def test_run_now(jobs):
 def test_a_job_that_fails_shows_where(jobs):
     with jobs.open("#/jobs") as page:
         page.getByRole("button", {"name": "Run now: breaks"}).click()
-        page.getByText("failed 1 time").click()
+        page.getByRole("button", {"name": "failed 1 time: breaks"}).click()
         dialog = page.getByRole("dialog")
         dialog.getByText("RuntimeError: no more paper").waitFor()
         assert 'raise RuntimeError("no more paper")' in dialog.locator(".is-raised .is-marked").innerText()

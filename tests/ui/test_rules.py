@@ -1,4 +1,4 @@
-"""The page of rules: one is written, tried and fires; versions, conflicts, and rules that are written elsewhere."""
+"""The page of rules: one is written, tried and fires; versions, conflicts, rules of somewhere else."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def test_completion_knows_functions_fields_and_the_payload(dashboard):
         assert area.inputValue() == "SELECT hysteresis("
         area.pressSequentially("payload.un")
         page.getByRole("option").first().waitFor()
-        offered = page.evaluate("[...document.querySelectorAll('[role=option] span')].map((one) => one.innerText)")
+        offered = page.evaluate(
+            "[...document.querySelectorAll('[role=option] span')].map((one) => one.innerText)"
+        )
         assert offered == ["unit", "unit.name"]
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Tab")
@@ -161,12 +163,16 @@ def test_an_action_that_cannot_be_is_told(dashboard):
         page.getByLabel("Name").fill("post")
         page.getByLabel("Add an action…").selectOption("webhook")
         page.getByRole("button", {"name": "Create the rule"}).click()
-        page.until("[...document.querySelectorAll('[role=alert]')].some((one) => one.innerText.includes('url'))")
+        page.until(
+            "[...document.querySelectorAll('[role=alert]')].some((one) => one.innerText.includes('url'))"
+        )
 
 
 def test_forms_of_actions_are_what_the_package_takes():
     script = f"import('{KINDS.as_uri()}').then(({{KINDS}}) => console.log(JSON.stringify(KINDS)))"
-    done = subprocess.run([NODE, "--input-type=module", "-e", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [NODE, "--input-type=module", "-e", script], capture_output=True, text=True, check=True
+    )
     shown = json.loads(done.stdout)
     assert list(shown) == list(KINDS_OF_ACTIONS)
     for kind, options in shown.items():

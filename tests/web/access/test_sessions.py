@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import statistics
 import threading
 import time
 
@@ -196,8 +195,10 @@ def test_a_name_that_is_not_there_takes_as_long(access):
         return time.perf_counter() - began
 
     seconds("nobody")  # the first one makes what others are compared with
-    known, unknown = ([seconds(name) for _ in range(9)] for name in ("anna", "nobody"))
-    assert 0.5 < statistics.median(known) / statistics.median(unknown) < 2
+    # In turns, and the fastest: what else the machine does makes both slower, and none faster.
+    pairs = [(seconds("anna"), seconds("nobody")) for _ in range(12)]
+    known, unknown = (min(times) for times in zip(*pairs, strict=True))
+    assert 0.5 < known / unknown < 2
 
 
 def failures(access, name: str, address: str = "10.0.0.9", **headers: str) -> str:

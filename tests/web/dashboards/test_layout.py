@@ -44,6 +44,7 @@ def with_widget(**members):
         (with_widget(topic="$share/g/a"), "widgets[0].topic", "shared subscription"),
         (with_widget(topic="a\0"), "widgets[0].topic", "no topic filter"),
         (with_widget(path="a..b"), "widgets[0].path", "cannot be read"),
+        (with_widget(path="a" * 513), "widgets[0].path", "longer than 512"),
         (with_widget(path="a[x]"), "widgets[0].path", "cannot be read"),
         (with_widget(min="0"), "widgets[0].min", "expected a number"),
         (with_widget(max=float("inf")), "widgets[0].max", "expected a number"),

@@ -141,3 +141,19 @@ def test_a_change_is_shown_to_who_looks(site, page, dashboards):
     dashboards.remove(made.id)
     assert page.until(lambda: page.errors.get("dashboard"))["code"] == "not_found"
     eventually(lambda: not feed._taps)
+
+
+def test_a_table_of_long_payloads_is_bounded(site, page, dashboards):
+    made = dashboard(dashboards, {"kind": "table", "topic": "t/#", "path": "n"})
+    page.watch("dashboard", id=made.id)
+    page.until(lambda: "dashboard" in page.shown)
+    for number in range(150):
+        site.publish(f"t/{number:03}", {"n": number, "text": "\u0001" * 1000})
+    site.publish("t/last", {"n": "end"})
+    page.until(
+        lambda: (page.items("dashboard").get("w0", {}).get("rows") or [{}])[-1].get("topic") == "t/last"
+    )
+    rows = page.items("dashboard")["w0"]["rows"]
+    # Whole payloads, because columns have paths of their own; the newest that have room.
+    assert rows[-1]["value"] == {"n": "end"} and 10 < len(rows) < 100
+    assert [row["topic"] for row in rows] == sorted(row["topic"] for row in rows)

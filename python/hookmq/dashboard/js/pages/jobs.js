@@ -44,7 +44,7 @@ const columns = () => [
   { key: "name", label: t("jobs.name"), sort: true, render: (job) => html`<span class="row tight nowrap"><b>${job.name}</b>
     ${job.running && html`<${Badge} kind="accent">${t("jobs.running")}<//>`}
     ${job.paused && html`<${Badge} kind="warning" icon="pause">${t("jobs.paused")}<//>`}</span>` },
-  { key: "description", label: t("jobs.when"), sort: true },
+  { key: "description", label: t("jobs.when"), sort: true, hide: "sm" },
   { key: "where", label: t("jobs.where"), hide: "md", render: (job) => html`<code title=${job.where}>${job.where}</code>` },
   { key: "last", label: t("jobs.last"), sort: true, hide: "sm", sortValue: (job) => job.last_run_at, render: (job) => (job.last_run_at
     ? html`<${Ago} at=${job.last_run_at} />` : t("jobs.never")) },
@@ -65,9 +65,11 @@ function Result({ job, onOpen }) {
   const error = useGet(job.errors > 0 ? lastError(job.name) : null, {}, { every: 5 }).data;
   if (job.errors === 0) return job.runs ? html`<${Badge} kind="ok" icon="check">${t("jobs.well")}<//>` : "–";
   // Errors are counted since the start: the last run may have gone well again.
+  const times = t("jobs.failed_times", { n: job.errors, count: number(job.errors) });
   const failed = !error || error.at >= job.last_run_at - 0.001;
   return html`<span class="row tight nowrap"><${Badge} kind=${failed ? "error" : "ok"} icon=${failed ? "error" : "check"}>${t(failed ? "jobs.failed" : "jobs.well")}<//>
-    <${Button} small kind="quiet" label=${error?.error} onClick=${() => { onOpen(); }}>${t("jobs.failed_times", { n: job.errors, count: number(job.errors) })}<//></span>`;
+    <${Button} small kind="quiet" label=${error?.error} aria-label=${`${times}: ${job.name}`} onClick=${() => { onOpen(); }}>
+      <span class="job-times">${times}</span><span class="job-count">${number(job.errors)}</span><//></span>`;
 }
 
 /** Which job's last error is shown. */

@@ -21,11 +21,12 @@ async function reload() {
 
 function Here() {
   return html`<${Card} title=${t("settings.here")}>
-    <${Facts} items=${[
-    [t("settings.language"), html`<${Segments} label=${t("settings.language")} value=${language.value} onChange=${setLanguage} options=${Object.entries(LANGUAGES)} />`],
-    [t("settings.theme"), html`<${Segments} label=${t("settings.theme")} value=${theme.value} onChange=${(value) => { theme.value = value; }}
-      options=${["system", "light", "dark"].map((one) => [one, t(`settings.theme_${one}`)])} />`],
-  ]} /><//>`;
+    <div class="field"><span class="label">${t("settings.language")}</span><div>
+      <${Segments} label=${t("settings.language")} value=${language.value} onChange=${setLanguage} options=${Object.entries(LANGUAGES)} /></div></div>
+    <div class="field"><span class="label">${t("settings.theme")}</span><div>
+      <${Segments} label=${t("settings.theme")} value=${theme.value} onChange=${(value) => { theme.value = value; }}
+        options=${["system", "light", "dark"].map((one) => [one, t(`settings.theme_${one}`)])} /></div></div>
+  <//>`;
 }
 
 function Broker() {

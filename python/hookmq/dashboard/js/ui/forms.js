@@ -29,9 +29,9 @@ export function Field({
     control = html`<select ...${about}>${options.map(([each, text]) => html`
       <option key=${each} value=${each} selected=${String(each) === String(value)}>${text}</option>`)}</select>`;
   } else if (!control && type === "textarea") {
-    control = html`<textarea ...${about} spellcheck="false"></textarea>`;
+    control = html`<textarea ...${about} spellcheck=${false}></textarea>`;
   } else if (!control) {
-    control = html`<input ...${about} type=${type} autocomplete=${rest.autocomplete ?? "off"} spellcheck="false" />`;
+    control = html`<input ...${about} type=${type} autocomplete=${rest.autocomplete ?? "off"} spellcheck=${false} />`;
   }
   return html`<div class=${`field ${extra}`}>
     <label for=${id} class=${hideLabel ? "sr" : undefined}>${label}</label>
@@ -69,7 +69,7 @@ export function Search({ value, onInput, placeholder, label }) {
   return html`<div class="search" role="search">
     <${Icon} name="search" />
     <input class="input" type="search" data-search aria-label=${label ?? placeholder ?? t("ui.search")}
-      placeholder=${placeholder ?? t("ui.search")} value=${value} autocomplete="off" spellcheck="false"
+      placeholder=${placeholder ?? t("ui.search")} value=${value} autocomplete="off" spellcheck=${false}
       onInput=${(event) => onInput(event.currentTarget.value)} />
     <kbd aria-hidden="true">/</kbd>
   </div>`;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from ...dashboards import Dashboard
@@ -21,8 +22,8 @@ __all__ = ["DASHBOARD"]
 POINTS = 500
 """Points of a chart that are told at a time."""
 
-ROWS, ROW = 200, 4 << 10
-"""Rows of a table or a map, and characters of the value in one."""
+ROWS, ROW, TABLE = 200, 8 << 10, 128 << 10
+"""Rows of a table or a map, characters of JSON of the value in one, and of those in all of them."""
 
 LINES = 200
 """Lines of a log that are told at a time."""
@@ -118,7 +119,7 @@ class _DashboardView(View):
 
     def _log(self, widget: _Shown) -> None:
         for seen in self._fresh(widget, LINES):
-            row = {"topic": seen.topic, "value": shown(seen.find(widget.path), ROW), "at": seen.at}
+            row = {"topic": seen.topic, "value": shown(seen.value, ROW), "at": seen.at}
             self.state.append(widget.id, "rows", row, LINES)
 
     def _fresh(self, widget: _Shown, most: int) -> list[Seen]:
@@ -131,14 +132,19 @@ class _DashboardView(View):
         return widget.tap.fresh[-most:]
 
     def _table(self, widget: _Shown) -> None:
+        # Whole payloads: columns and places have paths of their own.
         if widget.tap is None or widget.newest() is None:
             return
         limit = widget.options.get("limit", ROWS)
-        newest = list(widget.tap.latest.values())[-limit:]
-        rows = [
-            {"topic": seen.topic, "value": shown(seen.find(widget.path), ROW), "at": seen.at}
-            for seen in sorted(newest, key=lambda seen: seen.topic)
-        ]
+        rows: list[dict[str, Any]] = []
+        room = TABLE
+        for seen in islice(reversed(widget.tap.latest.values()), limit):
+            value = shown(seen.value, ROW)
+            room -= len(encode(value))
+            if rows and room < 0:
+                break  # the newest have room
+            rows.append({"topic": seen.topic, "value": value, "at": seen.at})
+        rows.sort(key=lambda row: str(row["topic"]))
         self.state.put(widget.id, {"rows": rows})
 
     def _image(self, widget: _Shown) -> None:

@@ -67,7 +67,7 @@ function columns(acts, list) {
       <i class=${`dot ${client.connected ? "on" : ""}`} title=${t(client.connected ? "clients.connected" : "clients.absent")}></i>
       <span class="sr">${t(client.connected ? "clients.connected" : "clients.absent")}</span>
       <span class="clip" title=${client.client_id}>${client.client_id}</span></span>` },
-    { key: "username", label: t("clients.username"), render: (client) => client.username
+    { key: "username", label: t("clients.username"), hide: "sm", render: (client) => client.username
       ?? html`<span class="muted">${t("clients.anonymous")}</span>` },
     { key: "address", label: t("clients.address"), hide: "md", render: (client) => (client.connected
       ? html`<span class="num" title=${`${client.address}:${client.port}`}>${client.address}</span>` : "–") },

@@ -23,7 +23,7 @@ export function Detail({ name, hook, known, rate }) {
   const tabs = [
     { id: "traceback", label: t("hooks.tab_traceback"), badge: html`<${Badge} kind="error">${compact(hook.errors)}<//>`, shown: hook.errors > 0 },
     { id: "source", label: t("hooks.tab_source"), shown: true },
-    { id: "run", label: t("hooks.tab_run"), shown: can("admin") },
+    { id: "run", label: t("hooks.tab_run"), shown: can("admin") && isTried(hook, kind) },
   ].filter(({ shown }) => shown);
   const tab = tabs.some(({ id }) => id === chosen) ? chosen : tabs[0].id;
   const about = html`<code>@broker.${hook.kind}</code>${hook.filter && html`${" "}<code class="hook-filter">${hook.filter}</code>`}
@@ -42,6 +42,9 @@ export function Detail({ name, hook, known, rate }) {
     <//>
   <//>`;
 }
+
+/** Whether a hook is called with messages, so that it can be tried with one. */
+const isTried = (hook, kind) => hook.kind === "on_batch" || Boolean(kind?.payload);
 
 function Figures({ hook, rate }) {
   const called = hook.run_p99 > 0;

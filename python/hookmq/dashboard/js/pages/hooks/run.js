@@ -52,7 +52,7 @@ function Outcome({ done, problem }) {
       <strong>${done.error ? t("hooks.raised", { error: done.error }) : t("hooks.returned")}</strong>
       ${!done.error && html`${" "}<code class="break">${done.result ?? "None"}</code>`}
       ${" "}<span class="muted">${t("hooks.took", { time: duration(done.seconds) })}</span></p>
-    ${done.printed && html`<div><h3>${t("hooks.printed")}</h3><pre class="trace-text" tabindex="0">${done.printed}</pre></div>`}
+    ${done.printed && html`<div><h2 class="hook-printed">${t("hooks.printed")}</h2><pre class="trace-text" tabindex="0">${done.printed}</pre></div>`}
     ${done.error && done.frames?.length > 0 && html`<${Frames} frames=${done.frames} />`}
     ${done.message && html`<details class="fold"><summary>${t("hooks.given")} <code>${done.message.topic}</code></summary>
       <${Payload} message=${done.message} /></details>`}

@@ -17,7 +17,8 @@ export function Trial({ rule, onProblem, onPaths }) {
   const [samples, setSamples] = useState([FIRST]);
   const [outcome, setOutcome] = useState({ state: "waits" });
   const turn = useRef(0);
-  const asked = JSON.stringify([rule.sql, rule.actions, source, source === "own" && samples]);
+  const [again, setAgain] = useState(0);
+  const asked = JSON.stringify([rule.sql, rule.actions, source, source === "own" && samples, again]);
 
   useEffect(() => {
     if (!rule.sql.trim()) {
@@ -39,8 +40,10 @@ export function Trial({ rule, onProblem, onPaths }) {
   }, [asked]);
 
   const change = (n, part) => setSamples(samples.map((one, at) => (at === n ? { ...one, ...part } : one)));
-  return html`<${Card} title=${t("rules.trial")} actions=${html`<${Segments} label=${t("rules.trial_on")} value=${source} onChange=${setSource}
-    options=${["last", "own"].map((one) => [one, t(`rules.trial_${one}`)])} />`}>
+  return html`<${Card} title=${t("rules.trial")} actions=${html`
+    <${Segments} label=${t("rules.trial_on")} value=${source} onChange=${setSource}
+      options=${["last", "own"].map((one) => [one, t(`rules.trial_${one}`)])} />
+    <${Button} kind="quiet" icon="refresh" label=${t("rules.trial_again")} onClick=${() => { setAgain(again + 1); }} />`}>
     ${source === "own" && html`
       ${samples.map((sample, n) => html`<${Sample} key=${n} number=${n + 1} sample=${sample} onChange=${(part) => change(n, part)}
         onRemove=${samples.length > 1 ? () => setSamples(samples.filter((_, at) => at !== n)) : null} />`)}

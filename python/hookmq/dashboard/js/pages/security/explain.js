@@ -49,7 +49,7 @@ function Answer({ answer: { allowed, line, rule, reason, asked } }) {
     ${rule ? html`<div class="row"><code class="explain-rule break grow">${rule}</code>
       ${can("admin") && html`<${Button} small icon="right" href=${href("security", { tab: "acl", line })}>${t("security.show_line")}<//>`}</div>`
     : html`<p class="break">${reason}</p>`}
-    ${asked.length > 0 && html`<div><h3>${t("security.asked")}</h3><ol class="explain-asked">${asked.map((one, n) => html`<li key=${n}>
+    ${asked.length > 0 && html`<div><h2>${t("security.asked")}</h2><ol class="explain-asked">${asked.map((one, n) => html`<li key=${n}>
       <code class="break">${one.by}</code> <${Badge} kind=${TONE[one.answer] ?? ""}>${one.answer}<//></li>`)}</ol></div>`}
   <//>`;
 }
