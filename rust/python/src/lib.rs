@@ -106,6 +106,6 @@ mod _hookmq {
     /// Raises `ValueError` with the reason if the text is no topic filter.
     #[pyfunction]
     fn check_filter(filter: &str) -> PyResult<()> {
-        super::filter::read(filter).map(|_| ()).map_err(pyo3::exceptions::PyValueError::new_err)
+        filter::read(filter).map(|_| ()).map_err(pyo3::exceptions::PyValueError::new_err)
     }
 }
