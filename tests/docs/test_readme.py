@@ -21,8 +21,9 @@ def example() -> str:
 
 
 def normalised(banner: str) -> list[str]:
-    """The lines of a banner without what differs from machine to machine: ports, platform, widths."""
+    """The lines of a banner without what differs from machine to machine: ports, platform, token, widths."""
     text = re.sub(r"(127\.0\.0\.1):\d+", r"\1:PORT", banner)
+    text = re.sub(r"token=\S+", "token=TOKEN", text)
     text = re.sub(r"Python \S+ · .*", "PLATFORM", text)
     return [" ".join(line.split()) for line in text.strip().splitlines()]
 
