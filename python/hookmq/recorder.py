@@ -71,6 +71,18 @@ class Recorder:
         return self._store or self._open()
 
     @property
+    def url(self) -> str:
+        """The URL of the database, without the password."""
+        if self._store is None:
+            return "sqlite://"  # in memory, and nobody has asked yet
+        return self._store.url
+
+    def count(self) -> int:
+        """Return how many messages there are. Raises E601 when the database fails."""
+        stored = 0 if self._store is None else self._store.count()
+        return stored + len(self._feed) if self.in_memory else stored
+
+    @property
     def is_well(self) -> bool:
         """Whether the database takes what is published."""
         return self._store is None or self._store.is_well

@@ -199,3 +199,11 @@ def test_too_much_for_the_history_is_counted(broker_factory, tmp_path):
     lock.execute("ROLLBACK")
     lock.close()
     assert [row.text for row in broker.history()] == [str(number) for number in range(11)]
+
+
+def test_who_asks_after_the_end_opens_no_history(broker_factory):
+    broker = broker_factory(http_port=None)
+    recorder = broker._run.recorder
+    broker.stop()
+    with pytest.raises(HookMQError, match="E503"):
+        recorder.store.count()

@@ -28,6 +28,7 @@ COMMANDS += [f"users {action}" for action in ("add", "rm", "ls", "check", "impor
 COMMANDS += [f"acl {action}" for action in ("check", "test", "import")]
 COMMANDS += ["rules", "rules test", "rules add", "rules check"]
 COMMANDS += ["replay", "jobs", "bench", *(f"hooks {action}" for action in ("ls", "pause", "resume"))]
+COMMANDS += ["clients ls", "clients ban", "clients unban", "topics ls", "topics show", "retained ls"]
 
 
 def where(block: Block) -> str:

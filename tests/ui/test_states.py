@@ -1,4 +1,4 @@
-"""States of pages that one comes to by doing something: nothing is wrong, missing or too wide there either."""
+"""States of pages that one comes to by doing something: nothing is wrong, missing or too wide there."""
 
 from __future__ import annotations
 

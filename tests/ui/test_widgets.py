@@ -201,7 +201,6 @@ def test_places_are_found_by_their_usual_names(dashboard):
 PAYLOADS = {
     "number": "42.5",
     "huge": "-1.7e308",
-    "text": "forty-two",
     "object": '{"level": 42.5, "lat": 52.5, "lon": 13.4}',
     "hostile": HOSTILE,
     "bytes": bytes(range(256)),

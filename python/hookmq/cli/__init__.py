@@ -1,6 +1,6 @@
 """The command line: ``hookmq`` and ``python -m hookmq``.
 
-A command is a module with ``NAME``, ``SUMMARY``, ``configure`` and ``main``. Nothing heavy is imported before
+A command is a line in ``commands.py`` and a module with ``configure`` and ``main``. Nothing is imported before
 a command needs it, so that ``hookmq --help`` answers at once.
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 the app cannot be imported, 5 cannot bind, 6 refused;
@@ -10,51 +10,21 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 the app cannot be impor
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from types import ModuleType
 
 from hookmq.errors import HookMQError, render
 
-from . import (
-    accounts,
-    acl,
-    backup,
-    bench,
-    bridges,
-    check,
-    clients,
-    connectors,
-    dev,
-    doctor,
-    hooks,
-    jobs,
-    migrate,
-    publish,
-    replay,
-    restore,
-    retained,
-    rules,
-    run,
-    store,
-    subscribe,
-    tokens,
-    topics,
-    users,
-    version,
-)
+from .commands import COMMANDS, OWN_LETTERS
 from .usage import EXIT_USAGE, UsageError
 
 __all__ = ["main"]
 
 _EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells say it
 _EXIT_BROKEN_PIPE = 141  # 128 + SIGPIPE
-
-# These two read their own arguments: mosquitto's letters are not argparse's.
-_OWN_LETTERS: dict[str, Callable[[Sequence[str]], int]] = {
-    publish.NAME: publish.main,
-    subscribe.NAME: subscribe.main,
-}
 
 _EPILOGUE = """\
 exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 the app cannot be imported, 5 cannot bind, 6 refused
@@ -91,47 +61,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    if arguments and arguments[0] in _OWN_LETTERS:
-        return _OWN_LETTERS[arguments[0]](arguments[1:])
-    parser = _parser()
+    given = arguments[0] if arguments else None
+    if given in OWN_LETTERS:
+        own: int = _module(OWN_LETTERS[given]).main(arguments[1:])
+        return own
+    parser, commands = _parser()
+    chosen = None
+    if given in COMMANDS:
+        chosen = _module(given)
+        chosen.configure(commands.choices[given])
     options = parser.parse_args(arguments)
     if options.version:
-        return version.main(argparse.Namespace(json=False))
-    if options.command is None:
+        code: int = _module("version").main(argparse.Namespace(json=False))
+        return code
+    if chosen is None:
         parser.print_help()
         return EXIT_USAGE
-    mains: dict[str, Callable[[argparse.Namespace], int]] = {
-        module.NAME: module.main
-        for module in (
-            run,
-            dev,
-            check,
-            replay,
-            clients,
-            topics,
-            retained,
-            hooks,
-            jobs,
-            connectors,
-            rules,
-            bridges,
-            accounts,
-            tokens,
-            users,
-            acl,
-            store,
-            backup,
-            restore,
-            bench,
-            migrate,
-            doctor,
-            version,
-        )
-    }
-    return mains[options.command](options)
+    code = chosen.main(options)
+    return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f".{name}", __name__)
+
+
+def _parser() -> tuple[argparse.ArgumentParser, argparse._SubParsersAction[argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(
         prog="hookmq",
         description="An MQTT broker that you program in Python.",
@@ -141,39 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="store_true", help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for command in (run, dev, check, replay):
-        command.configure(_add(commands, command.NAME, command.SUMMARY))
-    for letters in (publish, subscribe):  # for the list of commands only
-        _add(commands, letters.NAME, letters.SUMMARY)
-    later = (
-        clients,
-        topics,
-        retained,
-        hooks,
-        jobs,
-        connectors,
-        rules,
-        bridges,
-        accounts,
-        tokens,
-        users,
-        acl,
-        store,
-        backup,
-        restore,
-        bench,
-        migrate,
-        doctor,
-        version,
-    )
-    for command in later:
-        command.configure(_add(commands, command.NAME, command.SUMMARY))
-    return parser
-
-
-def _add(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
-) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name, help=summary, description=f"{summary[:1].upper()}{summary[1:]}.", allow_abbrev=False
-    )
+    for name, summary in COMMANDS.items():
+        description = f"{summary[:1].upper()}{summary[1:]}."
+        commands.add_parser(name, help=summary, description=description, allow_abbrev=False)
+    return parser, commands

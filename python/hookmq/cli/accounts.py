@@ -13,10 +13,8 @@ from . import data_directory
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
 from .pausing import add_action
 
-__all__ = ["NAME", "ROLES", "SUMMARY", "configure", "epoch", "main", "show"]
+__all__ = ["ROLES", "configure", "epoch", "main", "show"]
 
-NAME = "accounts"
-SUMMARY = "list and change who logs in to the dashboard"
 
 ROLES = ("viewer", "operator", "admin")
 """What an account or an API token may be."""

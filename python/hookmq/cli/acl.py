@@ -11,10 +11,8 @@ from hookmq.errors import HookMQError
 
 from . import access_file
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "acl"
-SUMMARY = "check an access list, or ask it who may do what"
 
 EXIT_REFUSED = 6
 

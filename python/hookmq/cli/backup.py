@@ -9,10 +9,7 @@ from hookmq.errors import HookMQError
 
 from . import data_directory
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
-
-NAME = "backup"
-SUMMARY = "copy a broker's data to a file, while it runs"
+__all__ = ["configure", "main"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -11,10 +11,7 @@ from collections.abc import Callable, Iterator
 
 from . import table
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
-
-NAME = "bench"
-SUMMARY = "measure what a broker does on this machine: its own, or one that runs"
+__all__ = ["configure", "main"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,8 @@ import json
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
 from .pausing import add_action
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "bridges"
-SUMMARY = "list the bridges of a running broker to others, take their links down and up"
 
 _COUNTS = ("sent", "received", "waiting", "refused", "dropped")
 

@@ -14,10 +14,7 @@ from .run import APP_HELP, add_broker_flags, load_broker
 if TYPE_CHECKING:
     from hookmq.broker import Broker
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
-
-NAME = "check"
-SUMMARY = "import an app without starting it, and list its hooks"
+__all__ = ["configure", "main"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,8 @@ from typing import Any
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
 from .pausing import add_action
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "clients"
-SUMMARY = "list the clients of a running broker, disconnect and ban them"
 
 _COUNTS = ("received", "sent", "queued", "subscriptions")
 _KINDS = ("client", "user", "address")

@@ -7,10 +7,8 @@ import json
 
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "connectors"
-SUMMARY = "list the connectors of a running broker: how they are, and what waits"
 
 _COUNTS = ("written", "rejected", "dropped", "retries", "queued", "spooled")
 

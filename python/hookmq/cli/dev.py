@@ -21,10 +21,8 @@ from hookmq.errors import HookMQError, render
 
 from .run import APP_HELP, add_broker_flags, flags_as_arguments
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "dev"
-SUMMARY = "run an app, and reload it when a file is saved"
 
 INTERVAL = 0.3
 """Seconds between two looks at the files."""

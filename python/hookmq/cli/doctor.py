@@ -9,10 +9,8 @@ from pathlib import Path
 
 from .usage import UsageError
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "doctor"
-SUMMARY = "say what would not work in a home of CrystalMQ, or in an app"
 
 _EXIT_FOUND = 1
 

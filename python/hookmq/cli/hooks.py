@@ -15,10 +15,8 @@ from .pausing import add_action, add_pause_and_resume, pause_or_resume
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "hooks"
-SUMMARY = "list the hooks of a running broker, pause and resume them"
 
 _COUNTS = ("calls", "errors", "dropped", "queued")
 

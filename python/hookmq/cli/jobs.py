@@ -8,10 +8,7 @@ import json
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
 from .pausing import add_action, add_pause_and_resume, pause_or_resume
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
-
-NAME = "jobs"
-SUMMARY = "list the scheduled jobs of a running broker, run, pause and resume them"
+__all__ = ["configure", "main"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

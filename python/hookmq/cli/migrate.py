@@ -6,10 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
-
-NAME = "migrate"
-SUMMARY = "make an app of another broker's home"
+__all__ = ["configure", "main"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

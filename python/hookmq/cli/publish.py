@@ -36,10 +36,8 @@ if TYPE_CHECKING:
 
     from .mqtt_client import Connection
 
-__all__ = ["NAME", "SUMMARY", "main"]
+__all__ = ["main"]
 
-NAME = "pub"
-SUMMARY = "publish messages (mosquitto_pub's letters)"
 
 MAX_PENDING = 1000
 """Messages handed to the network and not yet done with before the next line of -l is taken."""

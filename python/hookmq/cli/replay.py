@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from hookmq.settings.config import Settings
     from hookmq.storage import History
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "replay"
-SUMMARY = "hand stored messages to a hook, and show what it would change"
 
 _COMMAND = "hookmq replay"
 

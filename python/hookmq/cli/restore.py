@@ -7,10 +7,7 @@ from pathlib import Path
 
 from . import data_directory
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
-
-NAME = "restore"
-SUMMARY = "put a backup in the place of a broker's data, which is kept beside it"
+__all__ = ["configure", "main"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,7 @@ from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
 from .pausing import add_action
 from .topics import print_message
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
-
-NAME = "retained"
-SUMMARY = "list, show and clear the retained messages of a running broker"
+__all__ = ["configure", "main"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
     from .pausing import Actions
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "rules"
-SUMMARY = "list, try, add and switch the rules of a running broker"
 
 _COUNTS = ("matched", "passed", "results", "failed")
 

@@ -11,10 +11,8 @@ if TYPE_CHECKING:
 
 from .usage import UsageError
 
-__all__ = ["NAME", "SUMMARY", "add_broker_flags", "configure", "flags_as_arguments", "load_broker", "main"]
+__all__ = ["add_broker_flags", "configure", "flags_as_arguments", "load_broker", "main"]
 
-NAME = "run"
-SUMMARY = "run an app, or a plain broker"
 
 DATA_DIR = "hookmq-data"
 """Where a broker that is started from the command line keeps its data, unless told otherwise."""

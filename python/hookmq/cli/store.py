@@ -6,10 +6,8 @@ import argparse
 
 from . import data_directory
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "store"
-SUMMARY = "check the store of a data directory"
 
 _EXIT_DAMAGED = 1
 

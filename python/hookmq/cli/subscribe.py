@@ -46,10 +46,8 @@ if TYPE_CHECKING:
 
     from .mqtt_client import Connection
 
-__all__ = ["EXIT_TIMEOUT", "NAME", "SUMMARY", "main"]
+__all__ = ["EXIT_TIMEOUT", "main"]
 
-NAME = "sub"
-SUMMARY = "print messages as they come (mosquitto_sub's letters)"
 
 EXIT_TIMEOUT = 27
 """Exit code when -W ended the wait: mosquitto_sub's, which scripts look for."""

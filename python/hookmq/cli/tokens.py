@@ -12,10 +12,8 @@ from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
 from .pausing import add_action
 from .usage import UsageError
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "tokens"
-SUMMARY = "list, make and remove API tokens"
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 

@@ -9,10 +9,8 @@ from typing import Any
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
 from .pausing import add_action
 
-__all__ = ["NAME", "SUMMARY", "configure", "main", "print_message"]
+__all__ = ["configure", "main", "print_message"]
 
-NAME = "topics"
-SUMMARY = "list the topics of a running broker, show the newest message of one"
 
 _NUMBERS = ("messages", "rate", "below")
 

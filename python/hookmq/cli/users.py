@@ -12,10 +12,8 @@ from hookmq.errors import HookMQError
 from . import access_file
 from .access_file import add_file_flags
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
+__all__ = ["configure", "main"]
 
-NAME = "users"
-SUMMARY = "add, remove, list and check users"
 
 EXIT_REFUSED = 6
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["NAME", "SUMMARY", "configure", "main"]
-
-NAME = "version"
-SUMMARY = "print the version"
+__all__ = ["configure", "main"]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

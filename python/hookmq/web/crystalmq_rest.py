@@ -122,7 +122,7 @@ class CrystalMQRest:
         search = given.get("search") or None
         native = self._source.run().native
 
-        def read(limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None, int]:
+        def read(limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None, int | None]:
             return native.clients(limit, after, search=search, connected=connected)
 
         items, pages = _page(given, read)
@@ -145,7 +145,7 @@ class CrystalMQRest:
         search = given.get("search") or None
         native = self._source.run().native
 
-        def read(limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None, int]:
+        def read(limit: int, after: str | None) -> tuple[list[dict[str, Any]], str | None, int | None]:
             return native.subscriptions(limit, after, search=search, client=client)
 
         items, pages = _page(given, read)
@@ -155,7 +155,7 @@ class CrystalMQRest:
         return _done("", status="Success", page=pages, subscriptions=subscriptions)
 
 
-Read = Callable[[int, "str | None"], "tuple[list[dict[str, Any]], str | None, int]"]
+Read = Callable[[int, "str | None"], "tuple[list[dict[str, Any]], str | None, int | None]"]
 
 
 def _page(given: Mapping[str, str], read: Read) -> tuple[list[dict[str, Any]], int]:
@@ -165,15 +165,12 @@ def _page(given: Mapping[str, str], read: Read) -> tuple[list[dict[str, Any]], i
         raise Problem(400, "page is a number from 1 to 1000; /api/v1/clients has a cursor for more")
     after: str | None = None
     items: list[dict[str, Any]] = []
-    total = 0
-    for _ in range(int(text)):
+    for number in range(1, int(text) + 1):
         items, after, total = read(_PAGE, after)
-        if after is None:
-            break
-    else:
-        return items, -(-total // _PAGE)
-    last = max(1, -(-total // _PAGE))
-    return (items if int(text) <= last else []), last
+        if after is None:  # this is the last one
+            return (items if number == int(text) else []), number
+    # How many there are may not be known: one more there is.
+    return items, int(text) + 1 if total is None else -(-total // _PAGE)
 
 
 def _with_token(request: Request) -> Request:

@@ -18,13 +18,20 @@ if TYPE_CHECKING:
     from ..settings.config import Settings
     from ..settings.listeners import ListenerInfo
 
-__all__ = ["Running", "Source"]
+__all__ = ["Recording", "Running", "Source"]
 
 
 class Recording(Protocol):
     """The history of a run."""
 
     in_memory: bool
+
+    @property
+    def url(self) -> str:
+        """The URL of the database, without the password."""
+
+    def count(self) -> int:
+        """Return how many messages there are."""
 
     @property
     def is_well(self) -> bool:

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hookmq_codec::{Publish, QoS, TopicFilter, topic};
+use hookmq_codec::{Publish, QoS, topic};
 use hookmq_engine::{Ban, BannedBy, Message as EngineMessage, Origin, Tap, TapKind};
 use hookmq_server::keeper::Keeper;
 use hookmq_server::server::StartError;
@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use pyo3::{PyErr, create_exception};
 
+use crate::filter::parse;
 use crate::hooks::batches::BatchLane;
 use crate::hooks::calls::CallPool;
 use crate::hooks::deliveries::DeliveryLane;
@@ -641,9 +642,4 @@ fn tap_kind(kind: &str) -> PyResult<TapKind> {
         "deliver" => Ok(TapKind::Deliver),
         _ => Err(PyValueError::new_err(format!("there is no hook kind {kind:?}"))),
     }
-}
-
-fn parse(filter: &str) -> PyResult<TopicFilter> {
-    TopicFilter::parse(filter.into())
-        .map_err(|error| PyValueError::new_err(format!("topic filter {filter:?} {error}")))
 }

@@ -19,6 +19,7 @@ mod arrow;
 mod bridges;
 mod broker;
 mod client;
+mod filter;
 mod hooks;
 mod hub;
 mod inbox;
@@ -104,9 +105,7 @@ mod _hookmq {
 
     /// Raises `ValueError` with the reason if the text is no topic filter.
     #[pyfunction]
-    fn check_filter(filter: String) -> PyResult<()> {
-        hookmq_codec::TopicFilter::parse(filter.into())
-            .map(|_| ())
-            .map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))
+    fn check_filter(filter: &str) -> PyResult<()> {
+        filter::read(filter).map(|_| ()).map_err(pyo3::exceptions::PyValueError::new_err)
     }
 }

@@ -12,7 +12,7 @@ from typing import Any
 from ..._hookmq import __version__
 from ..alarms import alarms
 from ..schema import Anything, Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Text
-from ..source import Running, Source
+from ..source import Recording, Running, Source
 from .hooks import HOOK
 from .jobs import JOB
 from .operation import Ask, Operation
@@ -23,6 +23,9 @@ __all__ = ["operations", "overview", "series"]
 RATES = ("received", "sent", "bytes_received", "bytes_sent", "dropped", "connects")
 SERIES = (*RATES, "clients", "queued", "memory", "cpu")
 SPANS = ("300", "3600", "86400")
+
+_COUNTING = 10.0
+"""Seconds for which a count of the stored messages is good enough."""
 
 _RATE = [Field(name, Number(0), "a second", required=True) for name in RATES]
 TOTALS = ("clients", "sessions", "subscriptions", "retained", "queued", "topics", "hooks", "jobs", "rules")
@@ -151,6 +154,7 @@ def operations(source: Source) -> Sequence[Operation]:
 class _Broker:
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._counted = (-_COUNTING, 0)
 
     def broker(self, ask: Ask) -> Any:
         run = self._source.run()
@@ -179,10 +183,18 @@ class _Broker:
             "storage": _storage(self._source, directory),
             "history": {
                 "enabled": recorder is not None,
-                "url": None if recorder is None else recorder.store.url,
-                "rows": None if recorder is None else recorder.store.count(),
+                "url": None if recorder is None else recorder.url,
+                "rows": None if recorder is None else self._rows(recorder),
             },
         }
+
+    def _rows(self, recorder: Recording) -> int:
+        """Return how many messages are stored; counting many takes a while, so it is not done each time."""
+        counted, rows = self._counted
+        if time.monotonic() - counted > _COUNTING:
+            rows = recorder.count()
+            self._counted = (time.monotonic(), rows)
+        return rows
 
     def series(self, ask: Ask) -> Any:
         names = ask.query["names"]

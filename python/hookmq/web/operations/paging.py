@@ -41,11 +41,8 @@ def page(items: Schema, *more: Field) -> Object:
     )
 
 
-def paged(
-    ask: Ask, read: Callable[[int, str | None], tuple[Sequence[Any], str | None, int]]
-) -> dict[str, Any]:
-    """Return the page that is asked for; ``read(limit, after)`` gives its items, what the next is after, and
-    how many there are."""
+def paged(ask: Ask, read: Read) -> dict[str, Any]:
+    """Return the page that is asked for."""
     name = ask.request.path.rpartition("/")[2][:32]
     after = after_of(ask.query["cursor"], name)
     try:

@@ -90,7 +90,7 @@ class _Subscriptions:
         check_topic(topic)
         told: dict[str, Any] = {}
 
-        def read(limit: int, after: str | None) -> tuple[Sequence[Any], str | None, int]:
+        def read(limit: int, after: str | None) -> tuple[Sequence[Any], str | None, int | None]:
             told.update(native.receivers(topic, limit, after))
             return told["items"], told["next"], told["total"]
 

@@ -18,6 +18,7 @@ use super::functions::Functions;
 use super::language::{failure, wrong};
 use super::specification::action;
 use super::values::row_to_dict;
+use crate::filter::parse;
 use crate::hooks::hook::{Counters, Hook};
 use crate::hooks::lane::Lane;
 use crate::hooks::queue::Overflow;
@@ -278,10 +279,6 @@ impl RuleHandle {
 /// Where a rule's messages are taken from: all sources of one kind have one tap, so a message that matches several is
 /// told once.
 fn taps(rule: &ActiveRule, runtime: &Runtime) -> PyResult<Vec<(TopicFilter, Tap)>> {
-    let parse = |filter: &str| {
-        TopicFilter::parse(filter.into())
-            .map_err(|error| PyValueError::new_err(format!("topic filter {filter:?} {error}")))
-    };
     let published = runtime.name_tap();
     let mut taps: Vec<(TopicFilter, Tap)> = Vec::new();
     for source in rule.rule.sources() {

@@ -1,23 +1,12 @@
 //! Retained messages.
 
-use hookmq_codec::TopicFilter;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::{PageOf, limited, preview, seconds};
 use crate::broker::NativeBroker;
+use crate::filter::parse_unshared as parse;
 use crate::message::Message;
-
-/// A filter that is not shared: nobody has a share of retained messages.
-fn parse(filter: &str) -> PyResult<TopicFilter> {
-    let wrong = |what: &str| PyValueError::new_err(format!("topic filter {filter:?} {what}"));
-    let parsed = TopicFilter::parse(filter.into()).map_err(|error| wrong(&error.to_string()))?;
-    match parsed.share_name() {
-        Some(_) => Err(wrong("is a shared subscription, which gets no retained messages")),
-        None => Ok(parsed),
-    }
-}
 
 #[pymethods]
 impl NativeBroker {

@@ -30,7 +30,7 @@ const COUNTERS: [(&str, &str, &str); 25] = [
     ("protocol_errors", "protocol_errors", "Connections closed because of a protocol error."),
     ("tls_failures", "tls_failures", "Connections closed during the TLS handshake."),
     ("sessions_expired", "sessions_expired", "Sessions that ended because their time was over."),
-    ("bridge_loops", "bridge_loops", "Messages that came back by a bridge."),
+    ("bridge_loops", "looped_messages", "Messages that came back by a bridge."),
     ("store_refused", "store_refused", "Messages, sessions and subscriptions that could not be stored."),
     ("store_commits", "store_commits", "Commits to the store."),
     ("store_records", "store_records", "Changes written to the store."),

@@ -124,10 +124,18 @@ function validFilter(filter) {
   return filter.split("/").every((level, index, all) => (level === "#" ? index === all.length - 1 : level === "+" || !/[+#]/.test(level)));
 }
 
-/** A draft without members that its kind does not have. */
+/** A draft without what its kind does not have, as of a kind that was chosen before. */
 function tidy(draft) {
-  const known = new Set(KINDS[draft.kind].options.map((option) => option.name));
-  return { ...draft, topic: draft.topic.trim(), options: Object.fromEntries(Object.entries(draft.options).filter(([name]) => known.has(name))) };
+  const { topic, fields } = KINDS[draft.kind];
+  const has = (name) => fields.includes(name);
+  return {
+    ...draft,
+    topic: topic === "none" ? "" : draft.topic.trim(),
+    path: has("path") ? draft.path.trim() : "",
+    thresholds: has("thresholds") ? draft.thresholds : [],
+    span: has("span") ? draft.span : 0,
+    options: kept(draft, draft.kind),
+  };
 }
 
 function kept(draft, kind) {

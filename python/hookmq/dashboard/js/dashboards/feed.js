@@ -66,10 +66,16 @@ export class Feed {
     const source = this.source(id);
     const data = KINDS[widget?.kind]?.data;
     if (item.error && data !== "value") source.value = { ...source.value, error: item.error };
-    else if (data === "points") source.value = { series: added(source.value.series ?? [], item.points ?? [], widget), at: at ?? source.value.at };
+    else if (data === "points") source.value = this.points(source.value, item.points ?? [], widget, at);
     else if (data === "rows" && widget.kind === "log") source.value = { rows: newest(source.value.rows ?? [], item.rows ?? [], whole), at: item.rows?.[0]?.at ?? source.value.at };
     else if (data === "rows") source.value = { rows: item.rows ?? [], at: Math.max(0, ...(item.rows ?? []).map((row) => row.at)) || null };
     else source.value = item;
+  }
+
+  points(before, points, widget, at) {
+    // How far the broker's clock is from the browser's: charts go on while nothing comes.
+    const skew = at ? at - Date.now() / 1000 : (before.skew ?? 0);
+    return { series: added(before.series ?? [], points, widget), at: at ?? before.at, skew };
   }
 
   async fetch(widget) {
@@ -90,7 +96,7 @@ export class Feed {
     const series = answer.series.slice(0, SERIES).map(({ topic, points }) => ({ topic, points: points.map((point) => [...point]) }));
     const last = new Map(series.map((each) => [each.topic, each.points.at(-1)?.[0] ?? 0]));
     const later = live.flatMap(({ topic, points }) => points.filter((point) => point[0] > (last.get(topic) ?? 0)).map((point) => [topic, point[0], point[2]]));
-    source.value = { series: added(series, later, widget), at: source.peek().at ?? Date.now() / 1000 };
+    source.value = { skew: 0, ...source.peek(), series: added(series, later, widget) };
   }
 }
 

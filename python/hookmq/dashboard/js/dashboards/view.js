@@ -1,5 +1,5 @@
 // One dashboard: its widgets live, and in edit mode everything that changes it.
-import { Button, Dialog, Empty, Loading, Menu, Notice, Page, ProblemNotice, attempt, can, Field, Form, get, go, href, html, liveState, post, setQuery, t, toast, useEffect, useMemo, useState } from "../kit.js";
+import { Button, Dialog, Empty, Loading, Menu, Notice, Page, ProblemNotice, attempt, can, Field, Form, get, go, href, html, liveState, post, setQuery, t, toast, useEffect, useMemo, useRef, useState } from "../kit.js";
 import { WidgetFrame } from "../widgets/frame.js";
 import { KINDS, makeWidget } from "../widgets/registry.js";
 import { Board, content } from "./board.js";
@@ -105,7 +105,9 @@ function Opened({ board, query }) {
 
 /** The feed of a dashboard, as long as a component is there; it follows the widgets. */
 export function useFeed({ id, token, widgets, onVersion }) {
-  const feed = useMemo(() => new Feed({ id, token, onVersion }), [id, token]);
+  const latest = useRef(onVersion);
+  latest.current = onVersion;
+  const feed = useMemo(() => new Feed({ id, token, onVersion: (version) => latest.current?.(version) }), [id, token]);
   useMemo(() => feed.show(widgets), [feed, widgets]);
   useEffect(() => () => feed.stop(), [feed]);
   return feed;

@@ -8,7 +8,7 @@ import { Level } from "./signs.js";
 
 export default function Bar({ widget, data, size }) {
   const series = data.series ?? [];
-  if (widget.span > 0) return html`<${Plot} widget=${widget} series=${series} at=${data.at} size=${size} style="bar" />`;
+  if (widget.span > 0) return html`<${Plot} widget=${widget} data=${data} size=${size} style="bar" />`;
   const names = shortNames(series.map((each) => each.topic));
   const values = series.map((each) => each.points.at(-1)?.[2] ?? null);
   // What was seen before keeps the scale from jumping with each message.

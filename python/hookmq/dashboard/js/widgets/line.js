@@ -3,5 +3,5 @@ import { html } from "../core/html.js";
 import { Plot } from "./plot.js";
 
 export default function Line({ widget, data, size }) {
-  return html`<${Plot} widget=${widget} series=${data.series ?? []} at=${data.at} size=${size} style="line" />`;
+  return html`<${Plot} widget=${widget} data=${data} size=${size} style="line" />`;
 }

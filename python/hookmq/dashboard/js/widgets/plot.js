@@ -6,11 +6,15 @@ import { shortNames, show, showNumber } from "./reading.js";
 
 const LIVE_WINDOW = 300;
 
-/** `series` is [{topic, points: [[t, min, mean, max, count], …]}]; `style` is "line", "area" or "bar". */
-export function Plot({ widget, series, at, size, style }) {
+/**
+ * `data` is {series: [{topic, points: [[t, min, mean, max, count], …]}], at, skew}; with a `skew` (the broker's clock less
+ * the browser's) the window ends now, without at the last point. `style` is "line", "area" or "bar".
+ */
+export function Plot({ widget, data, size, style }) {
+  const series = data.series ?? [];
   const [zoom, setZoom] = useState(null);
   useEffect(() => setZoom(null), [widget.topic, widget.path, widget.span]);
-  const [from, to] = zoom ?? windowOf(widget, series, at);
+  const [from, to] = zoom ?? windowOf(widget, data);
   const names = widget.options?.names === "topic" ? series.map((each) => each.topic) : shortNames(series.map((each) => each.topic));
   const drawn = series.map(({ points }, index) => ({
     label: names[index], unit: widget.unit, kind: style, share: 1 / series.length,
@@ -40,8 +44,9 @@ function summary(widget, series, names) {
   }).join("; ");
 }
 
-function windowOf(widget, series, at) {
-  const last = at || Date.now() / 1000;
+function windowOf(widget, { series = [], at, skew }) {
+  const now = Date.now() / 1000 + (skew ?? 0);
+  const last = skew === undefined ? (at ?? now) : Math.max(at ?? 0, now);
   if (widget.span > 0) return [last - widget.span, last];
   const first = Math.min(last - 10, ...series.map((each) => each.points[0]?.[0] ?? last));
   return [Math.max(first, last - LIVE_WINDOW), last];

@@ -23,7 +23,7 @@ function Shown({ widget, data, size, kind }) {
   const value = data.value;
   const number = typeof value === "boolean" ? null : toNumber(value);
   const trail = useTrail(number, data.at, widget.options.widget, kind === "line" && number !== null);
-  const given = { widget, data, size };
+  const given = { widget: { ...widget, path: "" }, data, size };
   if (kind === "line" && number !== null) return drawLine(given, trail, 0);
   if (isLine(value)) return drawLine(given, value, value.at(-1)[0] - value[0][0] || 1);
   if (kind !== "text" && value !== null && typeof value === "object") {
