@@ -419,7 +419,13 @@ class NativeBroker:
     @property
     def http_ports(self) -> list[int]: ...
     def publish(
-        self, topic: str, payload: bytes, qos: int, retain: bool, properties: dict[str, object] | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool,
+        properties: dict[str, object] | None = None,
+        publisher: str = "",
     ) -> bool: ...
     def lane(self) -> Lane: ...
     def loop_lane(self) -> LoopLane: ...

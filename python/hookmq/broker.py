@@ -117,9 +117,21 @@ class Broker(Lifecycle):
         replay = _replaying()
         if replay is not None and replay.catch(topic, data, qos, retain, properties):
             return
+        self._hand_in(topic, data, qos, retain, properties)
+
+    def _hand_in(
+        self,
+        topic: str,
+        data: bytes,
+        qos: int,
+        retain: bool,
+        properties: Mapping[str, object] | None,
+        publisher: str = "",
+    ) -> None:
         native = self._active().native
+        given = None if properties is None else dict(properties)
         try:
-            native.publish(topic, data, qos, retain, None if properties is None else dict(properties))
+            native.publish(topic, data, qos, retain, given, publisher)
         except RuntimeError as error:
             raise HookMQError("E506", topic=topic, reason=str(error)) from None
 
@@ -444,8 +456,17 @@ class Broker(Lifecycle):
     def _count(self) -> dict[str, int]:
         return self.statistics
 
-    def _publish(self, topic: str, payload: object, **options: Any) -> None:
-        self.publish(topic, payload, **options)
+    def _publish_for(
+        self,
+        publisher: str,
+        topic: str,
+        payload: object,
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        properties: Mapping[str, object] | None = None,
+    ) -> None:
+        self._hand_in(topic, encode_payload(payload), qos, retain, properties, publisher)
 
     def _stored_messages(self, filter: str, **chosen: Any) -> History:
         return self.history(filter, **chosen)

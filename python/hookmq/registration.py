@@ -324,7 +324,7 @@ class Registration(Decorators):
             book=self._the_book,
             rules=lambda: [] if self._book is None else list(self._book.values()),
             statistics=lambda: self._count(),
-            publish=self._publish,
+            publish=self._publish_for,
             loop=self._event_loop,
             app=lambda: self._app_file,
         )
@@ -365,8 +365,8 @@ class Registration(Decorators):
         """Return counters; see :attr:`hookmq.broker.Broker.statistics`."""
         raise NotImplementedError
 
-    def _publish(self, topic: str, payload: object, **options: Any) -> None:
-        """Publish; see :meth:`hookmq.broker.Broker.publish`."""
+    def _publish_for(self, publisher: str, topic: str, payload: object, **options: Any) -> None:
+        """Publish for somebody who is not connected; hooks are called as for a client."""
         raise NotImplementedError
 
     def _answer(self, *request: Any) -> None:

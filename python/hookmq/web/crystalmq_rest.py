@@ -16,6 +16,7 @@ from ..errors import HookMQError
 from .access.cookie import NAME as COOKIE
 from .operations.operation import Role, may
 from .operations.subscriptions import check_topic
+from .operations.topics import publisher
 from .problem import Problem
 from .request import BadBody, Request
 from .response import Response
@@ -41,7 +42,7 @@ class CrystalMQRest:
     def __init__(self, source: Source, access: Access) -> None:
         self._source = source
         self._access = access
-        self._calls: dict[str, tuple[str, Role, Callable[[Mapping[str, str]], dict[str, Any]]]] = {
+        self._calls: dict[str, tuple[str, Role, Callable[[Mapping[str, str], str], dict[str, Any]]]] = {
             "clientsend": ("POST", "operator", self._send),
             "client/send": ("POST", "operator", self._send),
             "sendall": ("POST", "operator", self._send_all),
@@ -77,7 +78,7 @@ class CrystalMQRest:
             if identity.role is None:
                 raise Problem(401, "Invalid token: log in first", headers={"WWW-Authenticate": "Bearer"})
             raise Problem(403, f"a {identity.role} may not do that")
-        return call(_parameters(request))
+        return call(_parameters(request), identity.name)
 
     def _login(self, request: Request) -> dict[str, Any]:
         given = _parameters(request)
@@ -89,19 +90,19 @@ class CrystalMQRest:
 
     # Messages -------------------------------------------------------------------------------------------
 
-    def _send(self, given: Mapping[str, str]) -> dict[str, Any]:
+    def _send(self, given: Mapping[str, str], who: str) -> dict[str, Any]:
         """Publish to a topic that a client is subscribed to; who else is gets it as well."""
         client = given.get("clientid") or given.get("client_id") or _needed(given, "clientid")
         if self._source.run().native.client(client) is None:
             raise Problem(404, f"Message could not be delivered to {client}: there is no such client")
-        self._publish(given)
+        self._publish(given, who)
         return _done(f"Message has been sent to {client}")
 
-    def _send_all(self, given: Mapping[str, str]) -> dict[str, Any]:
-        self._publish(given)
+    def _send_all(self, given: Mapping[str, str], who: str) -> dict[str, Any]:
+        self._publish(given, who)
         return _done(f"Message has been sent to subscribers of topic - {given['topic']}")
 
-    def _publish(self, given: Mapping[str, str]) -> None:
+    def _publish(self, given: Mapping[str, str], who: str) -> None:
         topic, payload = _needed(given, "topic"), _needed(given, "message")
         check_topic(topic)
         if topic.startswith("$"):
@@ -111,13 +112,13 @@ class CrystalMQRest:
             raise Problem(400, f"QoS is {qos[:20]}; it is 0, 1 or 2")
         retain = given.get("retain", "0").lower() in ("1", "true")
         try:
-            self._source.publish(topic, payload, qos=int(qos), retain=retain)
+            self._source.publish(publisher(who), topic, payload, qos=int(qos), retain=retain)
         except ValueError as error:
             raise Problem(400, str(error)) from None
 
     # Lists ----------------------------------------------------------------------------------------------
 
-    def _devices(self, given: Mapping[str, str]) -> dict[str, Any]:
+    def _devices(self, given: Mapping[str, str], who: str) -> dict[str, Any]:
         connected = {"act": True, "inact": False}.get(given.get("status", "all"))
         search = given.get("search") or None
         native = self._source.run().native
@@ -140,7 +141,7 @@ class CrystalMQRest:
         ]
         return _done("", status="Success", page=pages, devices=devices)
 
-    def _subscriptions(self, given: Mapping[str, str]) -> dict[str, Any]:
+    def _subscriptions(self, given: Mapping[str, str], who: str) -> dict[str, Any]:
         client = given.get("clientid") or given.get("client_id") or None
         search = given.get("search") or None
         native = self._source.run().native

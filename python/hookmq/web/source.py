@@ -109,7 +109,7 @@ class Source:
     """Load the app's code again, or read certificates, users and access rules again if there is no code."""
     statistics: Callable[[], dict[str, int]]
     publish: Callable[..., Any]
-    """As ``Broker.publish``."""
+    """As ``Broker.publish``, for whoever is named first: hooks are called as for a client."""
     loop: Callable[[], EventLoop]
     app: Callable[[], str | None]
     """Where the app's code is, if it is known."""

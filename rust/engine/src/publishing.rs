@@ -78,6 +78,11 @@ impl<'a> Origin<'a> {
         Self { session: Some(session), by_client: true, live: false, handed_out: false, receipt: None }
     }
 
+    /// Somebody who publishes without being connected, for whom hooks and rules are called as for a client.
+    pub const fn caller() -> Self {
+        Self { session: None, by_client: true, live: false, handed_out: false, receipt: None }
+    }
+
     /// The broker itself.
     pub const fn broker() -> Self {
         Self { session: None, by_client: false, live: false, handed_out: false, receipt: None }

@@ -235,9 +235,11 @@ impl NativeBroker {
         server.iter().flat_map(|server| &server.http_addresses).map(SocketAddr::port).collect()
     }
 
-    /// Publishes a message of the process itself. Says whether a subscription matched. Raises `ValueError`
-    /// for what cannot be published and `RuntimeError` if a subscriber's queue is full.
-    #[pyo3(signature = (topic, payload, qos, retain, properties = None))]
+    /// Publishes a message of the process itself, or of a `publisher`, for whom hooks are called. Says whether a
+    /// subscription matched. Raises `ValueError` for what cannot be published and `RuntimeError` if a subscriber's queue
+    /// is full.
+    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (topic, payload, qos, retain, properties = None, publisher = ""))]
     fn publish(
         &self,
         py: Python<'_>,
@@ -246,6 +248,7 @@ impl NativeBroker {
         qos: &Bound<'_, PyAny>,
         retain: bool,
         properties: Option<&Bound<'_, PyDict>>,
+        publisher: &str,
     ) -> PyResult<bool> {
         topic::check_name(&topic)
             .map_err(|error| PyValueError::new_err(format!("topic {topic:?} {error}")))?;
@@ -272,11 +275,12 @@ impl NativeBroker {
             let publish =
                 Publish { topic: topic.into(), payload, qos, retain, properties, ..Publish::default() };
             let now = self.clock.now();
-            let message = EngineMessage::from_publish(publish, Arc::from(""), now);
+            let message = EngineMessage::from_publish(publish, Arc::from(publisher), now);
             // Who publishes may be the hook of a rule.
             let hops = u8::try_from(hookmq_server::rules::current().len()).unwrap_or(u8::MAX);
             let message = EngineMessage { hops, ..message };
-            match self.broker.with_batch(now, |batch| self.broker.publish(message, Origin::broker(), batch)) {
+            let origin = if publisher.is_empty() { Origin::broker() } else { Origin::caller() };
+            match self.broker.with_batch(now, |batch| self.broker.publish(message, origin, batch)) {
                 Ok(published) => Ok(published.matched),
                 Err(refused) => Err(PyRuntimeError::new_err(refused.what)),
             }

@@ -150,11 +150,25 @@ class _Topics:
         receivers = native.receivers(topic, 1)["total"]
         try:
             self._source.publish(
-                topic, payload, qos=body["qos"], retain=body["retain"], properties=_properties(given)
+                publisher(ask.identity.name),
+                topic,
+                payload,
+                qos=body["qos"],
+                retain=body["retain"],
+                properties=_properties(given),
             )
         except (ValueError, TypeError) as error:
             raise Problem(400, str(error)) from None
         return {"receivers": receivers, "accepted": True}
+
+
+def publisher(name: str) -> str:
+    """Return the Client Identifier that messages have which somebody publishes through the API.
+
+    >>> publisher("anna")
+    '$api/anna'
+    """
+    return f"$api/{name}"
 
 
 def _payload(body: dict[str, Any]) -> bytes:
