@@ -128,7 +128,7 @@ export function Tree({ selected, onSelect, onItems }) {
   if (feed.problem.value) return html`<${ProblemNotice} problem=${feed.problem.value} />`;
   if (shown === null) return html`<${Loading} />`;
   return html`<div class="scroll tree" ref=${ref} tabindex="-1">
-    <div role="tree" aria-label=${t("nav.topics")} onKeyDown=${keys}>
+    <div role="tree" aria-label=${t("nav.topics")} onKeyDown=${keys} style=${{ height: `${rows.length * ROW}px` }}>
       <div style=${{ height: `${top}px` }}></div>
       ${rows.slice(first, last).map((row, n) => (row.item
     ? html`<${Row} key=${row.item.topic} row=${row} n=${first + n} selected=${row.item.topic === selected}
