@@ -1,6 +1,6 @@
 """How long a page of GET /api/v1/clients takes with 100,000 sessions.
 
-    python bench/web/clients.py [SESSIONS]
+python bench/web/clients.py [SESSIONS]
 """
 
 from __future__ import annotations

@@ -461,9 +461,8 @@ class Broker(Lifecycle):
         publisher: str,
         topic: str,
         payload: object,
-        *,
-        qos: int = 0,
-        retain: bool = False,
+        qos: int,
+        retain: bool,
         properties: Mapping[str, object] | None = None,
     ) -> None:
         self._hand_in(topic, encode_payload(payload), qos, retain, properties, publisher)

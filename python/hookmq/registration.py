@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .console import Console
 from .decorators import Decorators
@@ -365,7 +365,15 @@ class Registration(Decorators):
         """Return counters; see :attr:`hookmq.broker.Broker.statistics`."""
         raise NotImplementedError
 
-    def _publish_for(self, publisher: str, topic: str, payload: object, **options: Any) -> None:
+    def _publish_for(
+        self,
+        publisher: str,
+        topic: str,
+        payload: object,
+        qos: int,
+        retain: bool,
+        properties: Mapping[str, object] | None = None,
+    ) -> None:
         """Publish for somebody who is not connected; hooks are called as for a client."""
         raise NotImplementedError
 

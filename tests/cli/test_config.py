@@ -57,7 +57,6 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "http_hosts": (),
         "topic_statistics": True,
         "dashboard": True,
-        "topic_statistics": True,
         "data_dir": None,
         "allow_anonymous": False,
         "listeners": (),

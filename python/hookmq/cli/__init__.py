@@ -1,7 +1,7 @@
 """The command line: ``hookmq`` and ``python -m hookmq``.
 
-A command is a line in ``commands.py`` and a module with ``configure`` and ``main``. Nothing is imported before
-a command needs it, so that ``hookmq --help`` answers at once.
+A command is a line in ``commands.py`` and a module with ``configure`` and ``main``. Nothing is imported
+before a command needs it, so that ``hookmq --help`` answers at once.
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 the app cannot be imported, 5 cannot bind, 6 refused;
 ``sub -W`` ends with 27.
