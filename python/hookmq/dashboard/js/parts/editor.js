@@ -143,7 +143,8 @@ function Offer({ id, label, kindOf, offer, chosen, behind, onTake }) {
     if (!mark) return;
     const box = behind.current;
     const left = mark.offsetLeft - box.scrollLeft;
-    list.current.style.left = `${Math.max(0, Math.min(left, box.clientWidth - list.current.offsetWidth - 4))}px`;
+    // By the browser, so that it stays inside when the window becomes narrower. Its width is that of parts.css.
+    list.current.style.left = `clamp(0px, ${left}px, calc(100% - min(420px, 100%) - 4px))`;
     list.current.style.top = `${mark.offsetTop - box.scrollTop + mark.offsetHeight + 4}px`;
   });
   useEffect(() => list.current.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }), [chosen]);
