@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from hookmq.hooks.registry import HOOKS
+
 ROOT = Path(__file__).parent.parent.parent
 DASHBOARD = ROOT / "python/hookmq/dashboard"
 SOURCES = sorted((DASHBOARD / "js").rglob("*.js"))
@@ -75,6 +77,11 @@ def test_japanese_is_japanese():
         if text == ENGLISH[key] and re.search(r"[a-z]{4,} [a-z]{3,}", text)
     }
     assert same == set()
+
+
+def test_hooks_are_described_as_in_their_registry():
+    for kind in HOOKS.values():
+        assert ENGLISH[f"hooks.when_{kind.name}"] == kind.when.replace("`", "")
 
 
 def test_every_text_is_used():

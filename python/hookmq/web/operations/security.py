@@ -38,6 +38,8 @@ _USER = Ref(
 _PROBLEM = Object(
     [
         Field("level", Text(among=("info", "warning", "error")), required=True),
+        Field("code", Text(among=("everybody", "unencrypted", "no_acl")), required=True),
+        Field("url", Nullable(Text()), "the listener that it is about", required=True),
         Field("message", Text(), required=True),
         Field("help", Nullable(Text()), required=True),
     ]
@@ -195,14 +197,14 @@ class _Security:
             if one["anonymous"] and is_open:
                 text = f"{one['url']} lets everybody in from other machines, without asking who they are"
                 help = "write a users file (hookmq users add NAME), or register @broker.authenticate"
-                found.append({"level": "error", "message": text, "help": help})
+                found.append(_problem("error", "everybody", text, help, one["url"]))
             if is_open and not one["encrypted"] and not one["anonymous"]:
                 text = f"{one['url']} is not encrypted: passwords can be read on their way"
-                found.append({"level": "warning", "message": text, "help": "serve TLS: see tls.port"})
+                found.append(_problem("warning", "unencrypted", text, "serve TLS: see tls.port", one["url"]))
         settings = self._source.run().settings
         if settings["access.acl_file"] is None and not self._authorizers("publish"):
             text = "there is no access list: whoever gets in may publish and subscribe to everything"
-            found.append({"level": "info", "message": text, "help": "name one with access.acl_file"})
+            found.append(_problem("info", "no_acl", text, "name one with access.acl_file"))
         return found
 
     # Users ----------------------------------------------------------------------------------------------
@@ -397,3 +399,7 @@ def _acl(path: Path, text: str) -> Answer:
 
 def _tag(text: str) -> str:
     return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+
+
+def _problem(level: str, code: str, message: str, help: str, url: str | None = None) -> dict[str, Any]:
+    return {"level": level, "code": code, "url": url, "message": message, "help": help}

@@ -30,7 +30,7 @@ export function Detail({ name, hook, known, rate }) {
     ${" "}<span class="break">${hook.where}</span>`;
   return html`<${Page} title=${name} about=${about} actions=${html`${back}<${Pause} kind="hooks" item=${hook} />`}>
     ${hook.paused && html`<div><${Badge} kind="warning" icon="pause">${t("hooks.paused")}<//></div>`}
-    ${kind && html`<p class="muted hook-when">${kind.when.replaceAll("`", "")}</p>`}
+    ${kind && html`<p class="muted hook-when">${t(`hooks.when_${kind.name}`)}</p>`}
     <${Figures} hook=${hook} rate=${rate} />
     <${Card} flush>
       <${Tabs} label=${name} tabs=${tabs} value=${tab} onChange=${setTab} />

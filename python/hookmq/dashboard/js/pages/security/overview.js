@@ -10,7 +10,8 @@ export function Overview() {
   return html`
     <section class="stack" aria-label=${t("security.problems")}>
       ${problems.length === 0 && html`<${Notice} kind="ok">${t("security.problems_none")}<//>`}
-      ${problems.map((one) => html`<${Notice} key=${one.message} kind=${one.level} title=${one.message}>${one.help}<//>`)}
+      ${problems.map(({ level, code, url }) => html`
+        <${Notice} key=${`${code} ${url}`} kind=${level} title=${t(`security.problem_${code}`, { url })}>${t(`security.help_${code}`)}<//>`)}
     </section>
     <div class="grid2">
       <${Card} title=${t("security.tab_overview")}><${Facts} items=${[
