@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 TOOLS := $(VENV)/.tools
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo dev check test rust-tests-built test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-authentication bench-rules bench-store crash fuzz format docs screenshots clean
+.PHONY: help setup demo dev check test rust-tests-built test-rust test-python bench bench-full bench-hooks bench-hooks-full bench-storage bench-authentication bench-rules bench-web bench-store crash fuzz format docs screenshots clean
 
 help:  ## show the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -84,6 +84,11 @@ bench-authentication: setup  ## connects a second with each authentication servi
 
 bench-rules: setup  ## what rules cost, beside a hook in Python with the same condition; three minutes
 	$(BIN)/python -m bench.rules
+
+bench-web: setup  ## what the dashboard and the API cost; five minutes
+	@tools/system.sh
+	@tools/foreign.sh
+	$(BIN)/python -m bench.web
 
 bench-store: setup  ## what it costs to lose nothing, beside mosquitto and nats-server; three minutes
 	@bench/setup.sh
