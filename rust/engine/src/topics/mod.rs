@@ -53,7 +53,8 @@ pub(crate) struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { topics: 1_000_000, bytes: 512 << 20 }
+        // A million, and the broker's own: one more than there is room for would push another out with each message.
+        Self { topics: 1_250_000, bytes: 640 << 20 }
     }
 }
 
