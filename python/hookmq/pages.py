@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .execution.aio import EventLoop
     from .run import Run
     from .web.asgi import AsgiMount
+    from .web.slow import SlowAnswers
     from .web.sockets import PageSockets
     from .web.static import StaticFiles
 
@@ -46,6 +48,8 @@ class Pages:
         self._sockets: dict[str, PageSockets] = {}
         self._files: StaticFiles | None = None
         self._run: Run | None = None
+        self._slow: SlowAnswers | None = None
+        self._making = threading.Lock()
 
     @property
     def infos(self) -> list[RouteInfo]:
@@ -99,6 +103,10 @@ class Pages:
     def close(self, left: Callable[[], float]) -> list[str]:
         """End what goes on, in the seconds that are ``left()``; return the names of what did not end."""
         self._run = None
+        with self._making:
+            if self._slow is not None:
+                self._slow.close()
+                self._slow = None
         for mount in self._routes.mounts:
             mount.stop(left())
         for live in self._sockets.values():
@@ -170,7 +178,13 @@ class Pages:
             if call is None and (file := self._file(request, response)) is not None:
                 name, response = "the dashboard", file
             elif call is None and response.status == 404:
-                name, response = "the API", self._console.answer(request) or response
+                if (slow := self._slow_for(decoded)) is not None:
+                    unanswered = response
+                    if slow.put(lambda: self._answer_slowly(request, unanswered, reply)):
+                        return None
+                    response = Response("too many requests wait that take long\n", status=503)
+                else:
+                    name, response = "the API", self._console.answer(request) or response
             value = response if call is None else call()
         except BaseException as error:
             return self._streams.fail(name, error, reply)
@@ -180,6 +194,23 @@ class Pages:
         future = self._loop().ask(lambda: coroutine)
         future.add_done_callback(lambda done: self._streams.answer(name, request, done.result, reply))
         return None
+
+    def _slow_for(self, path: str) -> SlowAnswers | None:
+        """Return where a request is answered whose answer may take seconds; None for all others."""
+        run = self._run
+        if run is None or not path.startswith("/api/v1/"):
+            return None
+        from .web.slow import SlowAnswers, is_slow
+
+        if not is_slow(path):
+            return None
+        with self._making:
+            if self._slow is None:
+                self._slow = SlowAnswers(run.threads.start)
+            return self._slow
+
+    def _answer_slowly(self, request: Request, unanswered: Response, reply: PageReply) -> None:
+        self._streams.answer("the API", request, lambda: self._console.answer(request) or unanswered, reply)
 
     def _file(self, request: Request, unanswered: Response) -> Response | None:
         """Return a file of the dashboard, where no page answers."""

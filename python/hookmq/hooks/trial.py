@@ -182,13 +182,15 @@ class _Output:
     def write(self, text: str) -> int:
         kept = _printed.get()
         if kept is None:
-            return int(self.real.write(text))
+            if self.real is not None:
+                self.real.write(text)  # whatever it returns: some return nothing
+            return len(text)
         if (room := PRINTED - kept.tell()) > 0:
             kept.write(text[:room])
         return len(text)
 
     def flush(self) -> None:
-        if _printed.get() is None:
+        if _printed.get() is None and self.real is not None:
             self.real.flush()
 
     def __getattr__(self, name: str) -> Any:

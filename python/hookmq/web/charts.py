@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from .json_path import find, number_of, read_value
 
-__all__ = ["MAX_TOPICS", "Buckets", "chart"]
+__all__ = ["MAX_TOPICS", "PATIENCE", "Buckets", "chart"]
 
 MAX_TOPICS = 20
 """Series of one chart."""
@@ -75,14 +75,16 @@ def chart(
     end: float,
     points: int,
     topics: Sequence[str] = (),
+    deadline: float | None = None,
 ) -> tuple[dict[str, list[list[float]]], bool]:
     """Return the series of the topics that the rows are of, and whether something was left out.
 
-    ``topics`` are those that are asked for by name; otherwise the first that come, up to :data:`MAX_TOPICS`.
+    ``topics`` are those that are asked for by name; otherwise the first that come, up to :data:`MAX_TOPICS`. The
+    newest rows come first: when the deadline (a time of ``time.monotonic()``) has passed, the oldest are left out.
     """
     series: dict[str, Buckets] = {topic: Buckets(start, end, points) for topic in topics[:MAX_TOPICS]}
     truncated = len(topics) > MAX_TOPICS
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE if deadline is None else deadline
     for count, row in enumerate(rows):
         if count % 256 == 255 and time.monotonic() > deadline:
             truncated = True

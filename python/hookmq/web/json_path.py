@@ -15,6 +15,9 @@ _LONGEST = 512
 _DEEPEST = 32
 """Levels of a payload that are looked at."""
 
+_SHOWN = 64
+"""Levels of a value; what has more is a text, so that nobody who writes it again runs out of stack."""
+
 
 class BadPath(ValueError):
     """A text is no path."""
@@ -49,12 +52,36 @@ def read_value(payload: bytes) -> Any:
     ({'a': 1}, 'on', None)
     """
     try:
-        return json.loads(payload)
+        value = json.loads(payload, parse_constant=_nothing)
     except (ValueError, RecursionError):
-        try:
-            return payload.decode()
-        except UnicodeDecodeError:
-            return None
+        return _text(payload)
+    brackets = payload.count(b"[") + payload.count(b"{")
+    return _text(payload) if brackets > _SHOWN and _is_deep(value) else value
+
+
+def _text(payload: bytes) -> str | None:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _nothing(name: str) -> None:
+    """Return what NaN and Infinity stand for, which JSON does not have."""
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_SHOWN):
+        level = [
+            part
+            for one in level
+            if isinstance(one, dict | list)
+            for part in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def find(value: Any, steps: tuple[str | int, ...]) -> Any:

@@ -99,6 +99,7 @@ class LiveFeed:
         self._watched: dict[str, Watching] = {}
         self._next_tick = 0.0
         self._round = 0
+        self._looks = 0
 
     def event(
         self, kind: str, socket: int, data: str | bytes | None, request: tuple[Any, ...] | None
@@ -178,6 +179,7 @@ class LiveFeed:
             return
         self._next_tick = (now // TICK + 1) * TICK
         self._taps.look()
+        self._looks += 1
         watched = list(self._watched.values())
         # Whoever comes last in a round may find no room: that is another one each time.
         first = self._round % len(watched) if watched else 0
@@ -185,7 +187,7 @@ class LiveFeed:
             if not watching.viewers:
                 if now - watching.left > LINGER:
                     self._drop(watching)
-                continue
+                    continue
             if watching.view.period <= TICK or now >= watching.due:
                 self._look(watching, now)
             self._tell(watching, at)
@@ -197,23 +199,34 @@ class LiveFeed:
         with self._wake:
             said, self._said = self._said, deque()
         for kind, socket, value in said:
-            if kind == "open":
-                self._open(socket, value)
+            try:
+                watching = self._take(kind, socket, value)
+            except Exception as error:  # what others said is heard all the same
+                self._failed("the live feed", error)
                 continue
-            browser = self._browsers.get(socket)
-            if browser is None:
-                continue
-            if kind == "close":
-                self._leave(browser)
-            elif kind == "problem":
-                self._tell_problem(browser, value.id, value)
-            elif isinstance(value, Ping):
-                self._send(f'{{"pong":{encode(round(time.time(), 3))}}}', [socket])
-            elif isinstance(value, Unwatch):
-                self._unwatch(browser, value.id)
-            elif (watching := self._watch(browser, value)) is not None:
+            if watching is not None:
                 fresh[watching.key] = watching
         return {key: watching for key, watching in fresh.items() if key in self._watched}
+
+    def _take(self, kind: str, socket: int, value: Any) -> Watching | None:
+        """Take what happened to a browser; return what it watches from now on, if it does."""
+        if kind == "open":
+            self._open(socket, value)
+            return None
+        browser = self._browsers.get(socket)
+        if browser is None:
+            return None
+        if kind == "close":
+            self._leave(browser)
+        elif kind == "problem":
+            self._tell_problem(browser, value.id, value)
+        elif isinstance(value, Ping):
+            self._send(f'{{"pong":{encode(round(time.time(), 3))}}}', [socket])
+        elif isinstance(value, Unwatch):
+            self._unwatch(browser, value.id)
+        else:
+            return self._watch(browser, value)
+        return None
 
     def _open(self, socket: int, request: Request) -> None:
         try:
@@ -262,8 +275,12 @@ class LiveFeed:
                     view = kind.make(self._context, options)
                 except Problem as problem:
                     raise RequestProblem(problem.code, problem.detail) from None
+                except ValueError as error:  # of the native side
+                    raise RequestProblem("bad_request", str(error)) from None
                 watching = self._watched[key] = Watching(key, asked.view, view)
-            failed = None if watching.viewers else self._look(watching, time.monotonic())
+            # Whoever comes back has missed nothing, and is told nothing twice.
+            seen = watching.viewers or watching.looked == self._looks
+            failed = None if seen else self._look(watching, time.monotonic())
             if failed is not None:
                 raise failed
         except RequestProblem as problem:
@@ -293,6 +310,7 @@ class LiveFeed:
     def _look(self, watching: Watching, now: float) -> RequestProblem | None:
         """Let a view look what is new. One that fails is given up, and its viewers are told."""
         watching.due = (now // watching.view.period + 1) * watching.view.period
+        watching.looked = self._looks
         try:
             watching.view.look(time.time())
         except RequestProblem as error:

@@ -84,6 +84,9 @@ def read_request(frame: str | bytes) -> Watch | Unwatch | Ping:
         raise RequestProblem("bad_request", f"a frame has at most {LONGEST} bytes")
     try:
         said = json.loads(frame)
+        json.dumps(said, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise RequestProblem("bad_request", "the frame has half of a surrogate pair in it") from None
     except (ValueError, RecursionError):
         raise RequestProblem("bad_request", "the frame is not JSON") from None
     id = said.get("id") if isinstance(said, dict) else None

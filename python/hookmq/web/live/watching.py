@@ -56,6 +56,8 @@ class Watching:
         self.name = name
         self.view = view
         self.due = 0.0
+        self.looked = -1
+        """In which look at the taps it was looked at last."""
         self.viewers: dict[Viewer, None] = {}
         self.left = 0.0
         """When its last viewer left."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import socket
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from ..._hookmq import __version__
+from ...errors import HookMQError
 from ..alarms import alarms
 from ..schema import Anything, Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Text
 from ..source import Recording, Running, Source
@@ -154,7 +156,8 @@ def operations(source: Source) -> Sequence[Operation]:
 class _Broker:
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._counted = (-_COUNTING, 0)
+        self._counted: tuple[float, int | None] = (-_COUNTING, 0)
+        self._counting = threading.Lock()
 
     def broker(self, ask: Ask) -> Any:
         run = self._source.run()
@@ -188,13 +191,18 @@ class _Broker:
             },
         }
 
-    def _rows(self, recorder: Recording) -> int:
-        """Return how many messages are stored; counting many takes a while, so it is not done each time."""
-        counted, rows = self._counted
-        if time.monotonic() - counted > _COUNTING:
-            rows = recorder.count()
-            self._counted = (time.monotonic(), rows)
-        return rows
+    def _rows(self, recorder: Recording) -> int | None:
+        """Return how many messages are stored, if it is known; counting many takes a while, so it is not done
+        each time, and by one caller at a time."""
+        with self._counting:
+            counted, rows = self._counted
+            if time.monotonic() - counted > _COUNTING:
+                try:
+                    rows = recorder.count()
+                except HookMQError:  # the database is away, which is told elsewhere
+                    rows = None
+                self._counted = (time.monotonic(), rows)
+            return rows
 
     def series(self, ask: Ask) -> Any:
         names = ask.query["names"]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..charts import MAX_TOPICS, chart
+from ..charts import MAX_TOPICS, PATIENCE, chart
 from ..exports import FORMATS, export
 from ..json_path import BadPath, find, parse_path, paths_of, read_value
 from ..problem import Problem
@@ -224,25 +224,24 @@ def chart_of(
     series: dict[str, list[list[float]]] = {}
     truncated = False
     base = {"since": start, "until": end}
+    deadline = time.monotonic() + PATIENCE
     for one in topics or [filter or "#"]:
-        rows = _query(source, base | {"filter": one}, newest=False)
-        first, rows = _peeked(rows)
-        begin = first if start is None and first is not None else (start or 0.0)
+        begin = start
+        if begin is None:
+            oldest = next(_query(source, base | {"filter": one}, newest=False, limit=1), None)
+            begin = 0.0 if oldest is None else oldest.timestamp
+        # The newest first: if there is more than can be read, what is left out is old.
+        rows = _query(source, base | {"filter": one}, newest=True)
         names = [str(one)] if topics else []
-        found, left_out = chart(rows, steps, start=begin, end=end, points=points, topics=names)
+        found, left_out = chart(
+            rows, steps, start=begin, end=end, points=points, topics=names, deadline=deadline
+        )
         series |= found
         truncated = truncated or left_out
     return {
         "series": [{"topic": topic, "path": path, "points": found} for topic, found in series.items()],
         "truncated": truncated,
     }
-
-
-def _peeked(rows: Iterator[Any]) -> tuple[float | None, Iterator[Any]]:
-    import itertools
-
-    first = next(rows, None)
-    return (None, iter(())) if first is None else (first.timestamp, itertools.chain([first], rows))
 
 
 def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:

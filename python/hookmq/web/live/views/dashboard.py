@@ -77,7 +77,10 @@ class _DashboardView(View):
         if found.version != self._version:
             self._show(found)
         for shown_widget in self._widgets:
-            _SHOW[shown_widget.widget["kind"]](self, shown_widget)
+            try:
+                _SHOW[shown_widget.widget["kind"]](self, shown_widget)
+            except (ValueError, RecursionError) as error:  # of what was published: the others go on
+                self.state.put(shown_widget.id, {"error": f"it cannot be shown: {error}"[:200]})
 
     def close(self) -> None:
         for widget in self._widgets:

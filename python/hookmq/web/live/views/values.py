@@ -33,7 +33,10 @@ def shown(value: Any, longest: int = LONGEST) -> Any:
     if isinstance(value, str):
         return value[:longest]
     if isinstance(value, dict | list):
-        return value if len(encode(value)) <= longest else None
+        try:
+            return value if len(encode(value)) <= longest else None
+        except (ValueError, RecursionError):
+            return None
     return value
 
 
