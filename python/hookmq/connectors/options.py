@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
 import inspect
 import os
@@ -28,6 +29,9 @@ KINDS_OF_CONNECTORS: Mapping[str, tuple[str, str]] = {
     "email": ("email", "Email"),
 }
 """From the ``kind`` of a table to the module and the class."""
+
+_LONGEST = 64 << 10
+"""Characters of a secret in a file."""
 
 _OF_FEED = ("filter", "events", "ack", "queue_rows", "queue_bytes", "spool_bytes", "patience")
 
@@ -92,7 +96,14 @@ def _secret(name: str, place: str, source: str, where: str) -> str:
             )
         return text
     try:
-        return Path(place).read_text(encoding="utf-8").rstrip("\r\n")
+        if not Path(place).is_file():  # a device or a pipe may have no end
+            raise FileNotFoundError(errno.ENOENT, "it is no file")
+        with open(place, encoding="utf-8") as file:
+            text = file.read(_LONGEST + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise HookMQError("E304", where=where, reason=f"`{name}`: {place}: {reason}") from None
+    if len(text) > _LONGEST:
+        reason = f"`{name}`: {place} has more than {_LONGEST:,} characters"
+        raise HookMQError("E304", where=where, reason=reason)
+    return text.rstrip("\r\n")

@@ -79,8 +79,8 @@ def chart(
 ) -> tuple[dict[str, list[list[float]]], bool]:
     """Return the series of the topics that the rows are of, and whether something was left out.
 
-    ``topics`` are those that are asked for by name; otherwise the first that come, up to :data:`MAX_TOPICS`. The
-    newest rows come first: when the deadline (a time of ``time.monotonic()``) has passed, the oldest are left out.
+    ``topics`` are those that are asked for by name; otherwise the first that come, up to :data:`MAX_TOPICS`.
+    The newest rows come first: behind the deadline, a time of ``time.monotonic()``, the oldest are left out.
     """
     series: dict[str, Buckets] = {topic: Buckets(start, end, points) for topic in topics[:MAX_TOPICS]}
     truncated = len(topics) > MAX_TOPICS

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["message", "packed"]
+__all__ = ["CUT", "message", "packed"]
 
 CUT = 256 << 10
 """Bytes of a payload that are shown."""

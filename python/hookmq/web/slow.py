@@ -31,8 +31,8 @@ class SlowAnswers:
         start: starts a thread with a name; its function is called with it.
 
     >>> import threading
-    >>> slow, done = SlowAnswers(lambda name, run: threading.Thread(target=run, args=(name,)).start()), []
-    >>> slow.put(lambda: done.append("answered"))
+    >>> slow = SlowAnswers(lambda name, run: threading.Thread(target=run, args=(name,)).start())
+    >>> slow.put(lambda: None)
     True
     >>> slow.close()
     """

@@ -299,3 +299,40 @@ def test_every_view_has_a_test():
         text = stream.read()
     tested = {view for view in VIEWS if f'"{view}"' in text}
     assert tested == VIEWS.keys()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"[" * 600 + b"NaN" + b"]" * 600, b'{"a":' * 300 + b"1" + b"}" * 300, b"[1e999, NaN, -Infinity]"],
+    ids=["deep and no number", "deep", "no numbers"],
+)
+def test_a_payload_that_cannot_be_written_again_harms_no_view(site, page, payload):
+    page.watch("values", topic="x/#", path="")
+    page.until(lambda: "values" in page.shown)
+    site.publish("x/strange", payload)
+    page.until(lambda: "x/strange" in page.items("values"))
+    site.publish("x/well", "7")
+    page.until(lambda: page.items("values").get("x/well", {}).get("value") == 7)
+    page.watch("values", "again", topic="x/+", path="")
+    page.until(lambda: page.items("again").keys() == {"x/strange", "x/well"})
+    assert not page.errors
+
+
+def test_a_frame_with_half_a_character_is_told_and_others_are_heard(site, page):
+    page.socket.send('{"do":"watch","id":"x","view":"topics","with":{"parents":["\\ud800"]}}')
+    page.say(do="ping")
+    page.until(lambda: any("pong" in frame for frame in page.frames))
+    assert "surrogate" in page.errors[None]["message"]
+
+
+def test_who_comes_back_has_missed_nothing_and_is_told_nothing_twice(site, page):
+    page.watch("messages", filter="a")
+    page.until(lambda: "messages" in page.shown)
+    for number in range(6):
+        site.publish("a", str(number))
+        page.say(do="unwatch", id="messages")
+        page.watch("messages", filter="a")
+        time.sleep(0.25)
+    page.until(lambda: [one["payload"] for one in page.streams["messages"]][-1:] == ["5"])
+    payloads = [one["payload"] for one in page.streams["messages"]]
+    assert payloads == sorted(set(payloads)), payloads

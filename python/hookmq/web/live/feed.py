@@ -184,10 +184,9 @@ class LiveFeed:
         # Whoever comes last in a round may find no room: that is another one each time.
         first = self._round % len(watched) if watched else 0
         for watching in watched[first:] + watched[:first]:
-            if not watching.viewers:
-                if now - watching.left > LINGER:
-                    self._drop(watching)
-                    continue
+            if not watching.viewers and now - watching.left > LINGER:
+                self._drop(watching)
+                continue
             if watching.view.period <= TICK or now >= watching.due:
                 self._look(watching, now)
             self._tell(watching, at)

@@ -9,7 +9,7 @@ from ..dashboards import Dashboard, Dashboards
 from ..dashboards.layout import DASHBOARD, WIDGET
 from ..problem import Problem
 from ..schema import Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Schema, Text
-from .operation import Answer, Ask, Operation
+from .operation import Answer, Ask, Operation, may
 
 __all__ = ["operations"]
 
@@ -160,6 +160,15 @@ class _DashboardsApi:
         return _answered(self._dashboards.get(ask.path["id"]))
 
     def change(self, ask: Ask) -> Any:
+        before = self._dashboards.find(ask.path["id"])
+        if before is not None and before.share is not None and not may(ask.identity.role, "admin"):
+            shown = {_source(widget) for widget in before.widgets}
+            if any(_source(widget) not in shown for widget in ask.body["widgets"] or ()):
+                raise Problem(
+                    403,
+                    "everybody who has this dashboard's link would see more: an admin has to add it",
+                    help="ask an admin to do that or to take the link back, or duplicate the dashboard",
+                )
         changed = self._dashboards.change(ask.path["id"], _layout(ask.body), ask.check_version)
         return _answered(changed)
 
@@ -206,6 +215,13 @@ class _DashboardsApi:
 
 def _answered(dashboard: Dashboard) -> Answer:
     return Answer(dashboard.plain(), version=dashboard.version)
+
+
+def _source(widget: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return where a widget takes from what it shows."""
+    options = widget.get("options") or {}
+    named = str(options.get("widget") or "") if isinstance(options, Mapping) else ""
+    return str(widget.get("topic") or ""), str(widget.get("path") or ""), named
 
 
 def _layout(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,12 +13,16 @@ from ..problem import Problem
 from ..response import Response
 from ..schema import Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Text
 from ..security_headers import FRESH, attachment
+from ..shown_message import CUT
 from ..source import Source
 from .operation import Ask, Operation
 from .paging import PAGE, after_of, cursor, page
 from .shapes import MESSAGE, TOPIC, message
 
 __all__ = ["chart_of", "operations"]
+
+_PAGE_BYTES = 4 << 20
+"""Bytes of payloads behind which a page ends."""
 
 _SCANNED = 200_000
 """Rows that are looked at for one page; then it is answered as it is, with a cursor."""
@@ -151,6 +155,7 @@ class _HistoryApi:
             chosen["until" if newest else "since"] = (place[0] + (1 if newest else 0)) / 1e6
         passes = _passes(ask)
         items: list[dict[str, Any]] = []
+        size = 0
         last: tuple[int, int] | None = None
         more, deadline = False, time.monotonic() + _PATIENCE
         for count, row in enumerate(_query(self._source, chosen, newest=newest)):
@@ -159,6 +164,7 @@ class _HistoryApi:
                 continue
             if (
                 len(items) == limit
+                or size > _PAGE_BYTES
                 or count > _SCANNED
                 or (count % 256 == 255 and time.monotonic() > deadline)
             ):
@@ -167,6 +173,7 @@ class _HistoryApi:
             last = at
             if passes(row):
                 items.append(message(row) | {"number": row.id})
+                size += min(len(row.payload), CUT)
         following = cursor("history", f"{last[0]}:{last[1]}") if more and last is not None else None
         return {"items": items, "next": following, "total": None}
 

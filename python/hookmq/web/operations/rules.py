@@ -14,7 +14,7 @@ from ...rules.store import Version
 from ..problem import Problem
 from ..schema import Anything, Array, Boolean, Field, Integer, Object, Ref, Text
 from ..source import Source
-from .operation import Answer, Ask, Operation
+from .operation import Answer, Ask, Operation, may
 from .shapes import named
 
 __all__ = ["operations"]
@@ -209,9 +209,27 @@ class _Rules:
         table = asked["rule"]
         if table is None and asked["sql"] is not None:
             table = {"sql": asked["sql"]}
+        if table is not None and not may(ask.identity.role, "admin") and _names_secrets(table):
+            raise Problem(
+                403,
+                "a rule that takes something from a file or an environment variable is tried by admins",
+                help="leave out what ends with `_file` and `_env`",
+            )
         if table is None and asked["name"] is None:
             raise HookMQError("E709", reason="name a rule with `name`, or write one with `sql` or `rule`")
         return self._book().test(name=asked["name"], table=table, samples=samples).json()
+
+
+def _names_secrets(table: Mapping[str, Any]) -> bool:
+    """Say whether an action of a rule takes something from a file or a variable of the broker's."""
+    actions = table.get("actions")
+    keys = [
+        str(key)
+        for action in (actions if isinstance(actions, list) else [])
+        if isinstance(action, Mapping)
+        for key in action
+    ]
+    return any(key.endswith(("_file", "_env")) for key in keys)
 
 
 def _given(ask: Ask) -> Mapping[str, Any]:

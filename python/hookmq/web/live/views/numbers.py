@@ -51,7 +51,9 @@ class _Series(View):
         told = self._read(self._names, self._span)
         step, end, series = told["step"], told["end"], told["series"]
         self.state.head = encode(told)
-        if self._end is None or first:
+        # Before the broker's first step has ended, the end is now.
+        began = any(values and values[-1] is not None for values in series.values())
+        if self._end is None or first or not began:
             self._end = end
             return
         # Every step that has ended since the last look.
