@@ -6,6 +6,10 @@ import { session } from "./store.js";
 
 const HIDDEN_FOR = 10_000;
 const PING_EVERY = 25_000;
+/** Without a word for so long behind a ping, the network is gone, whatever the socket says. */
+const SILENCE = 10_000;
+/** When a view that the broker could not show is asked for again. */
+const AGAIN = 10_000;
 const KEEP = 500;
 
 /** "on", "off" (not connected, will be), "idle" (nothing to watch, or the tab is hidden), "refused". */
@@ -16,6 +20,7 @@ let socket = null;
 let count = 0;
 let attempt = 0;
 let timer = 0;
+let heard = 0;
 let hiddenTimer = 0;
 let shared = null;
 
@@ -33,8 +38,11 @@ export function useSharedToken(token) {
   reconnect();
 }
 
+/** Sends a frame, and says whether there was a connection. */
 function send(frame) {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+  if (socket?.readyState !== WebSocket.OPEN) return false;
+  socket.send(JSON.stringify(frame));
+  return true;
 }
 
 function ask(watch) {
@@ -53,6 +61,7 @@ function open() {
     for (const watch of watches.values()) ask(watch);
   };
   mine.onmessage = (event) => {
+    heard = performance.now();
     const frame = JSON.parse(event.data);
     if (frame.id !== undefined) watches.get(frame.id)?.take(frame);
   };
@@ -95,7 +104,13 @@ document.addEventListener("visibilitychange", () => {
     open();
   }
 });
-setInterval(() => send({ do: "ping" }), PING_EVERY);
+setInterval(() => {
+  const mine = socket;
+  if (!send({ do: "ping" })) return;
+  const asked = performance.now();
+  setTimeout(() => { if (socket === mine && heard < asked) reconnect(); }, SILENCE);
+}, PING_EVERY);
+addEventListener("online", () => { if (liveState.peek() !== "refused") reconnect(); });
 
 class Watch {
   constructor(view, options) {
@@ -115,6 +130,7 @@ class Watch {
     if (frame.at) this.at = frame.at;
     if (frame.error) {
       this.problem.value = frame.error;
+      if (frame.error.code === "internal") setTimeout(() => { if (watches.get(this.id) === this) ask(this); }, AGAIN);
       return;
     }
     if ("whole" in frame) {
