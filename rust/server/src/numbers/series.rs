@@ -99,8 +99,8 @@ impl Ring {
 /// Rings of numbers, written once a second.
 pub struct Series {
     rings: [Ring; Span::ALL.len()],
-    /// When the last second was written down, and what the counters were then.
-    last: Option<(Instant, [i64; RATES], Option<f64>)>,
+    /// The end of the last step, when the counters were read for it, which is a little later, and what they were.
+    last: Option<(Instant, Instant, [i64; RATES], Option<f64>)>,
     rates: [f64; RATES],
     queued: usize,
     seconds: u64,
@@ -124,14 +124,14 @@ impl Series {
         let counters = broker.statistics.snapshot();
         let count = |name| counters.iter().find(|(other, _)| *other == name).map_or(0, |(_, value)| *value);
         let (counts, cpu) = (COUNTERS.map(count), process::cpu_seconds());
-        let Some((last, before, cpu_before)) = self.last else {
-            self.last = Some((at, counts, cpu));
+        let Some((last, read, before, cpu_before)) = self.last else {
+            self.last = Some((at, at, counts, cpu));
             return;
         };
         // Whole seconds only, and as many as have passed: steps stay where they are when a thread comes late.
         let passed = (at - last).as_secs();
-        let elapsed = (at - last).as_secs_f64();
-        self.last = Some((last + Duration::from_secs(passed), counts, cpu));
+        let elapsed = (at - read).as_secs_f64();
+        self.last = Some((last + Duration::from_secs(passed), at, counts, cpu));
         for (rate, (now, before)) in self.rates.iter_mut().zip(counts.iter().zip(before)) {
             *rate = (now - before).max(0) as f64 / elapsed;
         }
