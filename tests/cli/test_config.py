@@ -103,6 +103,7 @@ def test_the_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         "limits.max_session_expiry": 4_294_967_295,
         "limits.max_retained_messages": 1_000_000,
         "limits.max_retained_bytes": 1024**3,
+        "limits.max_topic_statistics_bytes": 1024**3,
         "limits.default_keep_alive": 0,
         "limits.max_keep_alive": 65_535,
         "hooks.queue_events": 100_000,

@@ -208,6 +208,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("limits.max_retained_messages", "int", 1_000_000, "Retained messages in all."),
     Setting("limits.max_retained_bytes", "size", GIB, "Bytes of retained messages in all."),
     Setting(
+        "limits.max_topic_statistics_bytes",
+        "size",
+        GIB,
+        "Bytes of what `topic_statistics` keeps; the topics that are silent for longest make room.",
+    ),
+    Setting(
         "limits.default_keep_alive",
         "duration",
         0.0,

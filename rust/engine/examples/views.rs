@@ -87,7 +87,7 @@ fn clients(broker: &Arc<Broker>, batch: &mut Batch) {
     let page = |query: &ClientQuery| broker.clients(query, 100, None).unwrap();
     measure("clients, first page", || page(&ClientQuery::default()));
     measure("clients, a page in the middle", || {
-        broker.clients(&ClientQuery::default(), 100, Some("0/device-050000")).unwrap()
+        broker.clients(&ClientQuery::default(), 100, Some("i0/device-050000")).unwrap()
     });
     let search = |text: &str| ClientQuery { search: Some(text.into()), ..ClientQuery::default() };
     measure("clients, search that finds one", || page(&search("ice-012345")));

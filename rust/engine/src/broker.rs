@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookmq_codec::{ReasonCode, TopicFilter};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
@@ -14,6 +14,7 @@ use crate::batch::{Batch, Lost};
 use crate::client::Client;
 use crate::connection::{Close, End};
 use crate::hook::{Event, Gate, Observer};
+use crate::inspect::Totals;
 use crate::jail::Jail;
 use crate::ledger::Ledger;
 use crate::limits::Limits;
@@ -42,6 +43,8 @@ pub struct Broker {
     pub(crate) router: Router,
     pub(crate) retained: RwLock<Retained>,
     pub(crate) sessions: Mutex<Sessions>,
+    /// What it held when it was counted last.
+    pub(crate) recent: Mutex<Option<(Instant, Totals)>>,
     timers: Mutex<Timers>,
     /// Who came back too often, and who is connected; nothing else is locked while these are.
     pub(crate) jail: Mutex<Jail>,
@@ -75,10 +78,12 @@ impl Broker {
         ledger: Option<Arc<Ledger>>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            topics: Topics::new(Bounds::within(limits.max_topic_statistics_bytes)),
             limits: Arc::new(limits),
             router: Router::default(),
             retained: RwLock::default(),
             sessions: Mutex::default(),
+            recent: Mutex::default(),
             timers: Mutex::default(),
             jail: Mutex::default(),
             presence: Mutex::default(),
@@ -90,7 +95,6 @@ impl Broker {
             next_serial: AtomicU64::new(1),
             spare: Mutex::default(),
             turns: Turns::default(),
-            topics: Topics::new(Bounds::default()),
             ledger,
         })
     }

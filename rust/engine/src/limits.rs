@@ -49,6 +49,8 @@ pub struct Limits {
     pub max_retained_messages: usize,
     /// Bytes of retained messages.
     pub max_retained_bytes: usize,
+    /// Bytes of what is counted of topics and kept of their last messages; the longest silent make room.
+    pub max_topic_statistics_bytes: usize,
     /// Clients connected at one time from one IP address.
     pub max_clients_per_address: usize,
     /// Clients connected at one time with one user name.
@@ -90,6 +92,7 @@ impl Default for Limits {
             max_keep_alive: u16::MAX,
             max_retained_messages: 1_000_000,
             max_retained_bytes: 1 << 30,
+            max_topic_statistics_bytes: 1 << 30,
             max_clients_per_address: usize::MAX,
             max_clients_per_user: usize::MAX,
             max_sessions: 1_000_000,

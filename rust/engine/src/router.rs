@@ -277,13 +277,11 @@ impl Router {
         let root = self.root.read();
         let wildcards = !topic.starts_with('$'); // [MQTT-4.7.2-1]
         root.visit_named(Some(topic), wildcards, &mut String::new(), &mut |filter, leaf| {
-            for subscriber in leaf.subscribers.iter() {
-                found(Reached::Subscriber { filter, shared: None, subscriber });
-            }
+            found(Reached::Filter { filter, shared: None });
+            leaf.subscribers.iter().for_each(|one| found(Reached::Subscriber(one)));
             for (name, group) in &leaf.groups {
-                for subscriber in &group.members {
-                    found(Reached::Subscriber { filter, shared: Some(name), subscriber });
-                }
+                found(Reached::Filter { filter, shared: Some(name) });
+                group.members.iter().for_each(|one| found(Reached::Subscriber(one)));
             }
             leaf.taps.iter().for_each(|tap| found(Reached::Tap(tap)));
         });
@@ -302,7 +300,12 @@ impl Router {
 
 /// Something that a topic name reaches.
 pub(crate) enum Reached<'a> {
-    Subscriber { filter: &'a str, shared: Option<&'a str>, subscriber: &'a Subscriber },
+    /// What the subscribers behind it have subscribed to.
+    Filter {
+        filter: &'a str,
+        shared: Option<&'a Arc<str>>,
+    },
+    Subscriber(&'a Subscriber),
     Tap(&'a Tap),
 }
 

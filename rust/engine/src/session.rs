@@ -5,8 +5,8 @@
 //! messages, session, router; no thread holds the locks of two sessions.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
@@ -16,6 +16,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use crate::acl::Right;
 use crate::batch::Batch;
 use crate::client::Client;
+use crate::inspect::search_text;
 use crate::kept::Stage;
 use crate::ledger::Ticket;
 use crate::limits::Limits;
@@ -56,8 +57,21 @@ pub struct Session {
     pub(crate) sent: AtomicU64,
     /// The client as it connected last: whom access rules are asked about, and who owns the session. Nothing
     /// else is locked while this is.
-    client: RwLock<Arc<Client>>,
+    client: RwLock<Known>,
     pub(crate) state: Mutex<State>,
+}
+
+/// A client, and the text by which it is searched, made when somebody does: to search through a hundred thousand takes as
+/// long as it takes to fetch them from memory, and its texts lie in three places.
+struct Known {
+    client: Arc<Client>,
+    search: OnceLock<Box<str>>,
+}
+
+impl From<Arc<Client>> for Known {
+    fn from(client: Arc<Client>) -> Self {
+        Self { client, search: OnceLock::new() }
+    }
 }
 
 /// A subscription of a session.
@@ -148,19 +162,25 @@ impl Session {
             held: AtomicBool::new(false),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            client: RwLock::new(client),
+            client: RwLock::new(client.into()),
             state: Mutex::default(),
         })
     }
 
     /// The client as it connected last.
     pub(crate) fn client(&self) -> Arc<Client> {
-        Arc::clone(&self.client.read())
+        Arc::clone(&self.client.read().client)
     }
 
     /// Looks at the client as it connected last.
     pub(crate) fn with_client<T>(&self, look: impl FnOnce(&Client) -> T) -> T {
-        look(&self.client.read())
+        look(&self.client.read().client)
+    }
+
+    /// Looks at the text by which the client is searched.
+    pub(crate) fn with_search_text<T>(&self, look: impl FnOnce(&[u8]) -> T) -> T {
+        let known = self.client.read();
+        look(known.search.get_or_init(|| search_text(&known.client)).as_bytes())
     }
 
     /// Counts a message that was received from the client.
@@ -176,16 +196,15 @@ impl Session {
     /// Whether a client may have the session: it belongs to the user who was authenticated when it was
     /// made; without one, to anybody.
     pub(crate) fn belongs_to(&self, client: &Client) -> bool {
-        let client_of_owner = self.client.read();
-        let owner = &client_of_owner.principal;
-        let listener = &client_of_owner.listener;
+        let known = self.client.read();
+        let Client { principal: owner, listener, .. } = &*known.client;
         owner.is_none() || *owner == client.principal && listener.knows_the_same(&client.listener)
     }
 
     /// Remembers the client that connects. Says whether access rules may decide otherwise about it than
     /// about the one before.
     pub(crate) fn identify(&self, client: &Arc<Client>) -> bool {
-        let before = std::mem::replace(&mut *self.client.write(), Arc::clone(client));
+        let before = std::mem::replace(&mut *self.client.write(), Arc::clone(client).into()).client;
         let ip = |client: &Client| client.address.map(|address| address.ip());
         let ruled = before.listener.access.is_some() || client.listener.access.is_some();
         ruled
@@ -196,7 +215,7 @@ impl Session {
 
     /// Whether it may get a message with this topic.
     pub(crate) fn may_receive(&self, topic: &str) -> bool {
-        self.client.read().may(Right::Receive, topic)
+        self.client.read().client.may(Right::Receive, topic)
     }
 
     /// Whether it has a connection at this moment.

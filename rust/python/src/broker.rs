@@ -268,10 +268,7 @@ impl NativeBroker {
         }
         // Detached: the packets may be written to sockets before this returns.
         py.detach(|| {
-            let patience = Instant::now() + DISK_PATIENCE;
-            while self.broker.is_behind() && Instant::now() < patience {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            self.wait_for_disk();
             let publish =
                 Publish { topic: topic.into(), payload, qos, retain, properties, ..Publish::default() };
             let now = self.clock.now();
@@ -596,7 +593,7 @@ impl NativeBroker {
         for (name, value) in self.broker.statistics.snapshot() {
             dict.set_item(name, value)?;
         }
-        let totals = py.detach(|| self.broker.totals());
+        let totals = py.detach(|| self.broker.recent_totals());
         dict.set_item("sessions", totals.sessions)?;
         dict.set_item("retained_messages", totals.retained)?;
         dict.set_item("retained_bytes", totals.retained_bytes)?;
@@ -611,6 +608,16 @@ impl NativeBroker {
             dict.set_item("topics_evicted", evicted)?;
         }
         Ok(dict)
+    }
+}
+
+impl NativeBroker {
+    /// Waits while the disk does not keep up, but not for ever.
+    pub(crate) fn wait_for_disk(&self) {
+        let patience = Instant::now() + DISK_PATIENCE;
+        while self.broker.is_behind() && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

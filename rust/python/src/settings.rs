@@ -100,6 +100,7 @@ fn limits(dict: &Bound<'_, PyDict>) -> PyResult<Limits> {
         max_keep_alive: whole_seconds(dict, "limits.max_keep_alive")? as u16,
         max_retained_messages: value(dict, "limits.max_retained_messages")?,
         max_retained_bytes: value(dict, "limits.max_retained_bytes")?,
+        max_topic_statistics_bytes: value(dict, "limits.max_topic_statistics_bytes")?,
         max_clients_per_address: bound(dict, "limits.max_clients_per_address")?,
         max_clients_per_user: bound(dict, "limits.max_clients_per_user")?,
         max_sessions: value(dict, "limits.max_sessions")?,

@@ -108,7 +108,7 @@ fn end_connection(connection: Connection, end: &End, context: &Context, turn: &M
         turn.batch.note(Event::Notice { client_id: Arc::clone(&connection.client().id), text });
     }
     connection.end(end, &mut turn.batch);
-    context.broker.finish(&mut turn.batch);
+    turn.finish(&context.broker);
 }
 
 /// What was waited for.
@@ -284,7 +284,7 @@ impl ClientTask {
                     let turn = &mut *self.turn.lock();
                     turn.batch.begin(self.context.clock.now());
                     self.connection.unblock(&mut turn.batch);
-                    self.context.broker.finish(&mut turn.batch);
+                    turn.finish(&self.context.broker);
                     blocked = self.connection.is_blocked();
                     continue;
                 }
@@ -507,7 +507,7 @@ impl ClientTask {
         let turn = &mut *self.turn.lock();
         turn.batch.begin(self.context.clock.now());
         self.connection.refuse(close, &mut turn.batch);
-        self.context.broker.finish(&mut turn.batch);
+        turn.finish(&self.context.broker);
         if let Some((_, farewell)) = self.socket.take_farewell() {
             self.socket.write_last(&farewell);
         }

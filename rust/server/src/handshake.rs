@@ -245,7 +245,7 @@ impl<'a> Arrival<'a> {
         turn.batch.begin(self.context.clock.now());
         let transport: Arc<dyn hookmq_engine::Transport> = Arc::<Socket>::clone(self.socket);
         let connection = self.context.broker.connect(connect, client, extra, transport, &mut turn.batch);
-        self.context.broker.finish(&mut turn.batch);
+        turn.finish(&self.context.broker);
         let connection = connection.map_err(|close| Denial::new(close.reason, close.what))?;
         Ok((connection, method))
     }
@@ -278,7 +278,7 @@ impl<'a> Arrival<'a> {
                 self.visitor.address.map_or_else(|| "a Unix socket".to_owned(), |ip| ip.to_string());
             turn.batch
                 .note(Event::Notice { client_id, text: format!("refused {address}: {what} ({reason})") });
-            self.context.broker.finish(&mut turn.batch);
+            turn.finish(&self.context.broker);
         }
         drain(self.reader, self.socket, self.output).await;
     }

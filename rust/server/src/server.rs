@@ -354,7 +354,7 @@ async fn watch_files(
         for text in tls.iter().filter_map(|tls| tls.take_failed()) {
             turn.batch.note(Event::Log { warning: true, text });
         }
-        context.broker.finish(&mut turn.batch);
+        turn.finish(&context.broker);
     }
 }
 

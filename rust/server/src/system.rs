@@ -77,7 +77,7 @@ impl SystemTopics {
     fn values(&mut self, broker: &Broker, elapsed: Duration) -> Vec<(String, String)> {
         let counters: HashMap<&str, i64> = broker.statistics.snapshot().into_iter().collect();
         let count = |name: &str| counters.get(name).copied().unwrap_or(0);
-        let totals = broker.totals();
+        let totals = broker.recent_totals();
         let connected = broker.statistics.clients_connected.load(Relaxed);
         let disconnected = totals.sessions as i64 - connected;
         let heap = resident_bytes();

@@ -6,6 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::numbers::Reading;
 use crate::server::Context;
 use crate::system::SystemTopics;
 
@@ -34,7 +35,10 @@ impl Ticker {
                 batch.begin(now);
                 context.broker.tick(&mut batch);
                 system.tick(&context.broker, &mut batch, now);
-                context.series.lock().tick(&context.broker, now);
+                if context.series.lock().is_due() {
+                    let reading = Reading::of(&context.broker);
+                    context.series.lock().add(&reading, now);
+                }
                 context.broker.finish(&mut batch);
                 if told.recv_timeout(TICK) == Err(RecvTimeoutError::Disconnected) {
                     return;

@@ -36,7 +36,7 @@ pub(crate) async fn admit(
         let turn = &mut *turn.lock();
         turn.batch.begin(context.clock.now());
         let taps = context.broker.transforms(topic, &mut turn.batch);
-        context.broker.finish(&mut turn.batch);
+        turn.finish(&context.broker);
         taps
     };
     let Some(taps) = asked else { return Ok(Some(will)) };

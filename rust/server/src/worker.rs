@@ -94,9 +94,12 @@ impl Turn {
 
     /// Writes out what was left. To be done before anything ends that something was left for.
     pub(crate) fn settle(&mut self, broker: &Broker, clock: Clock) {
-        if self.batch.is_left() {
-            self.batch.begin(clock.now());
-            self.finish(broker);
+        match self.batch.is_left() {
+            true => {
+                self.batch.begin(clock.now());
+                self.finish(broker);
+            }
+            false => self.measured = None, // somebody else wrote it out
         }
     }
 }

@@ -2,23 +2,24 @@
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bytestring::ByteString;
 use hookmq_codec::{ReasonCode, SubscriptionOptions, Version};
+use memchr::memmem::Finder;
 
 use crate::batch::Batch;
 use crate::broker::Broker;
 use crate::client::Client;
-use crate::inspect::page::{Page, contains};
+use crate::inspect::page::{BETWEEN, Page};
 use crate::listener::Listener;
 use crate::message::Millis;
 use crate::session::{Session, State};
 
-/// So many sessions are looked at with the registry locked: connects wait for no more than that.
+/// So many sessions are taken from the registry at a time, or looked at with it locked: connects wait for no more than that.
 const STEP: usize = 256;
 
 /// The order of a list of clients.
@@ -139,8 +140,7 @@ struct Rank {
 
 impl Ord for Rank {
     fn cmp(&self, other: &Self) -> Ordering {
-        let order = self.number.cmp(&other.number).then_with(|| self.id.cmp(&other.id));
-        if self.descending { order.reverse() } else { order }
+        other.of(self.number, &self.id)
     }
 }
 
@@ -151,17 +151,37 @@ impl PartialOrd for Rank {
 }
 
 impl Rank {
-    fn parse(cursor: &str, descending: bool) -> Option<Self> {
-        let (number, id) = cursor.split_once('/')?;
-        Some(Self { number: number.parse().ok()?, id: id.into(), descending })
+    /// How another place stands to this one.
+    fn of(&self, number: u64, id: &str) -> Ordering {
+        let order = number.cmp(&self.number).then_with(|| id.cmp(&self.id));
+        if self.descending { order.reverse() } else { order }
     }
+}
 
-    fn cursor(&self) -> String {
-        format!("{}/{}", self.number, self.id)
+impl Sort {
+    /// What cursors of this order begin with: one of another order says nothing here.
+    fn letter(self, descending: bool) -> char {
+        let letter = match self {
+            Self::ClientId => 'i',
+            Self::ConnectedAt => 'c',
+            Self::Received => 'r',
+            Self::Sent => 's',
+            Self::Queued => 'q',
+        };
+        if descending { letter.to_ascii_uppercase() } else { letter }
     }
 }
 
 impl ClientQuery {
+    fn place(&self, cursor: &str) -> Option<Rank> {
+        let (number, id) = cursor.strip_prefix(self.sort.letter(self.descending))?.split_once('/')?;
+        Some(Rank { number: number.parse().ok()?, id: id.into(), descending: self.descending })
+    }
+
+    fn cursor(&self, number: u64, id: &str) -> String {
+        format!("{}{number}/{id}", self.sort.letter(self.descending))
+    }
+
     /// Whether it has to look at each client.
     fn is_narrow(&self) -> bool {
         let Self { search, connected, username, address, version, listeners, ids, .. } = self;
@@ -175,8 +195,10 @@ impl ClientQuery {
     }
 
     /// Whether a client is one of these. `text` is memory for its address.
-    fn takes(&self, session: &Session, search: Option<&Search>, text: &mut String) -> bool {
-        if self.connected.is_some_and(|connected| connected != session.is_connected()) {
+    fn takes(&self, session: &Session, search: Option<&Finder<'_>>, text: &mut String) -> bool {
+        if self.connected.is_some_and(|connected| connected != session.is_connected())
+            || search.is_some_and(|search| !session.with_search_text(|text| search.find(text).is_some()))
+        {
             return false;
         }
         session.with_client(|client| {
@@ -189,33 +211,19 @@ impl ClientQuery {
                 && version.is_none_or(|version| version == client.version)
                 && listeners.as_ref().is_none_or(|listeners| listeners.iter().any(came_by))
                 && address.as_deref().is_none_or(|start| write_address(client, text).starts_with(start))
-                && search.is_none_or(|search| search.finds(&session.id, client, text))
         })
     }
 }
 
-struct Search {
-    part: String,
-    /// Whether it can be a part of an address of IPv4, or of IPv6: most texts can be of neither, and need none written.
-    v4: bool,
-    v6: bool,
-}
-
-impl Search {
-    fn new(text: &str) -> Self {
-        let v4 = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let v6 = text.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':'));
-        Self { part: text.to_lowercase(), v4, v6 }
-    }
-
-    fn finds(&self, id: &str, client: &Client, text: &mut String) -> bool {
-        contains(id, &self.part)
-            || client.username.as_deref().is_some_and(|name| contains(name, &self.part))
-            || match client.address {
-                Some(SocketAddr::V4(_)) => self.v4,
-                _ => self.v6,
-            } && contains(write_address(client, text), &self.part)
-    }
+/// What a client is searched by: its Client Identifier, User Name and address in lower case. None of them has the character
+/// that is between them.
+pub(crate) fn search_text(client: &Client) -> Box<str> {
+    let mut text = client.id.to_lowercase();
+    text.push(BETWEEN);
+    text.push_str(&client.username.as_deref().unwrap_or_default().to_lowercase());
+    text.push(BETWEEN);
+    text.push_str(write_address(client, &mut String::new()));
+    text.into()
 }
 
 fn write_address<'a>(client: &Client, text: &'a mut String) -> &'a str {
@@ -248,26 +256,40 @@ fn digit(number: u8) -> char {
 
 impl Broker {
     /// Visits sessions in the order of their Client Identifiers, from behind one on, until `visit` says that it is
-    /// enough. The registry is locked for a few at a time.
+    /// enough. The registry is free meanwhile.
     pub(crate) fn each_session(&self, behind: Option<&str>, mut visit: impl FnMut(&Arc<Session>) -> bool) {
         let mut behind: Option<Arc<str>> = behind.map(Into::into);
+        let mut taken: Vec<Arc<Session>> = Vec::with_capacity(STEP);
         loop {
-            let sessions = self.sessions.lock();
             let start = behind.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-            let mut last = None;
-            for (index, session) in sessions.range::<str, _>((start, Bound::Unbounded)).enumerate() {
-                if !visit(session.1) {
-                    return;
-                }
-                if index + 1 == STEP {
-                    last = Some(Arc::clone(session.0));
-                    break;
-                }
+            let sessions = self.sessions.lock();
+            let next = sessions.range::<str, _>((start, Bound::Unbounded)).take(STEP);
+            taken.extend(next.map(|(_, session)| Arc::clone(session)));
+            drop(sessions);
+            if !taken.iter().all(&mut visit) || taken.len() < STEP {
+                return;
             }
-            match last {
-                None => return,
-                last => behind = last,
+            behind = taken.last().map(|session| Arc::clone(&session.id));
+            taken.clear();
+        }
+    }
+
+    /// Visits all sessions in the order of their Client Identifiers with the registry locked, for looks that take no lock
+    /// and less time than a hold on the session does.
+    fn glance_at_sessions(&self, mut visit: impl FnMut(&Arc<Session>)) {
+        let mut behind: Option<Arc<str>> = None;
+        loop {
+            let start = behind.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let sessions = self.sessions.lock();
+            let (mut count, mut last) = (0, None);
+            for (id, session) in sessions.range::<str, _>((start, Bound::Unbounded)).take(STEP) {
+                visit(session);
+                (count, last) = (count + 1, Some(id));
             }
+            if count < STEP {
+                return;
+            }
+            behind = last.cloned();
         }
     }
 
@@ -275,13 +297,14 @@ impl Broker {
     pub fn clients(&self, query: &ClientQuery, limit: usize, after: Option<&str>) -> Option<ClientPage> {
         let descending = query.descending;
         let after = match after {
-            Some(cursor) => Some(Rank::parse(cursor, descending)?),
+            Some(cursor) => Some(query.place(cursor)?),
             None => None,
         };
         if query.sort == Sort::ClientId && !descending && !query.is_narrow() {
-            return Some(self.all_clients(limit.max(1), after.as_ref().map(|rank| &*rank.id)));
+            return Some(self.all_clients(query, limit.max(1), after.as_ref().map(|rank| &*rank.id)));
         }
-        let search = query.search.as_deref().map(Search::new);
+        let part = query.search.as_deref().map(str::to_lowercase);
+        let search = part.as_deref().map(Finder::new);
         let mut page = Page::new(limit, after);
         let mut text = String::new();
         let mut offer = |session: &Arc<Session>| {
@@ -293,29 +316,34 @@ impl Broker {
                     Sort::Sent => session.sent.load(Relaxed),
                     Sort::Queued => session.state.lock().queue.len() as u64,
                 };
-                let rank = Rank { number, id: Arc::clone(&session.id), descending };
-                page.offer(rank, || Arc::clone(session));
+                if page.has_place(|rank: &Rank| rank.of(number, &session.id)) {
+                    let rank = Rank { number, id: Arc::clone(&session.id), descending };
+                    page.keep(rank, Arc::clone(session));
+                }
             }
-            true
         };
         match &query.ids {
-            None => self.each_session(None, offer),
+            None if query.sort == Sort::Queued => self.each_session(None, |session| {
+                offer(session);
+                true
+            }),
+            None => self.glance_at_sessions(offer),
             Some(ids) => {
                 let mut ids: Vec<_> = ids.iter().collect();
                 ids.sort_unstable();
                 ids.dedup();
                 for id in ids {
                     let session = self.sessions.lock().get(&**id).cloned();
-                    session.iter().for_each(|session| _ = offer(session));
+                    session.iter().for_each(&mut offer);
                 }
             }
         }
         let (kept, next, total) = page.finish();
         let items = kept.iter().map(|(_, session)| session.figures()).collect();
-        Some(ClientPage { items, next: next.map(|rank| rank.cursor()), total })
+        Some(ClientPage { items, next: next.map(|rank| query.cursor(rank.number, &rank.id)), total })
     }
 
-    fn all_clients(&self, limit: usize, after: Option<&str>) -> ClientPage {
+    fn all_clients(&self, query: &ClientQuery, limit: usize, after: Option<&str>) -> ClientPage {
         let mut sessions = Vec::with_capacity(limit.min(STEP));
         self.each_session(after, |session| {
             sessions.push(Arc::clone(session));
@@ -323,8 +351,7 @@ impl Broker {
         });
         let more = sessions.len() > limit;
         sessions.truncate(limit);
-        let rank = |id: &Arc<str>| Rank { number: 0, id: Arc::clone(id), descending: false };
-        let next = sessions.last().filter(|_| more).map(|session| rank(&session.id).cursor());
+        let next = sessions.last().filter(|_| more).map(|session| query.cursor(0, &session.id));
         let items = sessions.iter().map(|session| session.figures()).collect();
         ClientPage { items, next, total: self.sessions.lock().len() }
     }
@@ -391,6 +418,43 @@ impl Session {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_cursor_of_another_order_is_none() {
+        let sorts = [Sort::ClientId, Sort::ConnectedAt, Sort::Received, Sort::Sent, Sort::Queued];
+        let queries: Vec<_> = sorts
+            .into_iter()
+            .flat_map(|sort| [false, true].map(|descending| (sort, descending)))
+            .map(|(sort, descending)| ClientQuery { sort, descending, ..ClientQuery::default() })
+            .collect();
+        for query in &queries {
+            let cursor = query.cursor(7, "a/b");
+            for other in &queries {
+                let same = (query.sort, query.descending) == (other.sort, other.descending);
+                let place = other.place(&cursor);
+                assert_eq!(place.is_some(), same, "{query:?} {other:?}");
+                assert!(place.is_none_or(|rank| (rank.number, &*rank.id) == (7, "a/b")));
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_is_searched_by_its_identifier_its_user_and_its_address() {
+        let client = |id: &str| Client {
+            id: id.into(),
+            username: Some("Émile".into()),
+            address: Some(([192, 168, 7, 42], 1883).into()),
+            ..Client::default()
+        };
+        let session = Session::new(Arc::new(client("Pump-1")), 1);
+        let finds = |part: &str| session.with_search_text(|text| Finder::new(part).find(text).is_some());
+        for part in ["pump-1", "ump", "émile", "168.7.42"] {
+            assert!(finds(part), "{part}");
+        }
+        assert!(!finds("pump-2") && !finds("1émile"), "none spans two of them");
+        session.identify(&Arc::new(client("PUMP-2")));
+        assert!(finds("pump-2") && !finds("pump-1"), "it is of the client that came last");
+    }
 
     proptest! {
         #[test]

@@ -7,14 +7,19 @@ mod retained;
 mod subscriptions;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::broker::Broker;
 use crate::client::Client;
 
+pub(crate) use clients::search_text;
 pub use clients::{ClientDetail, ClientFigures, ClientPage, ClientQuery, FilterFigures, Sort, WillFigures};
 pub(crate) use page::{Page, contains};
 pub use retained::RetainedPage;
 pub use subscriptions::{Receivers, SubscriptionFigures, SubscriptionPage};
+
+/// Up to so many sessions are looked through whenever somebody asks.
+const FEW_SESSIONS: usize = 5_000;
 
 /// How much the broker holds at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,14 +78,22 @@ impl Broker {
         totals
     }
 
-    /// How many messages wait in sessions.
-    pub fn queued(&self) -> usize {
-        let mut queued = 0;
-        self.each_session(None, |session| {
-            queued += session.state.lock().queue.len();
-            true
-        });
-        queued
+    /// How much it holds; with more than 5,000 sessions perhaps as it was up to ten seconds ago: to count takes a tenth of a microsecond for each of
+    /// them, and who asks comes again and again.
+    pub fn recent_totals(&self) -> Totals {
+        let mut recent = self.recent.lock();
+        let stale = match self.session_count() {
+            0..=FEW_SESSIONS => Duration::ZERO,
+            _ => Duration::from_secs(10),
+        };
+        match *recent {
+            Some((at, totals)) if at.elapsed() < stale => totals,
+            _ => {
+                let totals = self.totals();
+                *recent = Some((Instant::now(), totals));
+                totals
+            }
+        }
     }
 
     /// How many sessions there are.

@@ -1,5 +1,7 @@
 //! One page of a long list, found without sorting or keeping the list.
 
+use std::cmp::Ordering;
+
 /// The smallest of what is offered, as many as a page has.
 pub(crate) struct Page<K, T> {
     limit: usize,
@@ -18,12 +20,22 @@ impl<K: Ord + Clone, T> Page<K, T> {
 
     /// Offers something that is in the list.
     pub(crate) fn offer(&mut self, key: K, item: impl FnOnce() -> T) {
-        self.matched += 1;
-        let before = self.after.as_ref().is_some_and(|after| key <= *after);
-        if before || self.bound.as_ref().is_some_and(|bound| key > *bound) {
-            return;
+        if self.has_place(|other| key.cmp(other)) {
+            self.keep(key, item());
         }
-        self.kept.push((key, item()));
+    }
+
+    /// Offers something that is in the list, told by how it stands to a key. Most have no place: whose key would have to
+    /// be copied asks before, and calls [`Page::keep`] if there is one.
+    pub(crate) fn has_place(&mut self, order: impl Fn(&K) -> Ordering) -> bool {
+        self.matched += 1;
+        self.after.as_ref().is_none_or(|after| order(after).is_gt())
+            && self.bound.as_ref().is_none_or(|bound| order(bound).is_le())
+    }
+
+    /// Takes what has a place.
+    pub(crate) fn keep(&mut self, key: K, item: T) {
+        self.kept.push((key, item));
         // One more than a page tells that there is another; twice as many make the cutting cheap.
         if self.kept.len() >= 2 * (self.limit + 1) {
             let (_, last, _) = self.kept.select_nth_unstable_by(self.limit, |one, other| one.0.cmp(&other.0));
@@ -35,12 +47,17 @@ impl<K: Ord + Clone, T> Page<K, T> {
     /// The page in order, what is to be given as `after` for the next one, and how many are in the list.
     pub(crate) fn finish(mut self) -> (Vec<(K, T)>, Option<K>, usize) {
         self.kept.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        // What moves while the list is looked through may be met twice.
+        self.kept.dedup_by(|one, other| one.0 == other.0);
         let more = self.kept.len() > self.limit;
         self.kept.truncate(self.limit);
         let next = self.kept.last().filter(|_| more).map(|(key, _)| key.clone());
         (self.kept, next, self.matched)
     }
 }
+
+/// Texts that come from packets do not have it, so it stands between two of them.
+pub(crate) const BETWEEN: char = '\0';
 
 /// Whether a text has a part in it, whatever the case. The part is in lower case.
 pub(crate) fn contains(text: &str, part: &str) -> bool {
@@ -81,6 +98,13 @@ mod tests {
             all.sort_unstable();
             prop_assert_eq!(found, all);
         }
+    }
+
+    #[test]
+    fn what_is_met_twice_is_told_once() {
+        let mut page = Page::new(4, None);
+        [3, 1, 2, 1, 3].into_iter().for_each(|number| page.offer(number, || number));
+        assert_eq!(page.finish().0, [(1, 1), (2, 2), (3, 3)]);
     }
 
     #[test]

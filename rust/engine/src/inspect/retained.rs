@@ -14,6 +14,8 @@ use crate::publishing::Origin;
 
 /// So many places of the tree are looked at with it locked: retained publishes wait for no more than that.
 const STEP: usize = 2048;
+/// So many are cleared in one turn.
+const CLEARED: usize = 512;
 
 /// A page of retained messages.
 #[derive(Debug, Clone, Default)]
@@ -97,32 +99,32 @@ impl Broker {
         found
     }
 
-    /// Clears the retained message of every topic that matches a filter, as an empty retained publish does. How many
-    /// there were.
-    pub fn clear_retained(&self, filter: &str, batch: &mut Batch) -> usize {
-        let (mut cleared, mut behind) = (0, None::<String>);
-        loop {
-            let mut topics = Vec::new();
-            self.each_retained(filter, behind.as_deref(), batch.now, |message| {
-                topics.push(message.topic.clone());
-                if topics.len() < STEP { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-            });
-            let full = topics.len() == STEP;
-            behind = topics.last().map(ToString::to_string);
-            for topic in topics {
-                let publish = Publish {
-                    topic,
-                    payload: Bytes::new(),
-                    qos: QoS::AtMostOnce,
-                    retain: true,
-                    ..Publish::default()
-                };
-                let message = Message::from_publish(publish, "".into(), batch.now);
-                cleared += usize::from(self.publish(message, Origin::broker(), batch).is_ok());
-            }
-            if !full {
-                return cleared;
-            }
+    /// Clears the retained messages of the first few hundred topics that match a filter, from behind one on, as empty
+    /// retained publishes do: how many there were, and behind which topic to go on in another turn.
+    pub fn clear_retained(
+        &self,
+        filter: &str,
+        behind: Option<&str>,
+        batch: &mut Batch,
+    ) -> (usize, Option<String>) {
+        let mut topics = Vec::new();
+        self.each_retained(filter, behind, batch.now, |message| {
+            topics.push(message.topic.clone());
+            if topics.len() < CLEARED { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        let last = topics.last().filter(|_| topics.len() == CLEARED).map(ToString::to_string);
+        let mut cleared = 0;
+        for topic in topics {
+            let publish = Publish {
+                topic,
+                payload: Bytes::new(),
+                qos: QoS::AtMostOnce,
+                retain: true,
+                ..Publish::default()
+            };
+            let message = Message::from_publish(publish, "".into(), batch.now);
+            cleared += usize::from(self.publish(message, Origin::broker(), batch).is_ok());
         }
+        (cleared, last)
     }
 }

@@ -6,9 +6,10 @@ use bytestring::ByteString;
 use hookmq_codec::{QoS, TopicFilter};
 
 use crate::broker::Broker;
-use crate::inspect::page::{Page, contains};
+use crate::inspect::page::{BETWEEN, Page, contains};
 use crate::router::Reached;
 use crate::session::Session;
+use crate::subscribers::Subscriber;
 use crate::taps::TapId;
 
 /// A subscription and whose it is.
@@ -53,9 +54,6 @@ pub struct Receivers {
     /// Client Identifiers of bridges' local ends.
     pub bridges: Vec<Arc<str>>,
 }
-
-/// Client Identifiers and filters have no null character, so it stands between them.
-const BETWEEN: char = '\0';
 
 type Place = (Arc<str>, ByteString);
 
@@ -111,9 +109,11 @@ impl Broker {
                 Page::new(limit + 1 - items.len().min(limit), behind.map(|(_, filter)| filter.clone()));
             let state = session.state.lock();
             for (filter, subscription) in &state.subscriptions {
-                if of_client || part.as_deref().is_some_and(|part| contains(filter.as_str(), part)) {
+                let matches =
+                    of_client || part.as_deref().is_some_and(|part| contains(filter.as_str(), part));
+                if matches && page.has_place(|other: &ByteString| filter.as_str().cmp(other)) {
                     let text = ByteString::from(filter.as_str());
-                    page.offer(text.clone(), || figures(session, text, filter.share_name(), subscription));
+                    page.keep(text.clone(), figures(session, text, filter.share_name(), subscription));
                 }
             }
             drop(state);
@@ -134,7 +134,7 @@ impl Broker {
         }
         let total = match (part.is_none(), client.is_none()) {
             _ if !stopped && after.is_none() => Some(items.len()),
-            (true, true) => Some(self.subscription_count()),
+            (true, true) => Some(self.recent_totals().subscriptions),
             (true, false) => begun.map(|session| session.state.lock().subscriptions.len()),
             _ => None,
         };
@@ -142,15 +142,6 @@ impl Broker {
         let place = |item: &SubscriptionFigures| cursor(&(Arc::clone(&item.client_id), item.filter.clone()));
         let next = items.last().filter(|_| stopped).map(place);
         Some(SubscriptionPage { items, next, total })
-    }
-
-    fn subscription_count(&self) -> usize {
-        let mut count = 0;
-        self.each_session(None, |session| {
-            count += session.state.lock().subscriptions.len();
-            true
-        });
-        count
     }
 
     /// Who gets messages of a topic name at this moment: a page of subscriptions that match, in the order of Client
@@ -162,24 +153,31 @@ impl Broker {
         };
         let mut page = Page::new(limit, after);
         let mut receivers = Receivers::default();
-        self.router.reached(topic, &mut |reached| match reached {
+        // Only taken while the trie is locked: what access rules say of each may take long.
+        let mut reached: Vec<(Subscriber, u32)> = Vec::new();
+        let mut filters: Vec<(Option<Arc<str>>, ByteString)> = Vec::new();
+        self.router.reached(topic, &mut |one| match one {
             Reached::Tap(tap) => receivers.taps.push(tap.id),
-            Reached::Subscriber { filter, shared, subscriber } => {
-                let session = &subscriber.session;
-                if !session.may_receive(topic) {
-                    return;
-                }
-                if session.with_client(|client| client.listener.own) {
-                    receivers.bridges.push(Arc::clone(&session.id));
-                }
-                let full = match shared {
-                    Some(name) => ByteString::from(format!("$share/{name}/{filter}")),
-                    None => ByteString::from(filter),
-                };
-                let place = (Arc::clone(&session.id), full.clone());
-                page.offer(place, || figures(session, full, shared, &subscriber.subscription));
+            Reached::Filter { filter, shared: None } => filters.push((None, ByteString::from(filter))),
+            Reached::Filter { filter, shared: Some(name) } => {
+                filters.push((Some(Arc::clone(name)), format!("$share/{name}/{filter}").into()));
             }
+            Reached::Subscriber(one) => reached.push((one.clone(), filters.len() as u32 - 1)),
         });
+        for (Subscriber { session, subscription }, filter) in &reached {
+            let Some((shared, full)) = filters.get(*filter as usize) else { continue };
+            if !session.may_receive(topic) {
+                continue;
+            }
+            if session.with_client(|client| client.listener.own) {
+                receivers.bridges.push(Arc::clone(&session.id));
+            }
+            let order = |(id, filter): &Place| session.id.cmp(id).then_with(|| full.cmp(filter));
+            if page.has_place(order) {
+                let place = (Arc::clone(&session.id), full.clone());
+                page.keep(place, figures(session, full.clone(), shared.as_deref(), subscription));
+            }
+        }
         let (kept, next, total) = page.finish();
         let items = kept.into_iter().map(|(_, item)| item).collect();
         receivers.page = SubscriptionPage { items, next: next.as_ref().map(cursor), total: Some(total) };

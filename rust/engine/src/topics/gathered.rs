@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use hookmq_codec::{Properties, QoS};
+use bytes::BytesMut;
+use hookmq_codec::QoS;
 use parking_lot::Mutex;
 
 use crate::message::{Message, Millis};
@@ -15,10 +16,10 @@ const MEMORY: usize = 1 << 20;
 
 /// Counts of one topic, and its newest message. Texts and bytes are places in [`Gathered::memory`].
 pub(crate) struct Slot {
-    topic: (u32, u32),
-    payload: (u32, u32),
-    /// Room for a payload, from where this one begins.
-    room: u32,
+    topic: Part,
+    payload: Room,
+    /// As they are written on the wire, since a copy takes many times that in memory.
+    properties: Room,
     pub(crate) whole: u32,
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
@@ -26,15 +27,29 @@ pub(crate) struct Slot {
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) publisher: Arc<str>,
-    pub(crate) properties: Properties,
+}
+
+/// Where bytes are in [`Gathered::memory`]: from where on, and how many.
+type Part = (u32, u32);
+
+/// Bytes, and room for so many from where they begin.
+#[derive(Default, Clone, Copy)]
+struct Room {
+    part: Part,
+    room: u32,
 }
 
 /// Counts by topic in the order in which the topics came first.
+#[derive(Default)]
 pub(crate) struct Gathered {
     /// Tells places that routes remember from those of what was gathered before.
     epoch: u32,
     pub(crate) slots: Vec<Slot>,
-    memory: Vec<u8>,
+    memory: BytesMut,
+    /// Bytes that are held on to beside the memory: names of publishers.
+    names: usize,
+    /// Where properties are written first.
+    scratch: BytesMut,
 }
 
 /// Where a route's topic is counted: what was gathered, and the slot in it.
@@ -43,13 +58,14 @@ pub(crate) struct Place(AtomicU64);
 
 impl Gathered {
     pub(crate) fn new(epoch: u32) -> Box<Self> {
-        Box::new(Self { epoch: epoch.max(1), slots: Vec::new(), memory: Vec::new() })
+        Box::new(Self { epoch: epoch.max(1), ..Self::default() })
     }
 
     /// Forgets what it has, for a later epoch.
     pub(crate) fn renew(mut self: Box<Self>, epoch: u32) -> Box<Self> {
         self.slots.clear();
         self.memory.clear();
+        self.names = 0;
         self.epoch = epoch.max(1);
         self
     }
@@ -59,7 +75,7 @@ impl Gathered {
     }
 
     fn is_full(&self) -> bool {
-        self.slots.len() >= SLOTS || self.memory.len() >= MEMORY
+        self.slots.len() >= SLOTS || self.memory.len() + self.names >= MEMORY
     }
 
     /// Counts a message. Some ten nanoseconds for a topic that was there, half of them for its payload.
@@ -71,11 +87,12 @@ impl Gathered {
                 let index = self.slots.len();
                 place.0.store(u64::from(self.epoch) << 32 | index as u64, Relaxed);
                 let topic = append(&mut self.memory, message.topic.as_bytes());
+                self.names += message.publisher.len();
                 self.slots.push(Slot::new(topic, Arc::clone(&message.publisher)));
                 index
             }
         };
-        let Self { slots, memory, .. } = self;
+        let Self { slots, memory, names, scratch, .. } = self;
         let Some(slot) = slots.get_mut(index) else { return };
         let whole = message.payload.len();
         slot.messages += 1;
@@ -84,25 +101,16 @@ impl Gathered {
         (slot.qos, slot.retain, slot.whole) = (message.qos, message.retain, whole as u32);
         if !Arc::ptr_eq(&slot.publisher, &message.publisher) {
             slot.publisher = Arc::clone(&message.publisher);
+            *names += message.publisher.len();
         }
-        if !(message.properties.is_empty() && slot.properties.is_empty()) {
-            slot.properties = match message.properties.body_len() <= KEPT {
-                true => message.detached_properties(),
-                false => Properties::new(),
-            };
-        }
-        let kept = &message.payload[..whole.min(KEPT)];
-        match slot.room as usize >= kept.len() {
-            true => {
-                let start = slot.payload.0 as usize;
-                memory[start..start + kept.len()].copy_from_slice(kept);
-                slot.payload.1 = kept.len() as u32;
+        if !(message.properties.is_empty() && slot.properties.part.1 == 0) {
+            scratch.clear();
+            if !message.properties.is_empty() && message.properties.encoded_len() <= KEPT {
+                message.properties.encode(scratch);
             }
-            false => {
-                slot.payload = append(memory, kept);
-                slot.room = slot.payload.1;
-            }
+            slot.properties.write(memory, scratch);
         }
+        slot.payload.write(memory, &message.payload[..whole.min(KEPT)]);
     }
 
     pub(crate) fn topic(&self, slot: &Slot) -> &str {
@@ -110,27 +118,46 @@ impl Gathered {
     }
 
     pub(crate) fn payload(&self, slot: &Slot) -> &[u8] {
-        self.part(slot.payload)
+        self.part(slot.payload.part)
     }
 
-    fn part(&self, (start, length): (u32, u32)) -> &[u8] {
+    /// Its properties as they are written on the wire, with their length; nothing if there are none.
+    pub(crate) fn properties(&self, slot: &Slot) -> &[u8] {
+        self.part(slot.properties.part)
+    }
+
+    fn part(&self, (start, length): Part) -> &[u8] {
         let start = start as usize;
         self.memory.get(start..start + length as usize).unwrap_or_default()
     }
 }
 
-fn append(memory: &mut Vec<u8>, bytes: &[u8]) -> (u32, u32) {
+fn append(memory: &mut BytesMut, bytes: &[u8]) -> Part {
     let start = memory.len() as u32; // it is bounded far below that
     memory.extend_from_slice(bytes);
     (start, bytes.len() as u32)
 }
 
+impl Room {
+    /// Writes over what is there, or at the end if it is more than fits.
+    fn write(&mut self, memory: &mut BytesMut, bytes: &[u8]) {
+        if bytes.len() > self.room as usize {
+            self.part = append(memory, bytes);
+            self.room = self.part.1;
+            return;
+        }
+        let start = self.part.0 as usize;
+        memory[start..start + bytes.len()].copy_from_slice(bytes);
+        self.part.1 = bytes.len() as u32;
+    }
+}
+
 impl Slot {
-    fn new(topic: (u32, u32), publisher: Arc<str>) -> Self {
+    fn new(topic: Part, publisher: Arc<str>) -> Self {
         Self {
             topic,
-            payload: (0, 0),
-            room: 0,
+            payload: Room::default(),
+            properties: Room::default(),
             whole: 0,
             messages: 0,
             bytes: 0,
@@ -138,7 +165,6 @@ impl Slot {
             qos: QoS::AtMostOnce,
             retain: false,
             publisher,
-            properties: Properties::new(),
         }
     }
 }

@@ -25,6 +25,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::broker::Broker;
 use crate::inspect::Page;
+#[cfg(test)]
+use crate::limits::Limits;
 use crate::message::{Message, Millis};
 
 pub(crate) use gathered::{Counting, Place};
@@ -51,10 +53,17 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
 }
 
+impl Bounds {
+    pub(crate) fn within(bytes: usize) -> Self {
+        // A million, and the broker's own: one more than there is room for would push another out with each message.
+        Self { topics: 1_250_000, bytes }
+    }
+}
+
+#[cfg(test)]
 impl Default for Bounds {
     fn default() -> Self {
-        // A million, and the broker's own: one more than there is room for would push another out with each message.
-        Self { topics: 1_250_000, bytes: 640 << 20 }
+        Self::within(Limits::default().max_topic_statistics_bytes)
     }
 }
 
@@ -187,11 +196,13 @@ impl Topics {
         }
     }
 
-    /// Adds all that was gathered to the tree.
+    /// Adds all that was gathered so far to the tree.
     pub(crate) fn collect(&self) {
         let _collecting = self.collecting.lock();
         self.take_all();
-        loop {
+        // What is handed over meanwhile is for the next time: threads may be faster than this.
+        let there = self.waiting.lock().len();
+        for _ in 0..there {
             let Some(gathered) = self.waiting.lock().pop_front() else { return };
             if self.is_on() {
                 for slots in gathered.slots.chunks(STEP) {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hashbrown::HashTable;
+use hookmq_codec::property::Carrier;
+use hookmq_codec::wire::Reader;
 use hookmq_codec::{Properties, QoS};
 
 use crate::inspect::contains;
@@ -22,8 +24,14 @@ const ROOT: u32 = 0;
 /// Over so many milliseconds a rate is averaged: what was before counts for a third after them.
 const MEMORY: f64 = 10_000.0;
 
-/// What a topic takes beside its text and payload, in bytes, roughly.
-const TOPIC: usize = 300;
+/// What an allocation takes beside what was asked for, roughly.
+const BLOCK: usize = 16;
+
+/// What a level takes beside its name, in bytes: its node, with half as many in reserve, and its place in the level above.
+const NODE: usize = size_of::<Node>() * 3 / 2 + size_of::<(Box<str>, u32)>() * 3 / 2 + 3 * BLOCK;
+
+/// What a topic takes beside its texts and payload: its counts, and its place in the index.
+const TOPIC: usize = size_of::<Counted>() + 4 * BLOCK + 12;
 
 /// A level of a topic.
 struct Node {
@@ -53,7 +61,8 @@ struct Counted {
     qos: QoS,
     retain: bool,
     publisher: Arc<str>,
-    properties: Properties,
+    /// As they are written on the wire, with their length.
+    properties: Box<[u8]>,
     /// The topics that were silent for less and for longer.
     newer: u32,
     older: u32,
@@ -61,7 +70,16 @@ struct Counted {
 
 impl Counted {
     fn weight(&self) -> usize {
-        TOPIC + 2 * self.topic.len() + self.payload.len() + self.properties.body_len()
+        TOPIC + self.topic.len() + self.payload.len() + self.properties.len() + self.publisher.len()
+    }
+
+    fn read_properties(&self) -> Properties {
+        let mut reader = Reader::new(Bytes::copy_from_slice(&self.properties));
+        match self.properties.is_empty() {
+            true => Properties::new(),
+            // They were taken from a PUBLISH, or checked like those of one.
+            false => Properties::decode(&mut reader, Carrier::Publish).unwrap_or_default(),
+        }
     }
 
     /// Messages a second at a time. What the average cannot know yet, because the topic is young, is made up for.
@@ -70,6 +88,11 @@ impl Counted {
         let known = 1.0 - (-(age(self.first_at).max(1000.0)) / MEMORY).exp();
         self.rate * (-age(self.at) / MEMORY).exp() / known
     }
+}
+
+/// A level's share of the memory: its name is in its node, and in the level above.
+fn node_weight(name: &str) -> usize {
+    NODE + 2 * name.len()
 }
 
 /// A node that somebody looks at: which it is, when it changed, its rate, and how to tell of it.
@@ -139,6 +162,7 @@ impl Tree {
 
     fn add_node(&mut self, parent: u32, name: &str) -> u32 {
         self.births += 1;
+        self.bytes += node_weight(name);
         let node = Node {
             parent,
             name: name.into(),
@@ -176,6 +200,7 @@ impl Tree {
     /// Adds what a thread has gathered of a topic.
     pub(crate) fn merge(&mut self, gathered: &Gathered, slot: &Slot) {
         let (topic, payload) = (gathered.topic(slot), gathered.payload(slot));
+        let properties = gathered.properties(slot);
         let index = self.find(topic).unwrap_or_else(|| self.add_topic(topic, slot));
         let before = self.counted(index).map_or(0, Counted::weight);
         if let Some(counted) = self.counted_mut(index) {
@@ -194,8 +219,8 @@ impl Tree {
                 if !Arc::ptr_eq(&counted.publisher, &slot.publisher) {
                     counted.publisher = Arc::clone(&slot.publisher);
                 }
-                if !(counted.properties.is_empty() && slot.properties.is_empty()) {
-                    counted.properties = slot.properties.clone();
+                if *counted.properties != *properties {
+                    counted.properties = properties.into();
                 }
             }
         }
@@ -235,7 +260,7 @@ impl Tree {
             qos: QoS::AtMostOnce,
             retain: false,
             publisher: Arc::clone(&slot.publisher),
-            properties: Properties::new(),
+            properties: Box::default(),
             newer: NONE,
             older: NONE,
         }));
@@ -311,6 +336,7 @@ impl Tree {
             let name = std::mem::take(&mut self.node_mut(index).name);
             let parent = self.node(index).parent;
             self.node_mut(parent).children.remove(&name);
+            self.bytes -= node_weight(&name);
             self.free.push(index);
             index = parent;
         }
@@ -348,7 +374,7 @@ impl Tree {
             payload: Bytes::copy_from_slice(&counted.payload),
             qos: counted.qos,
             retain: counted.retain,
-            properties: counted.properties.clone(),
+            properties: counted.read_properties(),
             publisher: Arc::clone(&counted.publisher),
             received_at: counted.at,
             ..Message::default()

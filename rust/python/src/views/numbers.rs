@@ -1,7 +1,7 @@
 //! Numbers over time.
 
 use hookmq_server::Server;
-use hookmq_server::numbers::{Latency, Metrics, NAMES, RATES, Span};
+use hookmq_server::numbers::{Latency, Metrics, NAMES, RATES, Series, Span};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -32,14 +32,14 @@ impl NativeBroker {
         };
         let places = names.iter().map(place).collect::<PyResult<Vec<_>>>()?;
         let (step, length) = span.steps();
-        let found: Vec<_> = {
+        let found: Vec<_> = py.detach(|| {
             let server = self.server.read();
             let values = |server: &Server| {
                 server.with_series(|series| places.iter().map(|place| series.values(*place, span)).collect())
             };
             let nothing = || places.iter().map(|_| (vec![None; length], None)).collect();
             server.as_ref().map_or_else(nothing, values)
-        };
+        });
         let end = found.iter().find_map(|(_, end)| *end).unwrap_or_else(|| self.clock.now());
         let series = PyDict::new(py);
         for (name, (values, _)) in names.iter().zip(found) {
@@ -54,10 +54,10 @@ impl NativeBroker {
 
     /// How much of everything there was in the last second.
     fn rates<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let rates = match self.server.read().as_ref() {
-            Some(server) => server.with_series(|series| series.rates()),
+        let rates = py.detach(|| match self.server.read().as_ref() {
+            Some(server) => server.with_series(Series::rates),
             None => [0.0; RATES],
-        };
+        });
         let dict = PyDict::new(py);
         for (name, rate) in NAMES.iter().zip(rates) {
             dict.set_item(name, rate)?;
@@ -67,10 +67,12 @@ impl NativeBroker {
 
     /// The median and the 99th percentile of the seconds from reading a message to writing it, of the last ten seconds;
     /// `None` if nothing was sent in them.
-    fn latency(&self) -> Option<(f64, f64)> {
-        let server = self.server.read();
-        let [half, most] = server.as_ref()?.latency().quantiles([0.5, 0.99])?;
-        Some((half, most))
+    fn latency(&self, py: Python<'_>) -> Option<(f64, f64)> {
+        py.detach(|| {
+            let server = self.server.read();
+            let [half, most] = server.as_ref()?.latency().quantiles([0.5, 0.99])?;
+            Some((half, most))
+        })
     }
 
     /// Everything native as text for Prometheus.

@@ -50,9 +50,20 @@ impl NativeBroker {
     /// Raises `ValueError`.
     fn clear_retained(&self, py: Python<'_>, filter: &str) -> PyResult<usize> {
         let filter = parse(filter)?;
-        let now = self.clock.now();
         Ok(py.detach(|| {
-            self.broker.with_batch(now, |batch| self.broker.clear_retained(filter.as_str(), batch))
+            let (mut cleared, mut behind) = (0, None::<String>);
+            loop {
+                // Turn by turn: others are served between two of them, and what is cleared gets to the disk.
+                self.wait_for_disk();
+                let clear =
+                    |batch: &mut _| self.broker.clear_retained(filter.as_str(), behind.as_deref(), batch);
+                let (few, last) = self.broker.with_batch(self.clock.now(), clear);
+                cleared += few;
+                behind = last;
+                if behind.is_none() {
+                    return cleared;
+                }
+            }
         }))
     }
 }

@@ -299,7 +299,7 @@ impl Bridge {
         let turn = &mut *self.turn.lock();
         turn.batch.begin(self.context.clock.now());
         turn.batch.note(Event::Log { warning, text: format!("bridge {}: {text}", self.settings.name) });
-        self.context.broker.finish(&mut turn.batch);
+        turn.finish(&self.context.broker);
     }
 
     /// Publishes whether the link is up, where Mosquitto does.
@@ -318,7 +318,7 @@ impl Bridge {
         turn.batch.begin(self.context.clock.now());
         let message = Message::from_publish(publish, "".into(), self.context.clock.now());
         let _ = self.context.broker.publish(message, Origin::broker(), &mut turn.batch); // QoS 0: never refused
-        self.context.broker.finish(&mut turn.batch);
+        turn.finish(&self.context.broker);
     }
 }
 

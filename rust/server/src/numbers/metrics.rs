@@ -133,7 +133,7 @@ impl Metrics {
         for (name, metric, help) in GAUGES {
             self.one(metric, "gauge", help, count(name).unwrap_or(0));
         }
-        let totals = broker.totals();
+        let totals = broker.recent_totals();
         for (metric, help, value) in [
             ("sessions", "Sessions, connected or not.", totals.sessions),
             ("subscriptions", "Subscriptions of all sessions.", totals.subscriptions),

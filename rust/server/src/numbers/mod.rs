@@ -9,4 +9,5 @@ mod series;
 pub use latency::Latency;
 pub use metrics::Metrics;
 pub(crate) use process::resident_bytes;
+pub(crate) use series::Reading;
 pub use series::{NAMES, RATES, Series, Span};

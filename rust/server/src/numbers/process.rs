@@ -7,9 +7,11 @@ const TICKS: f64 = 100.0;
 
 /// Memory the process has in use, in bytes; 0 where the system does not tell.
 pub(crate) fn resident_bytes() -> u64 {
-    let pages = read_to_string("/proc/self/statm").ok();
-    let pages = pages.as_deref().and_then(|text| text.split(' ').nth(1)).and_then(|pages| pages.parse().ok());
-    pages.map_or(0, |pages: u64| pages * 4096)
+    // In kilobytes, where `statm` has pages, whose size differs from one machine to another.
+    let text = read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse().ok());
+    kilobytes.map_or(0, |kilobytes: u64| kilobytes * 1024)
 }
 
 /// Seconds of a core that the process has used; `None` where the system does not tell.

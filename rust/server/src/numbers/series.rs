@@ -34,9 +34,6 @@ const COUNTERS: [&str; RATES] = [
     "connects",
 ];
 
-/// With more sessions than this, those are looked through for what is queued every ten seconds only.
-const FEW_SESSIONS: usize = 5_000;
-
 type Values = [f64; NAMES.len()];
 
 /// How far back, and in which steps.
@@ -102,28 +99,50 @@ pub struct Series {
     /// The end of the last step, when the counters were read for it, which is a little later, and what they were.
     last: Option<(Instant, Instant, [i64; RATES], Option<f64>)>,
     rates: [f64; RATES],
-    queued: usize,
-    seconds: u64,
 }
 
 impl Default for Series {
     fn default() -> Self {
         let rings = Span::ALL.map(Ring::new);
-        Self { rings, last: None, rates: [0.0; RATES], queued: 0, seconds: 0 }
+        Self { rings, last: None, rates: [0.0; RATES] }
+    }
+}
+
+/// What there is to be written down at a moment.
+pub(crate) struct Reading {
+    at: Instant,
+    counts: [i64; RATES],
+    cpu: Option<f64>,
+    clients: i64,
+    queued: usize,
+    memory: u64,
+}
+
+impl Reading {
+    /// Of this moment. It looks through sessions and asks the system: nobody should wait for it.
+    pub(crate) fn of(broker: &Broker) -> Self {
+        let counters = broker.statistics.snapshot();
+        let count = |name| counters.iter().find(|(other, _)| *other == name).map_or(0, |(_, value)| *value);
+        Self {
+            at: Instant::now(),
+            counts: COUNTERS.map(count),
+            cpu: process::cpu_seconds(),
+            clients: count("clients_connected"),
+            queued: broker.recent_totals().queued,
+            memory: process::resident_bytes(),
+        }
     }
 }
 
 impl Series {
-    /// Writes down what happened since the last time, if a second is over.
-    pub(crate) fn tick(&mut self, broker: &Broker, now: Millis) {
-        let at = Instant::now();
-        let due = self.last.is_none_or(|(last, ..)| at - last >= Duration::from_secs(1));
-        if !due {
-            return;
-        }
-        let counters = broker.statistics.snapshot();
-        let count = |name| counters.iter().find(|(other, _)| *other == name).map_or(0, |(_, value)| *value);
-        let (counts, cpu) = (COUNTERS.map(count), process::cpu_seconds());
+    /// Whether a second is over.
+    pub(crate) fn is_due(&self) -> bool {
+        self.last.is_none_or(|(last, ..)| last.elapsed() >= Duration::from_secs(1))
+    }
+
+    /// Writes down what happened since the last time.
+    pub(crate) fn add(&mut self, reading: &Reading, now: Millis) {
+        let Reading { at, counts, cpu, .. } = *reading;
         let Some((last, read, before, cpu_before)) = self.last else {
             self.last = Some((at, at, counts, cpu));
             return;
@@ -135,22 +154,18 @@ impl Series {
         for (rate, (now, before)) in self.rates.iter_mut().zip(counts.iter().zip(before)) {
             *rate = (now - before).max(0) as f64 / elapsed;
         }
-        if broker.session_count() <= FEW_SESSIONS || self.seconds.is_multiple_of(10) {
-            self.queued = broker.queued();
-        }
         let mut values = [0.0; NAMES.len()];
         values[..RATES].copy_from_slice(&self.rates);
         values[RATES..].copy_from_slice(&[
-            count("clients_connected") as f64,
-            self.queued as f64,
-            process::resident_bytes() as f64,
+            reading.clients as f64,
+            reading.queued as f64,
+            reading.memory as f64,
             cpu.zip(cpu_before).map_or(f64::NAN, |(now, before)| (now - before) / elapsed),
         ]);
         let longest = Span::Day.steps();
         for number in 0..passed.min((longest.0 * longest.1) as u64) {
             let end = now.saturating_sub((passed - 1 - number) * 1000);
             self.rings.iter_mut().for_each(|ring| ring.add(&values, end));
-            self.seconds += 1;
         }
     }
 
