@@ -73,7 +73,7 @@ class Console:
             run.native.count_topics(True)
         # A proxy takes what it has added away, or does not.
         for path in {LIVE, f"{run.settings['http_base']}{LIVE}"}:
-            self._hubs[path] = run.hub(path, functools.partial(self._hear, path))
+            self._hubs[path] = run.console_hub(path, functools.partial(self._hear, path))
 
     def close_live(self, grace: float) -> list[str]:
         """End the live feed, before the native side ends; return its thread if it does not."""

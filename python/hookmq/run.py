@@ -33,6 +33,19 @@ if TYPE_CHECKING:
 __all__ = ["Run", "left"]
 
 
+CONSOLE = (
+    "/api/v1/",
+    "/api/openapi.json",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/dashboard",
+    "/dashboard/",
+    "/crystalmq/api/v1/",
+    "/bwiot/api/v1/",
+)
+"""Paths of the broker's own pages, which have threads of their own; one that ends in ``/`` is for all below."""
+
 STUCK = 1.0
 """Seconds after which a call is taken for one that does not come back, when its hook is let go."""
 
@@ -73,6 +86,8 @@ class Run:
         self._coroutines: LoopLane | None = None
         self._deliveries: DeliveryLane | None = None
         self._sockets: SocketLane | None = None
+        self._console: CallPool | None = None
+        self._console_sockets: SocketLane | None = None
         self._own: dict[Hook, list[Lane]] = {}
         self._further: list[Lane] = []
         self._decisions: CallPool | None = None
@@ -340,7 +355,14 @@ class Run:
         if self._sockets is None:
             self._sockets = self.native.sockets()
             self.threads.start("page-sockets", self._sockets.run)
-        return self.native.hub(path, observer, below=below)
+        return self.native.hub(self._sockets, path, observer, below=below)
+
+    def console_hub(self, path: str, observer: Callable[..., None]) -> Hub:
+        """Make a place for WebSockets of the broker's own pages, which wait for no handler of a user's."""
+        if self._console_sockets is None:
+            self._console_sockets = self.native.sockets()
+            self.threads.start("console-sockets", self._console_sockets.run)
+        return self.native.hub(self._console_sockets, path, observer)
 
     # Threads --------------------------------------------------------------------------------------------
 
@@ -361,6 +383,11 @@ class Run:
             self._pages = self.native.pages()
             for index in range(int(str(self.settings["hooks.page_threads"]))):
                 self.threads.start(f"page-{index}", self._pages.run)
+            # Whether it is well can be asked however slow the pages of users are.
+            bases = {"", str(self.settings["http_base"])}
+            self._console = self.native.console([f"{base}{path}" for base in bases for path in CONSOLE])
+            for index in range(2):
+                self.threads.start(f"console-{index}", self._console.run)
 
     def settle(self, deadline: float, hooks: Sequence[Hook]) -> None:
         """Let observers be told what happened so far, and drop what they do not come to."""
@@ -377,7 +404,7 @@ class Run:
             self.recorder.close(left(deadline))
         for lane in self.lanes:
             lane.close()
-        for pool in (self._decisions, self._pages, self._sockets):
+        for pool in (self._decisions, self._pages, self._console, self._sockets, self._console_sockets):
             if pool is not None:
                 pool.close()
         self.native.log().close()

@@ -40,6 +40,7 @@ DEFAULTS = {
     "limits.max_session_expiry": 2**32 - 1,
     "limits.max_retained_messages": 1_000_000,
     "limits.max_retained_bytes": GIB,
+    "limits.max_topic_statistics_bytes": GIB,
     "limits.default_keep_alive": 0,
     "limits.max_keep_alive": 65_535,
     "sys_interval": 10.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import time
 
 import pytest
@@ -166,8 +167,19 @@ def test_a_port_for_websockets_serves_no_pages(broker):
     [
         ("localhost:8080", None, True),
         ("localhost:8080", "http://localhost:8080", True),
-        ("example.org", "http://example.org", True),
-        ("example.org", "https://example.org", True),
+        ("localhost", "https://localhost", True),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080", True),
+        ("[::1]:8080", "http://[::1]:8080", True),
+        ("10.0.0.9", "http://10.0.0.9", True),
+        ("pump.localhost:80", "http://PUMP.localhost", True),
+        (f"{socket.gethostname()}:8080", f"http://{socket.gethostname()}:8080", True),
+        # A name that somebody else lets lead here is the origin of the pages as well (DNS rebinding).
+        ("example.org", "http://example.org", False),
+        ("example.org", "https://example.org", False),
+        ("evil.example:8080", "http://evil.example:8080", False),
+        ("127.0.0.1.evil.example", "http://127.0.0.1.evil.example", False),
+        ("localhost.", "http://localhost.", True),
+        ("localhost:8080", "ftp://localhost:8080", False),
         ("localhost:8080", "http://localhost:8081", False),
         ("localhost:8080", "http://localhost", False),
         ("localhost:8080", "http://evil.example", False),
@@ -185,7 +197,8 @@ def test_pages_of_other_sites_may_not_connect(broker, lines, kind, host, origin,
 
 # A page that is served by one of the broker's HTTP ports may use the others, by the same name.
 def test_pages_of_the_brokers_own_ports_may_connect(broker_factory, lines):
-    broker = broker_factory(http_port=0, http_ports=[0], listeners=["ws://127.0.0.1:0"])
+    names = ["broker.example"]
+    broker = broker_factory(http_port=0, http_ports=[0], http_hosts=names, listeners=["ws://127.0.0.1:0"])
     doors = [*broker.http_ports, broker.listeners[-1].port]
     for port in doors:
         for host, origin, allowed in (
@@ -221,6 +234,51 @@ def test_pages_of_sites_that_were_named_may_connect(broker_factory, lines, origi
     plain = open_socket(broker.http_port)
     lines.append(plain)
     upgrade(plain, host="broker.example", origin=origin, expected=101 if allowed else 403)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "host", "origin", "allowed"),
+    [
+        (["broker.example"], "broker.example", "https://broker.example", True),
+        (["Broker.Example."], "broker.example:8443", "https://broker.example:8443", True),
+        (["broker.example:8443"], "broker.example:8443", "https://broker.example:8443", True),
+        (["broker.example:8443"], "broker.example", "https://broker.example", False),
+        (["broker.example"], "broker.example.evil.example", "https://broker.example.evil.example", False),
+        (["*"], "whoever.example", "https://whoever.example", True),
+        (["*"], "whoever.example", "https://other.example", False),
+        # A proxy that does not hand the browser's Host on.
+        (["broker.example"], "127.0.0.1:8080", "https://broker.example", True),
+        (["broker.example:8443"], "127.0.0.1:8080", "https://broker.example:8443", True),
+        (["broker.example"], "127.0.0.1:8080", "https://broker.example:8443", False),
+        (["broker.example"], "127.0.0.1:8080", "https://evil.example", False),
+    ],
+)
+def test_pages_of_a_proxy_may_connect(broker_factory, lines, hosts, host, origin, allowed):
+    broker = broker_factory(http_port=0, http_hosts=hosts)
+    plain = open_socket(broker.http_port)
+    lines.append(plain)
+    upgrade(plain, host=host, origin=origin, expected=101 if allowed else 403)
+
+
+def test_what_a_proxy_leaves_before_the_path_is_no_part_of_it(broker_factory, lines):
+    broker = broker_factory(http_port=0, http_base="/broker")
+    live = broker.websocket("/live")
+    asked = []
+    live.on_open(lambda socket: asked.append(socket.request.path))
+    for path, expected in (
+        ("/mqtt", 101),
+        ("/broker/mqtt", 101),
+        ("/broker2/mqtt", 404),
+        ("/broker/broker/mqtt", 404),
+    ):
+        plain = open_socket(broker.http_port)
+        lines.append(plain)
+        upgrade(plain, path=path, expected=expected)
+    for path in ("/live", "/broker/live"):
+        plain = open_socket(broker.http_port)
+        lines.append(plain)
+        upgrade(plain, path=path, protocol=None, expected=101)
+    eventually(lambda: asked == ["/live", "/live"])
 
 
 # Frames ----------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ __all__ = [
     "Settings",
     "describe",
     "is_loopback",
+    "machine_names",
     "require_authentication",
     "resolve",
 ]
@@ -107,6 +108,8 @@ class Settings(Mapping[str, Value]):
         values["http"] = None if self.http is None else self.http.native()
         values["bridges"] = [bridge.native() for bridge in self.bridges]
         values["websocket.origins"] = list(self.texts("websocket.origins"))
+        hosts = {host.lower().rstrip(".") for host in self.texts("http_hosts")}
+        values["http_hosts"] = sorted(hosts | machine_names())
         return values
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -169,6 +172,19 @@ def describe() -> str:
     for setting in SETTINGS:
         rows.append(f"| `{setting.key}` | `{setting.default_text}` | `{setting.variable}` | {setting.help} |")
     return "\n".join(rows)
+
+
+def machine_names(name: str | None = None) -> set[str]:
+    """Return the names by which others of the network may call this machine, in lower case.
+
+    >>> sorted(machine_names("Pump7.plant.example"))
+    ['pump7', 'pump7.local', 'pump7.plant.example']
+    """
+    import socket
+
+    own = (socket.gethostname() if name is None else name).lower().rstrip(".")
+    short = own.partition(".")[0]
+    return {own, short, f"{short}.local"} if short else set()
 
 
 def is_loopback(host: str) -> bool:

@@ -32,7 +32,7 @@ use crate::hooks::queue::{Overflow, Queue};
 use crate::hooks::runtime::{HubPlace, Interest, Runtime, Sink};
 use crate::hooks::stopwatch::Stopwatch;
 use crate::hooks::watch::Watch;
-use crate::hub::{Hub, SocketEvent, SocketLane};
+use crate::hub::{Hub, SocketLane};
 use crate::inbox::Inbox;
 use crate::rules::Functions;
 use crate::rules::handle::{RuleHandle, Wanted};
@@ -71,7 +71,6 @@ pub(crate) struct NativeBroker {
     /// Who writes the store, while the broker runs.
     keeper: Mutex<Option<Keeper>>,
     callbacks: Py<PyAny>,
-    sockets: Arc<Queue<SocketEvent>>,
     /// Who looks after hooks, while the broker runs.
     watch: Mutex<Option<Watch>>,
     /// Who counts topics, while they are counted.
@@ -127,7 +126,6 @@ impl NativeBroker {
             storage: Mutex::new(storage),
             keeper: Mutex::new(None),
             callbacks,
-            sockets: Arc::new(Queue::new(queue_events, queue_bytes)),
             watch: Mutex::new(None),
             topics: Mutex::new(None),
         })
@@ -324,6 +322,13 @@ impl NativeBroker {
         CallPool::new(py, queue, self.callbacks.clone_ref(py), Arc::clone(&self.runtime))
     }
 
+    /// A queue by itself for requests of these paths; one that ends in `/` is for all that begin with it.
+    fn console(&self, py: Python<'_>, paths: Vec<String>) -> PyResult<CallPool> {
+        *self.runtime.console_paths.write() = paths;
+        let queue = Arc::clone(&self.runtime.console);
+        CallPool::new(py, queue, self.callbacks.clone_ref(py), Arc::clone(&self.runtime))
+    }
+
     /// The queue of deliveries that hooks decide about.
     fn deliveries(&self, py: Python<'_>) -> PyResult<DeliveryLane> {
         Ok(DeliveryLane {
@@ -337,17 +342,19 @@ impl NativeBroker {
         })
     }
 
-    /// The queue of what happens to WebSockets of pages.
+    /// A queue of what happens to WebSockets of pages.
     fn sockets(&self, py: Python<'_>) -> PyResult<SocketLane> {
         let failed = self.callbacks.getattr(py, "failed")?;
-        Ok(SocketLane { queue: Arc::clone(&self.sockets), failed, generation: AtomicU64::new(0) })
+        let queue = Arc::new(Queue::new(self.queue_events, self.queue_bytes));
+        Ok(SocketLane { queue, failed, generation: AtomicU64::new(0) })
     }
 
     /// Makes a place for WebSockets of pages at a path, or at all paths below it as well. What happens there is
-    /// told to `observer(kind, socket, data, request)`. One that is there already is replaced.
-    #[pyo3(signature = (path, observer, *, below = false))]
-    fn hub(&self, path: String, observer: Py<PyAny>, below: bool) -> Hub {
-        let hub = Hub::new(Arc::clone(&self.sockets), observer);
+    /// told to `observer(kind, socket, data, request)` by the thread that runs `lane`. One that is there already is
+    /// replaced.
+    #[pyo3(signature = (lane, path, observer, *, below = false))]
+    fn hub(&self, lane: &SocketLane, path: String, observer: Py<PyAny>, below: bool) -> Hub {
+        let hub = Hub::new(Arc::clone(&lane.queue), observer);
         let mut hubs = self.runtime.hubs.write();
         hubs.retain(|place| place.path != path || place.below != below);
         hubs.push(HubPlace { path, below, hub: Arc::clone(&hub.0) });

@@ -68,6 +68,8 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> PyResult<Settings> {
         websocket: WebSocketSettings {
             path: value(dict, "websocket.path")?,
             origins: value(dict, "websocket.origins")?,
+            hosts: value(dict, "http_hosts")?,
+            base: value(dict, "http_base")?,
         },
         bridges: value::<Vec<Bound<'_, PyDict>>>(dict, "bridges")?
             .iter()

@@ -27,6 +27,7 @@ use crate::deciders::Later;
 use crate::hub::Hub;
 use crate::listener::Listener;
 use crate::server::Context;
+use crate::settings::WebSocketSettings;
 use crate::stream::Stream;
 use crate::websocket::handshake::{self, Handshake, Origins, Refusal};
 use crate::websocket::{Allowance, Metered, PROTOCOLS, WebSocketStream};
@@ -118,6 +119,8 @@ struct Entry {
 struct PageSite {
     pages: Arc<dyn Pages>,
     origins: Arc<Origins>,
+    /// What a proxy may leave before the paths.
+    base: Arc<str>,
 }
 
 /// A connection as its requests see it.
@@ -144,14 +147,17 @@ impl Site {
         turn: Arc<Mutex<Turn>>,
         pages: Option<Arc<dyn Pages>>,
     ) -> Self {
-        let path = context.settings.websocket.path.clone();
-        let named = context.settings.websocket.origins.clone();
-        let origins = Arc::new(Origins { named, ports: context.http_ports.clone() });
+        let WebSocketSettings { path, origins: named, hosts, base } = context.settings.websocket.clone();
+        let origins = Arc::new(Origins { named, ports: context.http_ports.clone(), hosts });
         let entry = Entry { context, listener, turn, origins: Arc::clone(&origins) };
-        let mqtt = Router::new().route(&path, any(mqtt)).with_state(entry);
+        let mut mqtt_at = Router::new().route(&path, any(mqtt));
+        if !base.is_empty() {
+            mqtt_at = mqtt_at.route(&format!("{base}{path}"), any(mqtt));
+        }
+        let mqtt = mqtt_at.with_state(entry);
         Self(match pages {
             Some(pages) => {
-                let site = PageSite { pages, origins };
+                let site = PageSite { pages, origins, base: base.into() };
                 mqtt.fallback_service(Router::new().fallback(answer).with_state(site))
             }
             None => mqtt,
@@ -315,7 +321,7 @@ async fn answer(
     mut request: axum::extract::Request,
 ) -> axum::response::Response {
     let address = visit.address();
-    if let Some(hub) = site.pages.hub(request.uri().path()) {
+    if let Some(hub) = site.pages.hub(without_base(request.uri().path(), &site.base)) {
         match Handshake::read(&mut request) {
             Ok(handshake) => return open_page_socket(&site, hub, handshake, request, visit),
             // A page may stand at the same path.
@@ -343,7 +349,8 @@ fn open_page_socket(
         return respond(Response::text(403, text));
     }
     let (parts, _) = request.into_parts();
-    let request = request_of(&parts, Bytes::new(), visit.address());
+    let mut request = request_of(&parts, Bytes::new(), visit.address());
+    request.path = without_base(&request.path, &site.base).to_owned();
     let answer = handshake.answer(None);
     tokio::spawn(async move {
         let _counted = visit.counted; // it stays a connection of the HTTP port
@@ -351,6 +358,11 @@ fn open_page_socket(
         hub.serve(TokioIo::new(upgraded), request).await;
     });
     answer
+}
+
+/// A path as it is without the proxy.
+fn without_base<'a>(path: &'a str, base: &str) -> &'a str {
+    path.strip_prefix(base).filter(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
 /// Reads a request's body. Those of all requests together are bounded, and so is the time they take.

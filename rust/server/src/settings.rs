@@ -127,6 +127,11 @@ pub struct WebSocketSettings {
     pub path: String,
     /// Origins of pages that may connect, beside those of the same host; `*` for any.
     pub origins: Vec<String>,
+    /// Names by which this machine, or a proxy in front of it, may be called beside addresses and `localhost`, in lower
+    /// case, with a port or without; `*` for any.
+    pub hosts: Vec<String>,
+    /// The path under which a proxy serves the HTTP port, which it may take away or not; empty for none.
+    pub base: String,
 }
 
 /// The files of TLS and how clients are checked.

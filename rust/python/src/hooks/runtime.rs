@@ -75,6 +75,10 @@ pub(crate) struct Runtime {
     pub(crate) notices: Arc<Queue<Notice>>,
     pub(crate) decisions: Arc<Queue<Call>>,
     pub(crate) pages: Arc<Queue<Call>>,
+    /// Requests for the broker's own pages, which no slow page of a user's keeps from being answered.
+    pub(crate) console: Arc<Queue<Call>>,
+    /// What their paths begin with, or are.
+    pub(crate) console_paths: RwLock<Vec<String>>,
     pub(crate) deliveries: Arc<Queue<Delivery>>,
     pub(crate) deciding: Deciding,
     stopwatches: Mutex<Vec<(String, Weak<Counters>)>>,
@@ -135,6 +139,8 @@ impl Runtime {
             notices: Arc::new(Queue::new(MAX_NOTICES, 16 << 20)),
             decisions: Arc::new(Queue::new(MAX_QUESTIONS, MAX_QUESTION_BYTES)),
             pages: Arc::new(Queue::new(MAX_QUESTIONS, 256 << 20)),
+            console: Arc::new(Queue::new(MAX_QUESTIONS, 256 << 20)),
+            console_paths: RwLock::default(),
             deliveries: Arc::new(Queue::new(events, bytes)),
             deciding: Deciding::default(),
             stopwatches: Mutex::default(),
@@ -656,10 +662,20 @@ impl Drop for HookExchange {
     }
 }
 
+impl Runtime {
+    fn is_of_console(&self, path: &str) -> bool {
+        self.console_paths.read().iter().any(|one| match one.ends_with('/') {
+            true => path.starts_with(&**one),
+            false => path == one,
+        })
+    }
+}
+
 impl Pages for Runtime {
     fn answer(&self, request: Request) -> Later<Response> {
         let (reply, answer) = oneshot::channel();
-        self.pages.push(Call::Page { request, reply }, Overflow::DropNewest);
+        let queue = if self.is_of_console(&request.path) { &self.console } else { &self.pages };
+        queue.push(Call::Page { request, reply }, Overflow::DropNewest);
         let limit = self.page_timeout;
         Box::pin(async move {
             match tokio::time::timeout(limit, answer).await {

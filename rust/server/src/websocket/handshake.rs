@@ -1,5 +1,7 @@
 //! The opening handshake of WebSocket: an HTTP request that asks for an upgrade, and its answer.
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
@@ -85,6 +87,9 @@ pub(crate) struct Origins {
     pub(crate) named: Vec<String>,
     /// Ports that serve pages of ours: those of the same host may connect.
     pub(crate) ports: Vec<u16>,
+    /// Names of this machine, and those by which a proxy is called, in lower case; `*` is any. A page of somebody else's
+    /// can have a name of its own lead here, and then its origin is the host that it asks (DNS rebinding).
+    pub(crate) hosts: Vec<String>,
 }
 
 impl Origins {
@@ -93,33 +98,61 @@ impl Origins {
         let Some(origin) = headers.get(header::ORIGIN) else { return true };
         let Ok(origin) = origin.to_str() else { return false };
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let ours = host.is_some_and(|host| self.is_ours(origin, host));
-        ours || self
-            .named
-            .iter()
-            .any(|one| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin))
+        host.is_some_and(|host| self.is_ours(origin, host))
+            || self
+                .named
+                .iter()
+                .any(|one| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin))
     }
 
     fn is_ours(&self, origin: &str, host: &str) -> bool {
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
-        if authority.eq_ignore_ascii_case(host) {
-            return true;
-        }
+        let standard = match scheme.to_ascii_lowercase().as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => return false,
+        };
         let (name, port) = split_port(authority);
-        let port = port.unwrap_or(if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 });
-        name.eq_ignore_ascii_case(split_port(host).0) && self.ports.contains(&port)
+        let (asked, asked_port) = split_port(host);
+        let port = port.unwrap_or(standard);
+        let same = port == asked_port.unwrap_or(standard) || self.ports.contains(&port);
+        if name == asked && same {
+            return self.knows(&asked, asked_port);
+        }
+        // A proxy that does not hand the browser's Host on.
+        self.is_named(&name, Some(port)) || (port == standard && self.is_named(&name, None))
+    }
+
+    /// Whether a host is this machine, by a name that nobody else can give away.
+    fn knows(&self, name: &str, port: Option<u16>) -> bool {
+        let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        name == "localhost"
+            || name.ends_with(".localhost")
+            || address.parse::<IpAddr>().is_ok()
+            || self.hosts.iter().any(|one| one == "*")
+            || self.is_named(name, None)
+            || port.is_some() && self.is_named(name, port)
+    }
+
+    /// Whether a name is among the hosts, as it is or with a port.
+    fn is_named(&self, name: &str, port: Option<u16>) -> bool {
+        self.hosts.iter().any(|one| match port {
+            None => one == name,
+            Some(port) => split_port(one) == (name.to_owned(), Some(port)),
+        })
     }
 }
 
-/// A name or an address, and its port if it says one. An IPv6 address is in brackets.
-fn split_port(authority: &str) -> (&str, Option<u16>) {
-    match authority.rsplit_once(':') {
+/// A name or an address in lower case, and its port if it says one. An IPv6 address is in brackets.
+fn split_port(authority: &str) -> (String, Option<u16>) {
+    let (name, port) = match authority.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') || name.ends_with(']') => match port.parse() {
             Ok(port) => (name, Some(port)),
             Err(_) => (authority, None),
         },
         _ => (authority, None),
-    }
+    };
+    (name.trim_end_matches('.').to_ascii_lowercase(), port)
 }
 
 fn lists(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
