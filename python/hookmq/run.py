@@ -44,7 +44,7 @@ CONSOLE = (
     "/crystalmq/api/v1/",
     "/bwiot/api/v1/",
 )
-"""Paths of the broker's own pages, which have threads of their own; one that ends in ``/`` is for all below."""
+"""Paths of the broker's own pages, on threads of their own; one with ``/`` at its end is for all below."""
 
 STUCK = 1.0
 """Seconds after which a call is taken for one that does not come back, when its hook is let go."""

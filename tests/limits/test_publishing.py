@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from ..api.helpers import eventually, get
 from ..protocol.packets import (
     V5,
     V311,
@@ -247,3 +250,16 @@ def test_before_version_5_a_retained_message_without_room_ends_the_connection(
     counted(broker, "max_retained", 1)
     other.subscribe(f"{root}/#")
     assert [message.payload for message in other.drain()] == [b"1"]
+
+
+# What is counted of topics is no reason to refuse anything: the longest silent make room.
+def test_statistics_of_topics_make_room_within_their_bytes(broker_factory, connect):
+    broker = broker_factory({"limits.max_topic_statistics_bytes": "1MiB"}, http_port=0)
+    wire = connect(to=broker)
+    levels = "/" * 150
+    for number in range(1000):
+        assert wire.publish(f"{number}{levels}", b"x", 1) in {0, 0x10}
+    counted = eventually(lambda: (now := broker.statistics)["topics_evicted"] > 900 and now)
+    assert 5 < counted["topics"] < 100
+    metric = re.search(r"^hookmq_topics_evicted_total (\d+)$", get(broker, "/metrics").body.decode(), re.M)
+    assert metric is not None and int(metric[1]) >= counted["topics_evicted"]
