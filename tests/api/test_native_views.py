@@ -99,6 +99,37 @@ def test_what_waits_is_told_and_sorted_by(broker, native, join):
     assert items[0]["queued_bytes"] > items[1]["queued_bytes"] > items[2]["queued_bytes"] == 0
 
 
+ORDERS = ["client_id", "connected_at", "received", "sent", "queued"]
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["up", "down"])
+@pytest.mark.parametrize("order", ORDERS)
+def test_pages_of_any_order_are_the_whole_in_that_order(broker, native, order, back):
+    with ExitStack() as stack:
+        devices = [stack.enter_context(Device(broker, f"d{number * 7 % 13:02}")) for number in range(13)]
+        for number, device in enumerate(devices):
+            device.subscribe(f"to/{number % 4}", 1)
+            for _ in range(number % 3):
+                device.publish(f"to/{number % 4}", b"x", 1)
+        published = sum(number % 3 for number in range(13))
+        eventually(lambda: broker.statistics["messages_received"] >= published)
+        eventually(lambda: broker.statistics["inflight_messages"] == 0)
+        everything = native.clients(100)[0]
+        wanted = sorted(everything, key=lambda item: (item[order], item["client_id"]), reverse=back)
+        sort = f"-{order}" if back else order
+        for more in ({}, {"search": "d"}, {"ids": [item["client_id"] for item in everything]}):
+            for limit in (1, 3, 5, 13):
+                items, total = pages(native.clients, limit, sort=sort, **more)
+                assert [item["client_id"] for item in items] == [item["client_id"] for item in wanted]
+                assert total == 13
+        cursor = native.clients(2, sort=sort)[1]
+        for other in ORDERS:
+            for sign in ("", "-"):
+                if f"{sign}{other}" != sort:
+                    with pytest.raises(ValueError, match="after"):
+                        native.clients(2, cursor, sort=f"{sign}{other}")
+
+
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [

@@ -12,7 +12,7 @@ use hookmq_codec::{ReasonCode, SubscriptionOptions, Version};
 use memchr::memmem::Finder;
 
 use crate::batch::Batch;
-use crate::broker::Broker;
+use crate::broker::{Broker, Sessions};
 use crate::client::Client;
 use crate::inspect::page::{BETWEEN, Page};
 use crate::listener::Listener;
@@ -153,7 +153,14 @@ impl PartialOrd for Rank {
 impl Rank {
     /// How another place stands to this one.
     fn of(&self, number: u64, id: &str) -> Ordering {
-        let order = number.cmp(&self.number).then_with(|| id.cmp(&self.id));
+        self.of_number(number).then_with(|| self.turned(id.cmp(&self.id)))
+    }
+
+    fn of_number(&self, number: u64) -> Ordering {
+        self.turned(number.cmp(&self.number))
+    }
+
+    fn turned(&self, order: Ordering) -> Ordering {
         if self.descending { order.reverse() } else { order }
     }
 }
@@ -254,18 +261,34 @@ fn digit(number: u8) -> char {
     char::from(b'0' + number)
 }
 
+/// The next few sessions of the registry in the order of their Client Identifiers, or against it.
+fn step<'a>(
+    sessions: &'a Sessions,
+    behind: Option<&str>,
+    back: bool,
+) -> Box<dyn Iterator<Item = &'a Arc<Session>> + 'a> {
+    let bound = behind.map_or(Bound::Unbounded, Bound::Excluded);
+    match back {
+        false => Box::new(sessions.range::<str, _>((bound, Bound::Unbounded)).map(|(_, one)| one).take(STEP)),
+        true => {
+            Box::new(sessions.range::<str, _>((Bound::Unbounded, bound)).rev().map(|(_, one)| one).take(STEP))
+        }
+    }
+}
+
 impl Broker {
     /// Visits sessions in the order of their Client Identifiers, from behind one on, until `visit` says that it is
     /// enough. The registry is free meanwhile.
-    pub(crate) fn each_session(&self, behind: Option<&str>, mut visit: impl FnMut(&Arc<Session>) -> bool) {
+    pub(crate) fn each_session(&self, behind: Option<&str>, visit: impl FnMut(&Arc<Session>) -> bool) {
+        self.walk_sessions(behind, false, visit);
+    }
+
+    /// The same; `back` is against the order.
+    fn walk_sessions(&self, behind: Option<&str>, back: bool, mut visit: impl FnMut(&Arc<Session>) -> bool) {
         let mut behind: Option<Arc<str>> = behind.map(Into::into);
         let mut taken: Vec<Arc<Session>> = Vec::with_capacity(STEP);
         loop {
-            let start = behind.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-            let sessions = self.sessions.lock();
-            let next = sessions.range::<str, _>((start, Bound::Unbounded)).take(STEP);
-            taken.extend(next.map(|(_, session)| Arc::clone(session)));
-            drop(sessions);
+            taken.extend(step(&self.sessions.lock(), behind.as_deref(), back).cloned());
             if !taken.iter().all(&mut visit) || taken.len() < STEP {
                 return;
             }
@@ -274,22 +297,21 @@ impl Broker {
         }
     }
 
-    /// Visits all sessions in the order of their Client Identifiers with the registry locked, for looks that take no lock
-    /// and less time than a hold on the session does.
-    fn glance_at_sessions(&self, mut visit: impl FnMut(&Arc<Session>)) {
+    /// Visits all sessions with the registry locked, for looks that take no lock and less time than a hold on the session
+    /// does.
+    fn glance_at_sessions(&self, back: bool, mut visit: impl FnMut(&Arc<Session>)) {
         let mut behind: Option<Arc<str>> = None;
         loop {
-            let start = behind.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
             let sessions = self.sessions.lock();
             let (mut count, mut last) = (0, None);
-            for (id, session) in sessions.range::<str, _>((start, Bound::Unbounded)).take(STEP) {
+            for session in step(&sessions, behind.as_deref(), back) {
                 visit(session);
-                (count, last) = (count + 1, Some(id));
+                (count, last) = (count + 1, Some(session));
             }
             if count < STEP {
                 return;
             }
-            behind = last.cloned();
+            behind = last.map(|session| Arc::clone(&session.id));
         }
     }
 
@@ -300,7 +322,7 @@ impl Broker {
             Some(cursor) => Some(query.place(cursor)?),
             None => None,
         };
-        if query.sort == Sort::ClientId && !descending && !query.is_narrow() {
+        if query.sort == Sort::ClientId && !query.is_narrow() {
             return Some(self.all_clients(query, limit.max(1), after.as_ref().map(|rank| &*rank.id)));
         }
         let part = query.search.as_deref().map(str::to_lowercase);
@@ -316,22 +338,27 @@ impl Broker {
                     Sort::Sent => session.sent.load(Relaxed),
                     Sort::Queued => session.state.lock().queue.len() as u64,
                 };
-                if page.has_place(|rank: &Rank| rank.of(number, &session.id)) {
+                // They come in the order of their identifiers: behind those that are kept, if all else is the same.
+                let behind = |rank: &Rank| rank.of_number(number).is_ge();
+                if page.has_place(|rank| rank.of(number, &session.id), behind) {
                     let rank = Rank { number, id: Arc::clone(&session.id), descending };
                     page.keep(rank, Arc::clone(session));
                 }
             }
         };
         match &query.ids {
-            None if query.sort == Sort::Queued => self.each_session(None, |session| {
+            None if query.sort == Sort::Queued => self.walk_sessions(None, descending, |session| {
                 offer(session);
                 true
             }),
-            None => self.glance_at_sessions(offer),
+            None => self.glance_at_sessions(descending, offer),
             Some(ids) => {
                 let mut ids: Vec<_> = ids.iter().collect();
                 ids.sort_unstable();
                 ids.dedup();
+                if descending {
+                    ids.reverse();
+                }
                 for id in ids {
                     let session = self.sessions.lock().get(&**id).cloned();
                     session.iter().for_each(&mut offer);
@@ -345,7 +372,7 @@ impl Broker {
 
     fn all_clients(&self, query: &ClientQuery, limit: usize, after: Option<&str>) -> ClientPage {
         let mut sessions = Vec::with_capacity(limit.min(STEP));
-        self.each_session(after, |session| {
+        self.walk_sessions(after, query.descending, |session| {
             sessions.push(Arc::clone(session));
             sessions.len() <= limit
         });

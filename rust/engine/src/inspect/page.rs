@@ -20,17 +20,22 @@ impl<K: Ord + Clone, T> Page<K, T> {
 
     /// Offers something that is in the list.
     pub(crate) fn offer(&mut self, key: K, item: impl FnOnce() -> T) {
-        if self.has_place(|other| key.cmp(other)) {
+        if self.has_place(|after| key.cmp(after), |last| key > *last) {
             self.keep(key, item());
         }
     }
 
-    /// Offers something that is in the list, told by how it stands to a key. Most have no place: whose key would have to
-    /// be copied asks before, and calls [`Page::keep`] if there is one.
-    pub(crate) fn has_place(&mut self, order: impl Fn(&K) -> Ordering) -> bool {
+    /// Offers something that is in the list, told by how it stands to the end of the page before, and whether it is behind
+    /// what would be the last of this one. Most have no place: whose key would have to be copied asks before, and calls
+    /// [`Page::keep`] if there is one.
+    pub(crate) fn has_place(
+        &mut self,
+        order: impl FnOnce(&K) -> Ordering,
+        is_behind: impl FnOnce(&K) -> bool,
+    ) -> bool {
         self.matched += 1;
-        self.after.as_ref().is_none_or(|after| order(after).is_gt())
-            && self.bound.as_ref().is_none_or(|bound| order(bound).is_le())
+        !self.bound.as_ref().is_some_and(is_behind)
+            && self.after.as_ref().is_none_or(|end| order(end).is_gt())
     }
 
     /// Takes what has a place.

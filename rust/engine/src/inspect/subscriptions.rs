@@ -111,7 +111,12 @@ impl Broker {
             for (filter, subscription) in &state.subscriptions {
                 let matches =
                     of_client || part.as_deref().is_some_and(|part| contains(filter.as_str(), part));
-                if matches && page.has_place(|other: &ByteString| filter.as_str().cmp(other)) {
+                if matches
+                    && page.has_place(
+                        |end: &ByteString| filter.as_str().cmp(end),
+                        |last| filter.as_str() > &**last,
+                    )
+                {
                     let text = ByteString::from(filter.as_str());
                     page.keep(text.clone(), figures(session, text, filter.share_name(), subscription));
                 }
@@ -173,7 +178,7 @@ impl Broker {
                 receivers.bridges.push(Arc::clone(&session.id));
             }
             let order = |(id, filter): &Place| session.id.cmp(id).then_with(|| full.cmp(filter));
-            if page.has_place(order) {
+            if page.has_place(order, |last| order(last).is_gt()) {
                 let place = (Arc::clone(&session.id), full.clone());
                 page.keep(place, figures(session, full.clone(), shared.as_deref(), subscription));
             }
