@@ -119,6 +119,8 @@ class Console:
                 self._access = Access(
                     None if directory is None else Path(str(directory)),
                     hosts=run.settings.texts("http_hosts"),
+                    port=run.http_port,
+                    base=str(run.settings["http_base"]),
                     secure=bool(run.settings["tls.http"]),
                     local_token=self._token,
                 )

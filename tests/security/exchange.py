@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import socket
 import struct
 import time
@@ -217,7 +218,7 @@ def check_headers(answer: Answer) -> None:
         assert not name.startswith("access-control-"), (name, value)
         assert value.isprintable(), (name, value)
     for cookie in answer.all("set-cookie"):
-        assert cookie.startswith("hookmq_session=") and "; HttpOnly; SameSite=Strict" in cookie
+        assert re.match(r"hookmq_session_\d+=", cookie) and "; HttpOnly; SameSite=Strict" in cookie
 
 
 # WebSockets -----------------------------------------------------------------------------------------------

@@ -50,8 +50,10 @@ def test_a_page_that_the_proxy_serves_logs_in(based, attack):
     headers["X-Forwarded-Proto"] = "https"
     login = based.ask("POST", f"{BASE}/api/v1/session", {"token": based.start.link}, headers=headers)
     assert login.status == 200, login
-    # The path of the cookie is the whole broker's: requests may come without the base.
-    assert "; Path=/; " in login.header("set-cookie") and login.header("set-cookie").endswith("; Secure")
+    # What else the proxy serves is not sent it; the broker's pages ask below the base in any case.
+    assert f"; Path={BASE}; " in login.header("set-cookie") and login.header("set-cookie").endswith(
+        "; Secure"
+    )
     cookie = login.header("set-cookie").partition(";")[0]
     for host, origin in (
         ("evil.example", "https://evil.example"),
@@ -69,6 +71,27 @@ def test_a_page_that_the_proxy_serves_logs_in(based, attack):
         "POST", f"{BASE}/api/v1/publish", {"topic": "a", "payload": 1}, headers=headers | {"Cookie": cookie}
     )
     assert done.status == 200, done
+
+
+def test_a_proxy_that_says_nothing_makes_nobody_an_admin(based, fresh, attack):
+    """`proxy_pass` alone: requests come from this machine, and call the broker by its address."""
+    for path in (f"{BASE}/api/v1", "/api/v1"):
+        for method, what, body in (
+            ("GET", "hooks", None),
+            ("POST", "accounts", {"name": "eve", "password": "correct horse", "role": "admin"}),
+        ):
+            with attack():
+                headers = {"Host": f"127.0.0.1:{based.port}", "X-HookMQ": "1"}
+                answer = based.ask(method, f"{path}/{what}", body, headers=headers)
+                assert answer.status == 401 and "use the link" in answer.json()["help"], answer
+        with attack(), live(based, f"{path}/live", who=None) as (_, page):
+            page.say({"do": "watch", "id": "w", "view": "overview"})
+            assert page.close_code() == 4401
+    for name in ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"):
+        with attack():
+            assert fresh.ask("GET", "/api/v1/hooks", headers={name: "10.0.0.9"}).status == 401
+    local = {"Authorization": f"Bearer {based.start.local_token}"}
+    assert based.ask("GET", "/api/v1/hooks", headers=local).status == 200
 
 
 def test_without_a_dashboard_there_are_no_pages(start, attack):

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HookMQError
-from .access.cookie import NAME as COOKIE
 from .operations.operation import Role, may
 from .operations.subscriptions import check_topic
 from .operations.topics import publisher
@@ -73,7 +71,7 @@ class CrystalMQRest:
         method, role, call = self._calls[name]
         if request.method != method:
             raise Problem(405, f"{name} is called with {method}", headers={"Allow": method})
-        identity = self._access.identify(_with_token(request))
+        identity = self._access.identify(_with_token(request, self._access.cookie.name))
         if not may(identity.role, role):
             if identity.role is None:
                 raise Problem(401, "Invalid token: log in first", headers={"WWW-Authenticate": "Bearer"})
@@ -85,8 +83,8 @@ class CrystalMQRest:
         name, password = _needed(given, "username"), _needed(given, "password")
         # No cookie is set, so nobody else's page gains anything by logging somebody in.
         login = self._access.login(_permitted(request, ""), name, password)
-        token = SimpleCookie(login.cookie)[COOKIE].value
-        return {"bwapi-status": "success", "bwapi-status-reason": "Logged in", "access_token": token}
+        told = {"bwapi-status": "success", "bwapi-status-reason": "Logged in"}
+        return told | {"access_token": login.token}
 
     # Messages -------------------------------------------------------------------------------------------
 
@@ -174,14 +172,14 @@ def _page(given: Mapping[str, str], read: Read) -> tuple[list[dict[str, Any]], i
     return items, int(text) + 1 if total is None else -(-total // _PAGE)
 
 
-def _with_token(request: Request) -> Request:
+def _with_token(request: Request, cookie: str) -> Request:
     """Return a request as the session's that its token is of, if it has one."""
     given = request.headers.get("authorization", "")
     token = given.partition(" ")[2].strip() if given.lower().startswith("bearer ") else given.strip()
     if not token or token.startswith("hmq_"):
         return request
     # Only who has been told the token can send it so: no page sends that header unasked.
-    return _permitted(request, f"{COOKIE}={token}" if token.isascii() and token.isprintable() else "")
+    return _permitted(request, f"{cookie}={token}" if token.isascii() and token.isprintable() else "")
 
 
 def _permitted(request: Request, cookie: str) -> Request:

@@ -82,7 +82,12 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
             "schemas": {name: schema.json() for name, schema in sorted(schemas.items())},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "an API token, `hmq_…`"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "hookmq_session"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "hookmq_session_PORT",
+                    "description": "the name ends with the broker's HTTP port, as in `hookmq_session_8080`",
+                },
                 "change": {
                     "type": "apiKey",
                     "in": "header",

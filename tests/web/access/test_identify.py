@@ -38,6 +38,8 @@ FOREIGN = {
     "a proxy with via": {"via": "1.1 proxy"},
     "nginx": {"x_real_ip": "10.0.0.9"},
     "a proxy of TLS": {"x_forwarded_proto": "https"},
+    "a proxy that names its host": {"x_forwarded_host": "broker.example"},
+    "an old proxy": {"x_forwarded": "for=10.0.0.9"},
     "Cloudflare": {"cf_connecting_ip": "10.0.0.9"},
     "a page of ours": {"origin": f"http://{HOST}"},
     "a page of ours that only reads": {"sec_fetch_site": "same-origin"},
@@ -51,6 +53,17 @@ FOREIGN = {
 @pytest.mark.parametrize("case", FOREIGN.values(), ids=FOREIGN)
 def test_nobody_else_is(make, case):
     assert make().identify(ask(**case)).is_nobody
+
+
+@pytest.mark.parametrize("settings", [{"base": "/mqtt-broker"}, {"hosts": ["broker.example"]}])
+def test_behind_a_proxy_that_says_nothing_strangers_need_the_link(make, settings):
+    """As nginx is with `proxy_pass` alone: they come from this machine, and call it by its address."""
+    access = make(**settings)
+    for request in (ask(), ask("POST", x_hookmq="1")):
+        for who in (access.identify(request), access.check_socket(request)):
+            assert who.is_nobody
+            assert "open the link" in who.reason
+    assert access.enter(page(), access.link_token).identity.may("admin")
 
 
 def test_once_there_is_an_account_a_program_is_nobody(access):

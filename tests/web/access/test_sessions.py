@@ -19,7 +19,8 @@ from .conftest import PASSWORD, ask, page
 
 
 def value_of(login) -> str:
-    return login.cookie.partition(";")[0].partition("=")[2]
+    """What is secret of it, without what shows that the browser is known."""
+    return login.cookie.partition(";")[0].partition("=")[2].partition(".")[0]
 
 
 def test_the_number_of_a_session_is_random_and_only_its_hash_is_kept(access, tmp_path):
@@ -81,10 +82,27 @@ def test_without_a_data_directory_it_does_not(make):
 def test_a_logout(access):
     login, other = access.login(page(), "anna", PASSWORD), access.login(page(), "anna", PASSWORD)
     cookie = access.logout(page("DELETE", cookie=login))
-    assert cookie == "hookmq_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"
     assert access.identify(page("GET", cookie=login)).is_nobody
+    assert access.identify(page("GET", cookie=cookie.partition(";")[0])).is_nobody
+    assert value_of(login) not in cookie
     assert access.identify(page("GET", cookie=other)).name == "anna"
-    access.logout(page("DELETE"))  # without one nothing happens
+    for request in (page("DELETE"), page("DELETE", cookie=login)):  # without one nothing happens
+        gone = access.logout(request)
+        assert gone == "hookmq_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"
+
+
+def test_brokers_on_one_host_do_not_log_each_other_out(make):
+    """Browsers keep cookies by host, whatever the port."""
+    one, other = make(None, port=8080), make(None, port=8081, base="/mqtt-broker")
+    for access in (one, other):
+        access.add_account("anna", PASSWORD, "admin")
+    first, second = (access.login(page(), "anna", PASSWORD) for access in (one, other))
+    both = "; ".join(login.cookie.partition(";")[0] for login in (first, second))
+    assert [access.identify(page(cookie=both)).name for access in (one, other)] == ["anna", "anna"]
+    assert first.cookie.startswith("hookmq_session_8080=") and "; Path=/;" in first.cookie
+    assert second.cookie.startswith("hookmq_session_8081=") and "; Path=/mqtt-broker;" in second.cookie
+    other.logout(page(cookie=both))
+    assert one.identify(page(cookie=both)).name == "anna"
 
 
 ENDINGS = {
@@ -187,8 +205,7 @@ def test_letters_are_the_same_however_they_are_composed(access):
 
 def test_a_name_that_is_not_there_takes_as_long(access):
     def seconds(name: str) -> float:
-        access._by_name._failed.clear()
-        access._by_address._failed.clear()
+        access._tries.forget()
         began = time.perf_counter()
         with pytest.raises(Refusal):
             access.login(page(), name, "wrong horse")
@@ -209,36 +226,102 @@ def failures(access, name: str, address: str = "10.0.0.9", **headers: str) -> st
     raise AssertionError("it was let in")
 
 
-def test_by_one_address_only_so_many_names_are_tried(access):
-    assert [failures(access, f"user{n}") for n in range(FREE + 2)] == ["401"] * FREE + ["429 1"] * 2
-    assert failures(access, "user9", "10.0.0.8") == "401"
-    assert access.login(page(), "anna", PASSWORD).identity.name == "anna"
+@pytest.fixture
+def passing(monkeypatch):
+    """Time that passes for throttles alone, when a test says so."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
 
 
-def test_by_many_addresses_only_so_many_passwords_are_tried(access):
-    assert [failures(access, "anna", f"10.0.1.{n}") for n in range(FREE + 1)] == ["401"] * FREE + ["429 1"]
+def test_by_one_address_only_so_many_passwords_of_a_name_are_tried(passing, make):
+    access = make()
+    access.add_account("anna", PASSWORD, "admin")
+    assert [failures(access, "anna") for n in range(FREE + 2)] == ["401"] * FREE + ["429 1"] * 2
+    pauses = []
+    for _ in range(12):
+        pauses.append(int(failures(access, "anna").partition(" ")[2]))
+        passing[0] += pauses[-1]
+        assert failures(access, "anna") == "401"
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
+    assert access.login(page(address="10.0.0.8"), "anna", PASSWORD).identity.name == "anna"
+
+
+def test_by_one_address_names_are_tried_slowly_and_its_others_get_in(passing, make):
+    """Behind a proxy, or in an office, everybody has one address."""
+    access = make()
+    access.add_account("anna", PASSWORD, "admin")
+    told = [failures(access, f"user{n}") for n in range(200)]
+    assert told[:20] == ["401"] * 20 and set(told[20:]) == {"429 1"}
+    for n in range(50):
+        passing[0] += 2
+        assert failures(access, f"user{n}") in ("401", "429 1", "429 2")
+    passing[0] += 2
+    assert access.login(page(address="10.0.0.9"), "anna", PASSWORD).identity.name == "anna"
+
+
+def test_by_many_addresses_passwords_of_a_name_are_tried_slowly(passing, make):
+    access = make()
+    access.add_account("anna", PASSWORD, "admin")
+    told = [failures(access, "anna", f"10.0.1.{n}") for n in range(50)]
+    assert told == ["401"] * 20 + ["429 1"] * 30
+    for _ in range(20):
+        passing[0] += 10
+        assert failures(access, "anna", f"10.0.2.{passing[0]}") == "401"
+    passing[0] += 10
+    assert access.login(page(address="10.0.3.1"), "anna", PASSWORD).identity.name == "anna"
+
+
+def test_a_browser_that_has_logged_in_before_is_not_kept_out(make, access):
+    """By its session, and after its end as well; another password, and another name, are others."""
+    login, vera = access.login(page(), "anna", PASSWORD), access.login(page(), "vera", PASSWORD)
+    left = access.logout(page("DELETE", cookie=access.login(page(), "anna", PASSWORD))).partition(";")[0]
+    while failures(access, "anna", "127.0.0.1") == "401":
+        pass
+    for cookie in (None, vera, "hookmq_session=" + "A" * 43 + "." + "0" * 64, left[:-1] + "x"):
+        with pytest.raises(Refusal) as caught:
+            access.login(page(cookie=cookie), "anna", PASSWORD)
+        assert caught.value.status == 429
+    another = make()  # another start
+    another._tries = access._tries
+    for one in (access, another):
+        for cookie in (login, left):
+            assert one.login(page(cookie=cookie), "anna", PASSWORD).identity.name == "anna"
+    access.change_account("anna", password="another horse")
     with pytest.raises(Refusal) as caught:
-        access.login(page(), "anna", PASSWORD)
-    assert (caught.value.status, caught.value.help) == (429, "try again in 1 s")
+        access.login(page(cookie=left), "anna", "another horse")
+    assert caught.value.status == 429
+
+
+def test_a_browser_that_was_known_may_not_guess_either(access):
+    login = access.login(page(), "anna", PASSWORD)
+    told = []
+    for _ in range(FREE + 1):
+        with pytest.raises(Refusal) as caught:
+            access.login(page(cookie=login), "anna", "wrong horse")
+        told.append(caught.value.status)
+    assert told == [401] * FREE + [429]
+    assert access.identify(page("GET", cookie=login)).name == "anna"
+    assert access.login(page(), "anna", PASSWORD).identity.name == "anna"  # others are counted apart
 
 
 def test_a_network_of_ipv6_is_one_address(access):
-    told = [failures(access, f"user{n}", f"2001:db8::{n + 1:x}") for n in range(FREE + 1)]
+    told = [failures(access, "anna", f"2001:db8::{n + 1:x}") for n in range(FREE + 1)]
     assert told[-1] == "429 1"
-    assert failures(access, "user", "2001:db8:0:1::1") == "401"
+    assert failures(access, "anna", "2001:db8:0:1::1") == "401"
 
 
 def test_whom_a_proxy_on_this_machine_names_is_counted(access):
-    for n in range(FREE):
-        assert failures(access, f"user{n}", "127.0.0.1", x_forwarded_for="10.0.0.7") == "401"
+    for _ in range(FREE):
+        assert failures(access, "vera", "127.0.0.1", x_forwarded_for="10.0.0.7") == "401"
     # What a client has written stands before what the proxy has.
     for said in ("10.0.0.7", "1.2.3.4, 10.0.0.7"):
-        assert failures(access, "user", "127.0.0.1", x_forwarded_for=said) == "429 1"
-    assert failures(access, "user", "127.0.0.1", x_forwarded_for="10.0.0.6") == "401"
+        assert failures(access, "vera", "127.0.0.1", x_forwarded_for=said) == "429 1"
+    assert failures(access, "vera", "127.0.0.1", x_forwarded_for="10.0.0.6") == "401"
     # Others say what they like.
     for n in range(FREE):
-        assert failures(access, f"user{n}", "10.9.9.9", x_forwarded_for=f"10.1.1.{n}") == "401"
-    assert failures(access, "user8", "10.9.9.9", x_forwarded_for="10.1.1.9") == "429 1"
+        assert failures(access, "otto", "10.9.9.9", x_forwarded_for=f"10.1.1.{n}") == "401"
+    assert failures(access, "otto", "10.9.9.9", x_forwarded_for="10.1.1.9") == "429 1"
 
 
 def test_guessing_links_is_slowed_down(make):
@@ -253,8 +336,8 @@ def test_guessing_links_is_slowed_down(make):
 
 def test_who_succeeds_begins_anew_but_his_address_does_not(access):
     """An account of one's own must not be the way to go on guessing those of others."""
-    for _ in range(FREE - 1):
-        failures(access, "anna")
+    for n in range(19):
+        failures(access, f"user{n}")
         access.login(page(address="10.0.0.9"), "vera", PASSWORD)
     assert failures(access, "otto") == "401"
     assert failures(access, "otto") == "429 1"

@@ -129,7 +129,10 @@ def test_a_cookie_alone_is_no_token(site: Site, prefix: str) -> None:
     for method, path in (("POST", "sendall"), ("POST", "clientsend")):
         connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
         body = urlencode({"topic": "tank/cmd", "message": "x", "clientid": "pump"})
-        headers = {"Cookie": f"hookmq_session={token}", "Content-Type": "application/x-www-form-urlencoded"}
+        headers = {
+            "Cookie": f"hookmq_session_{site.port}={token}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
         connection.request(method, f"{prefix}/{path}", body, headers)
         assert connection.getresponse().status == 403
         connection.close()

@@ -303,7 +303,13 @@ def test_the_feed_ends_with_the_broker_and_begins_again(site):
 
 def test_below_a_base_path(broker_factory):
     site = broker_factory(http_port=0, http_base="/mqtt-broker")
+    _, token = site._console.access.add_token("watcher", "viewer")
     for path in (LIVE, f"/mqtt-broker{LIVE}"):
-        with open_page(site, path) as page:
+        with open_page(
+            site, path
+        ) as page:  # a proxy is in front: whoever comes is no program of this machine
+            page.watch("overview")
+            assert page.read_close() == 4401
+        with open_page(site, path, Authorization=f"Bearer {token}") as page:
             page.watch("overview")
             page.until(lambda page=page: "overview" in page.shown)

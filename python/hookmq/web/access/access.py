@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import HookMQError
 from ...log import logger
 from ..problem import Problem
 from ..request import Request
-from . import cookie, secret
+from . import device, secret
 from .account import Account, name_problem
+from .cookie import Cookie
 from .hosts import Hosts, is_of_this_machine, is_sent_by_a_page, split
 from .identity import NOBODY, Identity
 from .passwords import Passwords
 from .refusal import Refusal
 from .session import LIFE, Session
-from .throttle import Throttle
 from .token import ApiToken
+from .tries import Taken, Tries
 from .vault import Contents, Vault
 
 __all__ = ["PERMIT", "Access", "Login"]
@@ -47,10 +47,14 @@ _OPEN = "open"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A session that has begun: of whom, and the Set-Cookie header that tells the browser."""
+    """A session that has begun: of whom, and the Set-Cookie header that tells the browser.
+
+    ``token`` is what programs of the old product are given instead.
+    """
 
     identity: Identity
     cookie: str
+    token: str = field(repr=False)
 
 
 class Access:
@@ -59,6 +63,8 @@ class Access:
     Args:
         directory: where ``accounts.json`` is kept; without one it is all in memory.
         hosts: names by which browsers may call the broker, beside its own and addresses.
+        port: where HTTP is served: cookies are named after it.
+        base: what a reverse proxy has in front of the paths.
         secure: whether it is served by TLS, so that cookies are not sent without.
         local_token: the token that commands of this machine read from the data directory.
         clock: tells seconds since the epoch.
@@ -79,6 +85,8 @@ class Access:
         directory: Path | None = None,
         *,
         hosts: Iterable[str] = (),
+        port: int | None = None,
+        base: str = "",
         secure: bool = False,
         local_token: str | None = None,
         clock: Callable[[], float] = time.time,
@@ -86,22 +94,26 @@ class Access:
         self._clock = clock
         self._lock = threading.RLock()
         self._passwords = Passwords()
-        self._by_address = Throttle(900.0, time.monotonic)
-        # Somebody else may fail by a name as often as he likes; its owner is not to be locked out for long.
-        self._by_name = Throttle(60.0, time.monotonic)
-        self.open(directory, hosts=hosts, secure=secure, local_token=local_token)
+        self._tries = Tries()
+        self.open(directory, hosts=hosts, port=port, base=base, secure=secure, local_token=local_token)
 
     def open(
         self,
         directory: Path | None,
         *,
         hosts: Iterable[str] = (),
+        port: int | None = None,
+        base: str = "",
         secure: bool = False,
         local_token: str | None = None,
     ) -> None:
         """Begin anew with what is kept in a directory, as another start does."""
         with self._lock:
-            self.hosts = Hosts(tuple(hosts), secure=secure)
+            hosts = tuple(hosts)
+            self.hosts = Hosts(hosts, secure=secure)
+            # Either says that a proxy is in front, and to the broker that is a program of this machine.
+            self._proxied = bool(hosts or base)
+            self.cookie = Cookie.of(port, base)
             self._secure = secure
             self._local_token = local_token
             self._link = secret.make()
@@ -140,8 +152,8 @@ class Access:
             return self._by_token(bearer)
         self.check_host(request)
         identity = self._by_cookie(request)
-        if identity.is_nobody and not is_sent_by_a_page(request) and is_of_this_machine(request):
-            identity = self._of_this_machine(identity)
+        if identity.is_nobody and self.setup:
+            identity = self._before_there_are_accounts(request)
         if not identity.is_nobody and request.method not in _SAFE:
             self.check_change(request)
         return identity
@@ -157,8 +169,8 @@ class Access:
         self.check_host(request)
         self._check_origin(request)
         identity = self._by_cookie(request)
-        if identity.is_nobody and not is_sent_by_a_page(request) and is_of_this_machine(request):
-            identity = self._of_this_machine(identity)
+        if identity.is_nobody and self.setup:
+            identity = self._before_there_are_accounts(request)
         return identity
 
     def holds(self, identity: Identity) -> bool:
@@ -214,10 +226,9 @@ class Access:
         return Identity(token.name, token.role, "token", key=key)
 
     def _by_cookie(self, request: Request) -> Identity:
-        value = cookie.read(request.headers.get("cookie"))
-        if value is None or _crosses(request):
+        key = self._key_of(request)
+        if key is None or _crosses(request):
             return self._nobody("nobody is logged in")
-        key = secret.digest(value)
         session = self._contents.sessions.get(key)
         if session is None:
             return self._nobody("the session has ended")
@@ -244,8 +255,10 @@ class Access:
             return self._nobody("the account was removed")
         return Identity(account.name, account.role, "session", key=key)
 
-    def _of_this_machine(self, otherwise: Identity) -> Identity:
-        return Identity(_LOCAL, "admin", "local", key=_OPEN) if self.setup else otherwise
+    def _before_there_are_accounts(self, request: Request) -> Identity:
+        if not self._proxied and not is_sent_by_a_page(request) and is_of_this_machine(request):
+            return Identity(_LOCAL, "admin", "local", key=_OPEN)
+        return self._nobody("there is no account yet: open the link that the broker printed at its start")
 
     def _nobody(self, reason: str) -> Identity:
         return replace(NOBODY, reason=reason)
@@ -260,9 +273,8 @@ class Access:
                 somebody else's.
         """
         self.check_change(request)
-        address, known = _throttled(request), name[:200]
-        self._attempt(address, known)
         account = self._there().accounts.get(name)
+        taken = self._attempt(request, name, account)
         if not self._passwords.fits(password, None if account is None else account.password):
             raise Refusal.unauthorized("the name and the password do not belong together")
         with self._lock:
@@ -272,8 +284,7 @@ class Access:
                 raise Refusal.unauthorized("the name and the password do not belong together")
             if contents.accounts[name].password != account.password:
                 raise Refusal.unauthorized("the name and the password do not belong together")
-            self._by_name.succeeded(known, forget=True)
-            self._by_address.succeeded(address, forget=False)
+            self._tries.succeeded(taken)
             now = self._clock()
             seen = replace(contents.accounts[name], last_login_at=now)
             contents = contents.but(accounts={**contents.accounts, name: seen})
@@ -286,37 +297,47 @@ class Access:
             Refusal: 401 if it is another one, 429 if that was tried too often, 403 for a foreign page.
         """
         self.check_change(request)
-        address = _throttled(request)
-        self._attempt(address)
+        taken = self._tries.begin(request, "")
         with self._lock:
             contents = self._there()
             if not secret.same(token, self.link_token):
                 help = "open the link that the broker printed at its start; with an account, log in"
                 raise Refusal.unauthorized("the link is not valid any more", help)
-            self._by_address.succeeded(address, forget=False)
+            self._tries.succeeded(taken)
             return self._begin(request, contents, _LINK, "link")
 
     def logout(self, request: Request) -> str:
-        """End the session of a request, if it has one; return the Set-Cookie header that says so."""
-        value = cookie.read(request.headers.get("cookie"))
-        with self._lock:
-            if value is not None and (key := secret.digest(value)) in self._contents.sessions:
-                left = {one: session for one, session in self._contents.sessions.items() if one != key}
-                self._keep(self._contents.but(sessions=left))
-        return cookie.expired(secure=self._is_secure(request))
+        """End the session of a request, if it has one; return the Set-Cookie header that says so.
 
-    def _attempt(self, address: str, name: str | None = None) -> None:
-        wait = self._by_address.attempt(address)
-        if not wait and name is not None:
-            wait = self._by_name.attempt(name)
-        if wait:
-            raise Refusal.too_often(wait, "too many logins have failed")
+        What the browser keeps then is worth nothing but that it is known here: see :mod:`.device`.
+        """
+        key, secure = self._key_of(request), self._is_secure(request)
+        with self._lock:
+            session = None if key is None else self._contents.sessions.get(key)
+            if session is None:
+                return self.cookie.expired(secure=secure)
+            left = {one: other for one, other in self._contents.sessions.items() if one != key}
+            self._keep(self._contents.but(sessions=left))
+            account = self._contents.accounts.get(session.name)
+        if account is None or session.via != "session":
+            return self.cookie.expired(secure=secure)
+        known = device.signed(secret.make(), account.name, account.password)
+        return self.cookie.make(known, age=LIFE, secure=secure)
+
+    def _key_of(self, request: Request) -> str | None:
+        """Return the name of a request's session among those that are kept, if it can have one."""
+        value = self.cookie.read(request.headers.get("cookie"))
+        return None if value is None else secret.digest(value.partition(".")[0])
+
+    def _attempt(self, request: Request, name: str, account: Account | None) -> Taken:
+        shown = self.cookie.read(request.headers.get("cookie"))
+        known = device.is_of(shown, name, None if account is None else account.password)
+        return self._tries.begin(request, name, device=shown if known else None)
 
     def _begin(self, request: Request, contents: Contents, name: str, via: str) -> Login:
         """Keep a new session; a browser that had one gets another, so nobody can choose its number for it."""
         now, value = self._clock(), secret.make()
-        before = cookie.read(request.headers.get("cookie"))
-        ends = None if before is None else secret.digest(before)
+        ends = self._key_of(request)
         sessions = {
             key: one for key, one in contents.sessions.items() if key != ends and not one.is_over(now)
         }
@@ -329,7 +350,11 @@ class Access:
         sessions[key] = Session(name, via, created_at=now, seen_at=now)
         self._keep(contents.but(sessions=sessions))
         identity = self._of_session(key, sessions[key])
-        return Login(identity, cookie.make(value, age=LIFE, secure=self._is_secure(request)))
+        shown = value
+        if via == "session":
+            shown = device.signed(value, name, contents.accounts[name].password)
+        made = self.cookie.make(shown, age=LIFE, secure=self._is_secure(request))
+        return Login(identity, made, value)
 
     def _is_secure(self, request: Request) -> bool:
         # A proxy's word is enough here: it can only make the cookie stricter.
@@ -394,13 +419,11 @@ class Access:
             raise HookMQError(
                 "E722", name=identity.name, reason="only who logged in with a password changes it"
             )
-        address = _throttled(request)
-        self._attempt(address, identity.name)
         account = self._account(identity.name)
+        taken = self._attempt(request, identity.name, account)
         if not self._passwords.fits(old, account.password):
             raise Problem(403, "the old password is wrong", code="forbidden")
-        self._by_name.succeeded(identity.name, forget=True)
-        self._by_address.succeeded(address, forget=False)
+        self._tries.succeeded(taken)
         self.change_account(account.name, password=new)
         return self.begin(request, account.name)
 
@@ -519,22 +542,6 @@ def _bearer(request: Request) -> str | None:
 def _crosses(request: Request) -> bool:
     """Say whether a browser tells that another site's page, or another port's, has made the request."""
     return request.headers.get("sec-fetch-site", "").lower() in ("cross-site", "same-site")
-
-
-def _throttled(request: Request) -> str:
-    """Return whose failures are counted together: an address, a network of IPv6, whom a local proxy names."""
-    address = request.address.removeprefix("::ffff:")
-    try:
-        parsed = ipaddress.ip_address(address)
-        forwarded = request.headers.get("x-forwarded-for", "")
-        if parsed.is_loopback and forwarded:
-            # The last one is what the proxy itself has seen.
-            parsed = ipaddress.ip_address(forwarded.rpartition(",")[2].strip())
-        if parsed.version == 6:
-            return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
-        return str(parsed)
-    except ValueError:
-        return address
 
 
 def _without(sessions: Mapping[str, Session], name: str) -> dict[str, Session]:

@@ -98,7 +98,8 @@ def operations(access: Access, *, dashboard: bool = True) -> Sequence[Operation]
                 ]
             ),
             answer=_SESSION,
-            description="Needs the header `X-HookMQ: 1`. Sets the cookie `hookmq_session`.",
+            description="Needs the header `X-HookMQ: 1`. Sets the cookie `hookmq_session_PORT`, "
+            "named after the broker's HTTP port.",
             raises=(429, 503),
             example={"name": "anna", "password": "correct horse"},
         ),
