@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
+from .address import parts_of
 from .connector import Connector, Rejection, redacted, unusable
 from .http import HTTPService, Refused, no_http_url
 from .record import Record
@@ -121,7 +122,7 @@ class Webhook(Connector):
 
     def reason(self, error: BaseException) -> str:
         """What the receiver said, without secrets."""
-        return redacted(super().reason(error), *self._secrets)
+        return redacted(super().reason(error), *parts_of(self._url), *self._secrets)
 
     def _document(self, record: Record) -> dict[str, object]:
         return {"id": record.id} | shaped(record, self._shape)

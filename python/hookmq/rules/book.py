@@ -16,7 +16,7 @@ from .actions.delivery import Context
 from .checking import configured_rules, problems, taken
 from .definition import Rule
 from .folder import RuleFolder
-from .hidden import with_secrets
+from .hidden import check_written, with_secrets
 from .live import LiveRule
 from .places import Places
 from .store import FILE, RuleStore, Version
@@ -378,6 +378,7 @@ class RuleBook(Mapping[str, LiveRule]):
     def checked(self, table: Mapping[str, Any]) -> Rule:
         """Read a rule of the HTTP API, and check its SQL. Raises E3xx, E710, E711."""
         rule = _written(table)
+        check_written(rule)
         rule.described(list(self._functions))
         return rule
 

@@ -127,8 +127,8 @@ class Rule:
         """Where it is written, for errors in its SQL."""
         return self.where or f"rule {self.name}"
 
-    def table(self, *, secrets: bool = True) -> dict[str, Any]:
-        """Return it as a table again; without ``secrets`` their place is taken by ``***``."""
+    def table(self, *, secrets: bool = True, addresses: bool = True) -> dict[str, Any]:
+        """Return it as a table again; without ``secrets``, and ``addresses``, ``***`` stands for them."""
         table: dict[str, Any] = {"name": self.name}
         table |= dict(self.condition) or {"sql": self.sql}
         if self.description:
@@ -136,7 +136,7 @@ class Rule:
         table["enabled"] = self.enabled
         if self.max_keys != MAX_KEYS:
             table["max_keys"] = self.max_keys
-        table["actions"] = [action.table(secrets=secrets) for action in self.actions]
+        table["actions"] = [action.table(secrets=secrets, addresses=addresses) for action in self.actions]
         return table
 
     def switched(self, enabled: bool) -> Rule:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .actions.action import HIDDEN
+from ..connectors.address import HIDDEN, masked
+from ..errors import HookMQError
 from .definition import Rule
 
-__all__ = ["with_secrets"]
+__all__ = ["check_written", "with_secrets"]
 
 
 def with_secrets(table: Mapping[str, Any], before: Rule) -> dict[str, Any]:
@@ -42,5 +43,28 @@ def _revealed(shown: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, 
                 name: old.get(name, text) if text == HIDDEN else text for name, text in value.items()
             }
         else:
-            made[key] = old if value == HIDDEN and old is not None else value
+            made[key] = old if old is not None and _stands_for(value, old) else value
     return made
+
+
+def _stands_for(value: Any, old: Any) -> bool:
+    """Say whether a value is what was shown in the place of an old one."""
+    return value == HIDDEN or (
+        isinstance(value, str) and value.endswith(f"/{HIDDEN}") and value == masked(str(old))
+    )
+
+
+def check_written(rule: Rule) -> None:
+    """Raise E711 for a rule in which something is still hidden, and would be kept so.
+
+    >>> hook = {"kind": "webhook", "url": "https://plant.example/***"}
+    >>> check_written(Rule.of({"name": "hot", "sql": "…", "actions": [hook]}, "api", ""))
+    Traceback (most recent call last):
+        ...
+    hookmq.errors.HookMQError: error[E711]: ... `url` has *** for what is not shown: write all of it
+    """
+    for number, action in enumerate(rule.actions, start=1):
+        if (key := action.hidden) is not None:
+            where = f"rule {rule.name}, action {number}"
+            reason = f"`{key}` has {HIDDEN} for what is not shown: write all of it"
+            raise HookMQError("E711", where=where, reason=reason)

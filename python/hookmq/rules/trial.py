@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._hookmq import RuleError, try_rule
+from ..connectors.address import in_text, masked
 from ..connectors.record import plain
 from ..errors import HookMQError
 from .actions.action import Action
@@ -88,8 +89,8 @@ class Trials:
         """Everything that was selected."""
         return [result for trial in self.trials for result in trial.results]
 
-    def json(self) -> dict[str, Any]:
-        """Return it as values that JSON knows."""
+    def json(self, *, addresses: bool = True) -> dict[str, Any]:
+        """Return it as values that JSON knows; without ``addresses`` of these the hosts alone."""
         return {
             "name": self.name,
             "sql": self.sql,
@@ -109,7 +110,7 @@ class Trials:
                     ],
                     "results": [plain(result) for result in trial.results],
                     "error": trial.error,
-                    "actions": [plain(action) for action in trial.actions],
+                    "actions": [plain(action if addresses else _masked(action)) for action in trial.actions],
                 }
                 for trial in self.trials
             ],
@@ -200,6 +201,15 @@ def last_messages(
             "timestamp": round(row.timestamp * 1000),
         }
     ]
+
+
+def _masked(action: Mapping[str, Any]) -> dict[str, Any]:
+    would = dict(action["would"])
+    if "url" in would:
+        would["url"] = masked(str(would["url"]))
+    if "error" in would:
+        would["error"] = in_text(str(would["error"]))
+    return {**action, "would": would}
 
 
 def _trial(sql: str, sample: Mapping[str, Any], told: Mapping[str, Any], actions: Sequence[Action]) -> Trial:

@@ -95,9 +95,17 @@ class LogRing(logging.Handler):
             last.handle(record)
 
     def entries(
-        self, level: str = "debug", search: str | None = None, before: int | None = None
+        self,
+        level: str = "debug",
+        search: str | None = None,
+        before: int | None = None,
+        *,
+        shown: Callable[[str], str] = str,
     ) -> list[Entry]:
-        """Return what is kept, newest first: from a level on, with a text in it, before a number."""
+        """Return what is kept, newest first: from a level on, with a text in it, before a number.
+
+        The text is searched in what ``shown`` makes of a record: nobody finds what he is not shown.
+        """
         least, wanted = LEVELS.index(level), None if search is None else search.lower()
         with self._changed:
             kept = list(self._entries)
@@ -107,7 +115,8 @@ class LogRing(logging.Handler):
             if LEVELS.index(entry.level) >= least
             and (before is None or entry.number < before)
             and (
-                wanted is None or wanted in f"{entry.logger} {entry.message} {entry.traceback or ''}".lower()
+                wanted is None
+                or wanted in shown(f"{entry.logger} {entry.message} {entry.traceback or ''}").lower()
             )
         ]
 

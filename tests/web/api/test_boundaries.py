@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
 import time
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
 
 from ...api.helpers import Device, eventually
+from ..live.conftest import open_page
+from .site import Site
 
 
 def token_of(site, role):
@@ -25,6 +34,126 @@ def test_an_operator_reads_no_files_by_trying_a_rule(site, tmp_path):
         refused = site.ask("POST", "rules/test", body, token=operator)
         assert refused.status == 403 and b"admins" in refused.body
         assert site.ask("POST", "rules/test", body, token=admin).status == 200
+
+
+SECRET = "T0SECRET/B0SECRET"
+
+
+@pytest.fixture
+def webhooks(broker_factory, tmp_path):
+    """A broker whose webhooks have secrets in their addresses, in every place where one is written."""
+    address = f"https://hooks.example.com/services/{SECRET}?key=SECRETKEY"
+    rule = {"name": "hot", "sql": 'SELECT * FROM "a"', "actions": [{"kind": "webhook", "url": address}]}
+    configured = {"kind": "webhook", "name": "w", "url": f"http://127.0.0.1:9/{SECRET}", "filter": "b"}
+    broker = broker_factory(
+        http_port=0, data_dir=tmp_path / "data", connectors=[configured], rules=[rule | {"name": "toml"}]
+    )
+    site = Site(broker)
+    site.do("POST", "rules", rule, status=201)
+    site.address, site.rule = address, rule
+    logging.getLogger("hookmq.test").warning("POST %s failed", address)
+    try:
+        raise ValueError(f"no answer of {address}, nor of http://anna:SECRET@other.example/x")
+    except ValueError:
+        logging.getLogger("hookmq.test").exception("it failed")
+    site.tokens = {role: token_of(site, role) for role in ("viewer", "operator", "admin")}
+    return site
+
+
+SHOWN = [
+    ("GET", "rules", None),
+    ("GET", "rules/hot", None),
+    ("GET", "rules/toml", None),
+    ("GET", "rules/hot/versions", None),
+    ("POST", "rules/hot/disable", None),
+    ("POST", "rules/hot/enable", None),
+    ("POST", "rules/test", {"name": "hot", "sample": {"topic": "a", "payload": {"t": 1}}}),
+    ("GET", "logs", None),
+    ("GET", "settings", None),
+    ("GET", "connectors", None),
+    ("GET", "broker", None),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), SHOWN, ids=[path for _, path, _ in SHOWN])
+def test_addresses_of_webhooks_are_for_admins(webhooks, method, path, body):
+    for role in ("viewer", "operator"):
+        reply = webhooks.ask(method, path, body, token=webhooks.tokens[role])
+        assert reply.status == (403 if (role, method) == ("viewer", "POST") else 200), reply.body
+        assert b"SECRET" not in reply.body
+    reply = webhooks.ask(method, path, body, token=webhooks.tokens["admin"])
+    assert (b"T0SECRET" in reply.body) == (path not in ("rules", "connectors", "broker"))
+
+
+def test_the_host_of_a_webhook_is_shown_and_what_is_hidden_is_not_found(webhooks):
+    viewer = webhooks.tokens["viewer"]
+    (action,) = webhooks.ask("GET", "rules/hot", token=viewer).json["rule"]["actions"]
+    assert action == {"kind": "webhook", "url": "https://hooks.example.com/***"}
+    for part, count in (("T0SECRET", 0), ("SECRETKEY", 0), ("hooks.example.com/***", 2)):
+        assert webhooks.ask("GET", "logs", token=viewer, search=part).json["total"] == count
+    assert webhooks.get("logs", search="T0SECRET")["total"] == 2
+
+
+def test_what_was_hidden_stays_when_it_comes_back(webhooks):
+    shown = webhooks.ask("GET", "rules/hot", token=webhooks.tokens["operator"]).json["rule"]
+    changed = webhooks.do("PUT", "rules/hot", shown | {"description": "as an operator has read it"})
+    assert changed["rule"]["actions"][0]["url"] == webhooks.address
+    for url in ("https://other.example/***", "https://hooks.example.com/x/***"):
+        table = shown | {"actions": [{"kind": "webhook", "url": url}]}
+        reply = webhooks.ask("PUT", "rules/hot", table)
+        assert reply.status == 422 and "`url` has *** for what is not shown" in reply.json["detail"]
+    reply = webhooks.ask("POST", "rules", shown | {"name": "copy"})
+    assert reply.status == 422 and reply.json["code"] == "E711"
+    hook = {"kind": "webhook", "url": "https://a.example", "headers": {"Authorization": "***"}}
+    assert webhooks.ask("POST", "rules", shown | {"name": "copy", "actions": [hook]}).status == 422
+    assert webhooks.get("rules/hot")["rule"]["actions"][0]["url"] == webhooks.address
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "admin"])
+def test_the_live_log_shows_addresses_to_admins_alone(webhooks, role):
+    with ExitStack() as stack:
+        pages = {
+            one: stack.enter_context(open_page(webhooks.broker, Authorization=f"Bearer {token}"))
+            for one, token in sorted(webhooks.tokens.items(), key=lambda pair: pair[0] != role)
+        }
+        for one, page in pages.items():  # whoever comes first makes the view
+            page.watch("log")
+            page.until(lambda page=page: "it failed" in json.dumps(page.shown.get("log")))
+            assert ("T0SECRET" in json.dumps(page.frames)) == (one == "admin")
+            page.watch("rules")
+            page.until(lambda page=page: page.shown.get("rules"))
+            page.watch("connectors")
+            page.until(lambda page=page: page.shown.get("connectors"))
+            assert one == "admin" or "SECRET" not in json.dumps(page.frames)
+
+
+def test_a_receiver_that_repeats_an_address_does_not_show_it(broker_factory, tmp_path):
+    """Not in the list of rules, which everybody sees, and not in the file of dead letters either."""
+
+    class Repeats(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            text = f"there is no {self.path}".encode()
+            self.send_response(422)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Repeats) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/services/{SECRET}"
+        action = {"kind": "webhook", "url": url, "allow_private": True}
+        site = Site(broker_factory(http_port=0, data_dir=tmp_path / "data"))
+        site.do("POST", "rules", {"name": "hot", "sql": 'SELECT * FROM "a"', "actions": [action]}, status=201)
+        site.broker.publish("a", '{"t": 1}')
+        told = eventually(lambda: (found := site.get("rules")["rules"][0]["actions"][0])["failed"] and found)
+        server.shutdown()
+        (record,) = site.get("logs", search="refused a record")["items"]
+    assert "it answered 422: there is no ***" in record["message"]
+    assert "SECRET" not in json.dumps([told, record])
+    assert "SECRET" not in Path(told["dead_letters"]).read_text()
 
 
 def test_a_secret_comes_from_a_file_that_ends(site):

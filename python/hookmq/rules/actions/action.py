@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from ..._hookmq import RuleError, check_template, render_template
+from ...connectors.address import HIDDEN, masked
 from ...errors import HookMQError
 from ...records import Record
 from ...settings.setting import Setting
 
-__all__ = ["Action", "Option", "rendered"]
-
-HIDDEN = "***"
+__all__ = ["HIDDEN", "Action", "Option", "rendered"]
 
 
 class Option(Record):
     """One option of a kind of action.
 
     ``type`` is one of a :class:`~hookmq.settings.setting.Setting`, or ``"templates"`` for a table of texts.
-    In texts of an option with ``template`` fields stand as ``${…}``.
+    In texts of an option with ``template`` fields stand as ``${…}``. What is ``secret`` is shown to nobody,
+    of an ``address`` the host alone to those who are no admins.
     """
 
     key: str
@@ -30,6 +30,7 @@ class Option(Record):
     required: bool = False
     template: bool = False
     secret: bool = False
+    address: bool = False
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
@@ -110,14 +111,32 @@ class Action(abc.ABC):
     def target(self) -> str:
         """Where results go, without secrets."""
 
-    def table(self, *, secrets: bool = True) -> dict[str, Any]:
-        """Return it as a table, as it was written; without ``secrets`` these are hidden."""
-        known = {option.key for option in self.OPTIONS if option.secret}
-        written = {
-            key: _hidden(value) if key in known and not secrets else value
-            for key, value in self.written.items()
-        }
+    def table(self, *, secrets: bool = True, addresses: bool = True) -> dict[str, Any]:
+        """Return it as a table, as it was written; without ``secrets`` or ``addresses`` these are hidden."""
+        known = {option.key: option for option in self.OPTIONS}
+        written: dict[str, Any] = {}
+        for key, value in self.written.items():
+            option = known.get(key)
+            if option is not None and option.secret and not secrets:
+                value = _hidden(value)
+            elif option is not None and option.address and not addresses:
+                value = masked(str(value))
+            written[key] = value
         return {"kind": self.kind, **written}
+
+    @property
+    def hidden(self) -> str | None:
+        """The option whose value is what stands for a hidden one, if one is so."""
+        known = {option.key: option for option in self.OPTIONS}
+        for key, value in self.written.items():
+            option = known.get(key)
+            if option is None:
+                continue
+            if option.secret and HIDDEN in (value.values() if isinstance(value, Mapping) else (value,)):
+                return key
+            if option.address and str(value).endswith(f"/{HIDDEN}"):
+                return key
+        return None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Action) and self.table() == other.table() and self.options == other.options

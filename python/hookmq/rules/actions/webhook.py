@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from ...connectors.address import parts_of
 from ...connectors.connector import redacted
 from ...connectors.fields import filled, pieces
 from ...connectors.http import Refused, no_http_url
@@ -45,6 +46,7 @@ class Webhook(CourierAction):
             "Where to; fields may stand in its path and its query, and are escaped.",
             required=True,
             template=True,
+            address=True,
         ),
         Option("method", "str", "`POST`, `GET`, `PUT`, `PATCH` or `DELETE`.", "POST", choices=METHODS),
         Option("body", "str", "What is sent; the result as JSON. Nothing with `GET`.", template=True),
@@ -176,7 +178,11 @@ class _Requests(Delivery):
     def reason(self, error: BaseException) -> str:
         options = self._action.options
         return redacted(
-            super().reason(error), options["password"], options["secret"], *options["headers"].values()
+            super().reason(error),
+            *parts_of(_plain(str(options["url"]))),
+            options["password"],
+            options["secret"],
+            *options["headers"].values(),
         )
 
 

@@ -27,7 +27,8 @@ class LiveData:
     """Items of ``GET clients`` by client identifier."""
     listed: Mapping[str, Callable[[], Iterable[Mapping[str, Any]]]]
     """``hooks``, ``jobs``, ``rules``, ``bridges``, ``connectors``: items that have a ``name``."""
-    logs: Callable[[int, str | None], Sequence[Mapping[str, Any]]]
-    """Records of a ``GET logs`` with a higher ``number``, of a level or above, in their order."""
+    logs: Callable[[int, str | None, bool], Sequence[Mapping[str, Any]]]
+    """Records of a ``GET logs`` with a higher ``number``, of a level or above, in their order, as an admin
+    sees them, or as others do."""
     dashboards: Dashboards
     widgets: Widgets = field(repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections import deque
@@ -265,13 +266,17 @@ class LiveFeed:
                 options = kind.options.read(asked.options, "with")
             except (BadValue, RecursionError) as error:
                 raise RequestProblem("bad_request", str(error)) from None
+            context = self._context
+            if kind.differs and browser.identity is not None and may(browser.identity.role, "admin"):
+                context = dataclasses.replace(context, admin=True)
             key = f"{asked.view} {encode(sorted(options.items(), key=lambda pair: pair[0]))}"
+            key = f"{'admin' if context.admin else 'any'} {key}"
             watching = self._watched.get(key)
             if watching is None:
                 if len(self._watched) >= MOST_VIEWS:
                     raise RequestProblem("too_many", "the broker shows as many views as it can at a time")
                 try:
-                    view = kind.make(self._context, options)
+                    view = kind.make(context, options)
                 except Problem as problem:
                     raise RequestProblem(problem.code, problem.detail) from None
                 except ValueError as error:  # of the native side

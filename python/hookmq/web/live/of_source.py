@@ -32,10 +32,10 @@ def live_data(
         items: Sequence[Mapping[str, Any]] = source.run().native.clients(max(1, len(ids)), ids=ids)[0]
         return items
 
-    def logs(after: int, level: str | None) -> Sequence[Mapping[str, Any]]:
+    def logs(after: int, level: str | None, admin: bool) -> Sequence[Mapping[str, Any]]:
         there = ring().entries(level or "debug")
         new = [entry for entry in there if entry.number > after]  # the newest first
-        return [entry_of(entry) for entry in reversed(new)]
+        return [entry_of(entry, addresses=admin) for entry in reversed(new)]
 
     return LiveData(
         native=source.run().native,

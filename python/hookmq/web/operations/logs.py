@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ...connectors.address import without_secrets
+from ...connectors.address import in_text, masked, without_secrets
 from ...settings.config import Settings
 from ...settings.keys import SETTINGS
 from ...settings.setting import Setting
 from ..log_ring import LEVELS, LogRing
 from ..schema import Anything, Array, Field, Integer, Nullable, Object, Ref, Text
 from ..source import Source
-from .operation import Ask, Operation
+from .operation import Ask, Operation, may
 from .paging import PAGE, page, paged
 from .shapes import AT
 
@@ -67,7 +67,7 @@ def operations(source: Source, ring: Callable[[], LogRing]) -> Sequence[Operatio
         Operation(
             "GET",
             "settings",
-            lambda ask: {"items": [_setting(source.run().settings, one) for one in SETTINGS]},
+            lambda ask: {"items": [_setting(ask, source.run().settings, one) for one in SETTINGS]},
             "List the settings and where each comes from",
             answer=Object([Field("items", Array(_SETTING), required=True)]),
         ),
@@ -83,17 +83,22 @@ class _Logs:
             before = None if after is None else int(after)
             if before is not None and before < 1:
                 raise ValueError("it is before the first record")
-            found = self._ring().entries(ask.query["level"], ask.query["search"], before)
+            addresses = may(ask.identity.role, "admin")
+            shown = str if addresses else in_text
+            found = self._ring().entries(ask.query["level"], ask.query["search"], before, shown=shown)
             page = found[:limit]
             following = str(page[-1].number) if len(found) > limit else None
-            return [entry_of(one) for one in page], following, len(found)
+            return [entry_of(one, addresses=addresses) for one in page], following, len(found)
 
         return paged(ask, read)
 
 
-def entry_of(entry: Any) -> dict[str, Any]:
-    """Return a record of the log as the API shows it."""
-    return {name: getattr(entry, name) for name in entry.FIELDS}
+def entry_of(entry: Any, *, addresses: bool) -> dict[str, Any]:
+    """Return a record of the log as the API shows it; without ``addresses`` with the hosts of these alone."""
+    shown = {name: getattr(entry, name) for name in entry.FIELDS}
+    if not addresses:
+        shown |= {name: in_text(shown[name]) for name in ("message", "traceback") if shown[name] is not None}
+    return shown
 
 
 # Settings -------------------------------------------------------------------------------------------------
@@ -101,35 +106,40 @@ def entry_of(entry: Any) -> dict[str, Any]:
 _SECRET = re.compile(r"pass|pwd|secret|token|key|auth|sig|credential", re.IGNORECASE)
 
 
-def _setting(settings: Settings, setting: Setting) -> dict[str, Any]:
+def _setting(ask: Ask, settings: Settings, setting: Setting) -> dict[str, Any]:
+    addresses = may(ask.identity.role, "admin")
     return {
         "key": setting.key,
-        "value": _shown(settings[setting.key]),
-        "default": _shown(setting.default),
+        "value": _shown(settings[setting.key], addresses=addresses),
+        "default": _shown(setting.default, addresses=addresses),
         "origin": settings.origin(setting.key),
         "help": setting.help,
         "type": setting.type,
     }
 
 
-def _shown(value: Any) -> Any:
-    """Return a value as JSON knows it, and without secrets.
+def _shown(value: Any, *, addresses: bool) -> Any:
+    """Return a value as JSON knows it, without secrets; without ``addresses`` with the hosts of these alone.
 
-    >>> _shown({"url": "redis://plant:pw@host/0", "password": "pw", "name": "a"})
+    >>> _shown({"url": "redis://plant:pw@host/0", "password": "pw", "name": "a"}, addresses=False)
     {'url': 'redis://host/0', 'password': '***', 'name': 'a'}
+    >>> [_shown("https://hooks.example.com/T0/B0", addresses=one) for one in (True, False)]
+    ['https://hooks.example.com/T0/B0', 'https://hooks.example.com/***']
     """
     if isinstance(value, Mapping):
-        return {str(name): _member(str(name), one) for name, one in value.items()}
+        return {str(name): _member(str(name), one, addresses=addresses) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_shown(one) for one in value]
+        return [_shown(one, addresses=addresses) for one in value]
     if isinstance(value, str):
+        if not addresses and value.lower().startswith(("http://", "https://")):
+            return masked(value)
         return without_secrets(value) if "://" in value and ("@" in value or "?" in value) else value
     if value is None or isinstance(value, bool | int | float):
         return value
     return str(value)
 
 
-def _member(name: str, value: Any) -> Any:
+def _member(name: str, value: Any, *, addresses: bool) -> Any:
     # The tables of connectors, services and bridges: a file's name is none, and headers may be any.
     if value is None or name.endswith(("_file", "_files")):
         return value
@@ -137,4 +147,4 @@ def _member(name: str, value: Any) -> Any:
         return "***"
     if name == "headers" and isinstance(value, Mapping):
         return dict.fromkeys(map(str, value), "***")
-    return _shown(value)
+    return _shown(value, addresses=addresses)

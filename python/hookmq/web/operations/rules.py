@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._hookmq import rule_functions
+from ...connectors.address import in_text
 from ...errors import HookMQError
 from ...rules.info import RuleInfo
 from ...rules.live import LiveRule
@@ -173,16 +174,16 @@ class _Rules:
         return {"functions": rule_functions()}
 
     def show(self, ask: Ask) -> Any:
-        return _shown(self._book().find(ask.path["name"]))
+        return _shown(ask, self._book().find(ask.path["name"]))
 
     def create(self, ask: Ask) -> Any:
-        return _shown(self._book().create(_given(ask), ask.who), status=201)
+        return _shown(ask, self._book().create(_given(ask), ask.who), status=201)
 
     def change(self, ask: Ask) -> Any:
         name, table = ask.path["name"], _given(ask)
         if table.get("name", name) != name:
             raise HookMQError("E709", reason="a rule keeps its name: make a new one, and remove this one")
-        return _shown(self._book().change(name, table, ask.who, expected=_expected(ask)))
+        return _shown(ask, self._book().change(name, table, ask.who, expected=_expected(ask)))
 
     def delete(self, ask: Ask) -> Any:
         name = ask.path["name"]
@@ -190,16 +191,16 @@ class _Rules:
         return {"removed": name}
 
     def switch(self, ask: Ask, enabled: bool) -> Any:
-        return _shown(self._book().switch(ask.path["name"], enabled, ask.who))
+        return _shown(ask, self._book().switch(ask.path["name"], enabled, ask.who))
 
     def versions(self, ask: Ask) -> Any:
-        return {"versions": [_version(one) for one in self._book().versions(ask.path["name"])]}
+        return {"versions": [_version(ask, one) for one in self._book().versions(ask.path["name"])]}
 
     def restore(self, ask: Ask) -> Any:
         name, version = ask.path["name"], ask.path["version"]
         if not version.isascii() or not version.isdigit() or len(version) > 9:
             raise Problem(404, f"the rule {name[:100]!r} has no version {version[:20]!r}")
-        return _shown(self._book().restore(name, int(version), ask.who))
+        return _shown(ask, self._book().restore(name, int(version), ask.who))
 
     def test(self, ask: Ask) -> Any:
         asked = ask.body
@@ -217,7 +218,8 @@ class _Rules:
             )
         if table is None and asked["name"] is None:
             raise HookMQError("E709", reason="name a rule with `name`, or write one with `sql` or `rule`")
-        return self._book().test(name=asked["name"], table=table, samples=samples).json()
+        trials = self._book().test(name=asked["name"], table=table, samples=samples)
+        return trials.json(addresses=may(ask.identity.role, "admin"))
 
 
 def _names_secrets(table: Mapping[str, Any]) -> bool:
@@ -246,18 +248,21 @@ def _expected(ask: Ask) -> int | None:
     return int(expected)
 
 
-def _shown(live: LiveRule, *, status: int = 200) -> Answer:
-    body = {"rule": live.rule.table(secrets=False), "info": dataclasses.asdict(live.info())}
+def _shown(ask: Ask, live: LiveRule, *, status: int = 200) -> Answer:
+    rule = live.rule.table(secrets=False, addresses=may(ask.identity.role, "admin"))
+    body = {"rule": rule, "info": dataclasses.asdict(live.info())}
     return Answer(body, status, version=live.version)
 
 
-def _version(version: Version) -> dict[str, Any]:
+def _version(ask: Ask, version: Version) -> dict[str, Any]:
     shown = dataclasses.asdict(version)
     if version.rule is not None:
         from ...rules.definition import Rule
 
         try:
-            shown["rule"] = Rule.of(version.rule, "api", "").table(secrets=False)
+            rule = Rule.of(version.rule, "api", "")
+            shown["rule"] = rule.table(secrets=False, addresses=may(ask.identity.role, "admin"))
         except HookMQError as error:  # of a later HookMQ, or a file of secrets is gone
-            shown["rule"] = {"name": version.rule.get("name"), "problem": error.message}
+            problem = in_text(error.message)
+            shown["rule"] = {"name": version.rule.get("name"), "problem": problem}
     return shown

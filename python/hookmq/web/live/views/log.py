@@ -21,12 +21,12 @@ class _Log(View):
     """Records of a level or above."""
 
     def __init__(self, context: Context, options: Mapping[str, Any]) -> None:
-        self._read, self._level = context.data.logs, options["level"]
+        self._read, self._level, self._admin = context.data.logs, options["level"], context.admin
         self._number = -1
         self.state: Stream = Stream(KEPT)
 
     def look(self, now: float) -> None:
-        records = self._read(self._number, self._level)
+        records = self._read(self._number, self._level, self._admin)
         if not records:
             return
         if self._number >= 0:
@@ -36,4 +36,4 @@ class _Log(View):
             self.state.add(record)
 
 
-LOG = ViewKind(Object([Field("level", Nullable(Text(among=LEVELS)))]), _Log)
+LOG = ViewKind(Object([Field("level", Nullable(Text(among=LEVELS)))]), _Log, differs=True)

@@ -24,6 +24,8 @@ class Context:
 
     data: LiveData
     taps: Taps
+    admin: bool = False
+    """Whether an admin watches; see :attr:`ViewKind.differs`."""
 
 
 class View:
@@ -56,6 +58,8 @@ class ViewKind:
     make: Callable[[Context, Mapping[str, Any]], View]
     is_shared: Callable[[Mapping[str, Any]], bool] = lambda options: False
     """Whether these options open it to who has not logged in; they are checked where it is made."""
+    differs: bool = False
+    """Whether admins are shown something else than others, who share no view with them then."""
 
 
 MOST_LEVELS = 201
