@@ -209,10 +209,9 @@ class HttpApi:
         if code in ERRORS:
             raise HookMQError(code, message, help=help or "")
         if status == 401:
-            help = (
-                "give an API token in HOOKMQ_TOKEN, or in a file:   " + f"{self._command} --token-file FILE"
-            )
-            raise HookMQError("E401", f"the broker refused to answer: {message}", help=help)
+            if self._token is None:
+                help = f"give an API token in HOOKMQ_TOKEN, or in a file:   {self._command} --token-file FILE"
+            raise HookMQError("E401", f"the broker refused to answer: {message}", help=help or "")
         if status in (403, 429):
             raise HookMQError("E401", f"the broker refused to answer: {message}", help=help or "")
         raise HookMQError("E402", f"the broker cannot do that: {message}", help=help or "")

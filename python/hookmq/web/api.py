@@ -19,7 +19,7 @@ from .response import Response
 from .schema import Array, BadValue, unknown
 from .security_headers import FRESH
 
-__all__ = ["PREFIX", "Api", "finished", "refusal"]
+__all__ = ["PREFIX", "Api", "finished", "refusal", "unauthorized"]
 
 PREFIX = "/api/v1/"
 """What every path of the API begins with."""
@@ -160,16 +160,16 @@ class Api:
 # What comes -----------------------------------------------------------------------------------------------
 
 
+def unauthorized(identity: Who) -> Problem:
+    """Return why somebody is not known, and what to do then."""
+    return Problem(401, identity.reason, help=identity.help, headers=_SHOWN_SECRET)
+
+
 def _forbidden(identity: Who, operation: Operation) -> Problem:
-    if identity.role is None or not may(identity.role, "viewer"):
-        return Problem(
-            401,
-            "nobody is logged in",
-            help="log in, send an API token (Authorization: Bearer …), or use the link that the banner has",
-            headers=_SHOWN_SECRET,
-        )
+    if not may(identity.role, "viewer"):
+        return unauthorized(identity)
     needed = f"{operation.method} {operation.template} is for {operation.role}s"
-    return Problem(403, f"{needed}; {identity.name or 'this'} is a {identity.role}", help="ask an admin")
+    return Problem(403, f"{needed}; {identity.name} has the role {identity.role}", help="ask an admin")
 
 
 def _query(operation: Operation, request: Request) -> dict[str, Any]:

@@ -22,18 +22,17 @@ MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 
 def exposition(request: Request, source: Source, access: Identifying) -> Response:
     """Return the answer to ``GET /metrics``, for those who may look."""
-    from .api import finished, refusal
+    from .api import finished, refusal, unauthorized
 
     try:
         if request.method not in ("GET", "HEAD"):
             raise Problem(405, f"{request.method} is not for /metrics", headers={"Allow": "GET, HEAD"})
-        if not may(access.identify(request).role, "viewer"):
-            raise Problem(
-                401,
-                "metrics are for those who may look",
-                help="let Prometheus send an API token of a viewer (authorization: credentials)",
-                headers={"WWW-Authenticate": 'Bearer realm="hookmq"'},
-            )
+        identity = access.identify(request)
+        if not may(identity.role, "viewer"):
+            problem = unauthorized(identity)
+            if "authorization" not in request.headers:
+                problem.help = "let Prometheus send an API token of a viewer (authorization: credentials)"
+            raise problem
     except Problem as problem:
         return finished(request, refusal(problem))
     return finished(request, Response(metrics(source).encode(), content_type=MEDIA, headers=FRESH))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hookmq import api_token
 from hookmq.web.access import ROLES, Identity, Refusal
+from hookmq.web.api import Api
+from hookmq.web.operations.operation import Operation
 
 from .conftest import HOST, PASSWORD, ask, page
 
@@ -62,7 +66,7 @@ def test_behind_a_proxy_that_says_nothing_strangers_need_the_link(make, settings
     for request in (ask(), ask("POST", x_hookmq="1")):
         for who in (access.identify(request), access.check_socket(request)):
             assert who.is_nobody
-            assert "open the link" in who.reason
+            assert "open the link" in who.help
     assert access.enter(page(), access.link_token).identity.may("admin")
 
 
@@ -245,6 +249,24 @@ def test_a_token_that_is_none_is_nobody_whatever_else_there_is(make, access, val
     login = access.login(page(), "anna", PASSWORD)
     identity = access.identify(page("GET", cookie=login, authorization=f"Bearer {value}"))
     assert (identity.via, identity.reason) == ("nobody", "the API token is not known")
+
+
+def test_the_api_says_why_somebody_is_nobody_and_what_to_do(access, clock):
+    api = Api(lambda: [Operation("GET", "x", lambda ask: 1, "X")], access, "1")
+    login = access.login(page(), "anna", PASSWORD)
+    _, token = access.add_token("grafana", "viewer", expires_in=60)
+    assert api.answer(ask(authorization=f"Bearer {token}")).status == 200
+    clock.now += 365 * 86_400
+    for request, detail, remedy in (
+        (ask(), "nobody is logged in", "log in, or send an API token"),
+        (ask(cookie=login), "the session has ended", "log in again"),
+        (ask(authorization=f"Bearer {token}"), "the API token has expired", "hookmq tokens add"),
+        (ask(authorization="Bearer hmq_x"), "the API token is not known", "hookmq tokens add"),
+    ):
+        reply = api.answer(request)
+        told = json.loads(reply.body)
+        assert (reply.status, told["detail"]) == (401, detail)
+        assert remedy in told["help"] and "link" not in told["help"]
 
 
 def test_what_a_proxy_asks_for_in_authorization_is_not_ours(access):

@@ -291,6 +291,9 @@ def test_metrics_are_for_those_who_may_look(site: Site) -> None:
     site.do("POST", "accounts", {"name": "root", "password": "correct horse", "role": "admin"}, status=201)
     reply = site.ask("GET", "/metrics")
     assert reply.status == 401 and reply.headers["WWW-Authenticate"].startswith("Bearer")
+    assert "let Prometheus send an API token" in reply.json["help"]
+    other = site.ask("GET", "/metrics", token="hmq_other")
+    assert (other.status, other.json["detail"]) == (401, "the API token is not known")
 
 
 def test_the_grafana_dashboard_asks_for_what_there_is(site: Site) -> None:

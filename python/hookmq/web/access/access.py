@@ -44,6 +44,9 @@ _LINK = "setup"
 _LOCAL = "local"
 _OPEN = "open"
 
+_OTHER_TOKEN = "`hookmq tokens add NAME` makes another one"
+_LOG_IN = "log in again"
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -214,13 +217,15 @@ class Access:
         if secret.same(bearer, self._local_token):
             return Identity(_LOCAL, "admin", "local", key="token")
         if self._trouble is not None:
-            return self._nobody(self._trouble.message)
+            return self._nobody(self._trouble.message, self._trouble.help)
         key = secret.digest(bearer)
         token, now = self._contents.tokens.get(key), self._clock()
         if token is None:
-            return self._nobody("the API token is not known")
+            return self._nobody(
+                "the API token is not known", f"is it this broker's, and whole? {_OTHER_TOKEN}"
+            )
         if token.is_over(now):
-            return self._nobody("the API token has expired")
+            return self._nobody("the API token has expired", _OTHER_TOKEN)
         token.last_used_at = now
         self._note_use(now)
         return Identity(token.name, token.role, "token", key=key)
@@ -228,10 +233,10 @@ class Access:
     def _by_cookie(self, request: Request) -> Identity:
         key = self._key_of(request)
         if key is None or _crosses(request):
-            return self._nobody("nobody is logged in")
+            return NOBODY
         session = self._contents.sessions.get(key)
         if session is None:
-            return self._nobody("the session has ended")
+            return self._nobody("the session has ended", _LOG_IN)
         identity = self._of_session(key, session)
         if not identity.is_nobody:
             session.seen_at = self._clock()
@@ -240,28 +245,29 @@ class Access:
 
     def _of_session(self, key: str, session: Session) -> Identity:
         if self._trouble is not None:
-            return self._nobody(self._trouble.message)
+            return self._nobody(self._trouble.message, self._trouble.help)
         if session.is_over(self._clock()):
-            return self._nobody("the session has ended")
+            return self._nobody("the session has ended", _LOG_IN)
         if session.via == "link":
             # It is worth nothing any more once somebody has an account.
             return (
                 Identity(_LINK, "admin", "link", key=key)
                 if self.setup
-                else self._nobody("the link has expired")
+                else self._nobody("the link has expired", "log in with an account")
             )
         account = self._contents.accounts.get(session.name)
         if account is None:
-            return self._nobody("the account was removed")
+            return self._nobody("the account was removed", "log in with another one")
         return Identity(account.name, account.role, "session", key=key)
 
     def _before_there_are_accounts(self, request: Request) -> Identity:
         if not self._proxied and not is_sent_by_a_page(request) and is_of_this_machine(request):
             return Identity(_LOCAL, "admin", "local", key=_OPEN)
-        return self._nobody("there is no account yet: open the link that the broker printed at its start")
+        help = "open the link that the broker printed at its start, or send an API token"
+        return self._nobody("there is no account yet", help)
 
-    def _nobody(self, reason: str) -> Identity:
-        return replace(NOBODY, reason=reason)
+    def _nobody(self, reason: str, help: str | None) -> Identity:
+        return replace(NOBODY, reason=reason, help=help)
 
     # Sessions -------------------------------------------------------------------------------------------
 

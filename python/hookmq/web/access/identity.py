@@ -16,7 +16,8 @@ class Identity:
 
     ``via`` says how that is known: ``"session"`` (a cookie), ``"token"`` (an API token), ``"local"`` (a
     program of this machine, or the local token), ``"link"`` (the link of the first start), ``"nobody"``.
-    ``reason`` says why it is nobody. ``key`` names the session or the token among those that are kept.
+    ``reason`` says why it is nobody, and ``help`` what to do then. ``key`` names the session or the token
+    among those that are kept.
 
     >>> anna = Identity("anna", "operator", "session")
     >>> anna.may("viewer"), anna.may("admin")
@@ -27,6 +28,7 @@ class Identity:
     role: str | None
     via: str
     reason: str = ""
+    help: str | None = None
     key: str = field(default="", repr=False)
 
     def may(self, role: str) -> bool:
@@ -39,5 +41,7 @@ class Identity:
         return self.role is None
 
 
-NOBODY = Identity("", None, "nobody", "nobody is logged in")
+NOBODY = Identity(
+    "", None, "nobody", "nobody is logged in", "log in, or send an API token (Authorization: Bearer …)"
+)
 """Who is not known."""

@@ -59,6 +59,14 @@ class Who(Protocol):
     def via(self) -> str:
         """session, token, local, link or nobody."""
 
+    @property
+    def reason(self) -> str:
+        """Why it is nobody."""
+
+    @property
+    def help(self) -> str | None:
+        """What to do then."""
+
 
 def may(role: str | None, needed: Role) -> bool:
     """Say whether somebody of a role may do what needs another.
