@@ -163,6 +163,21 @@ def test_who_may_and_who_says_so(
         assert found["reason"].startswith("may (")
 
 
+def test_why_is_told_to_operators_and_admins(site: Site) -> None:
+    asked = [{"action": "publish", "topic": topic} for topic in ("tank/7", "private/a", "tank/secret/a")]
+    tokens = {
+        role: site.do("POST", "tokens", {"name": role, "role": role}, status=201)["token"]
+        for role in ("viewer", "operator")
+    }
+    for body in asked:
+        told = site.do("POST", "security/explain", body)
+        assert site.do("POST", "security/explain", body, token=tokens["operator"]) == told
+        shown = site.do("POST", "security/explain", body, token=tokens["viewer"])
+        assert (shown["allowed"], shown["asked"]) == (told["allowed"], told["asked"])
+        assert (shown["line"], shown["rule"]) == (None, None)
+        assert "allow all" not in str(shown) and "why is told to operators" in shown["reason"]
+
+
 def test_hooks_that_do_not_answer_deny(site: Site) -> None:
     @site.broker.authorize(name="fails")
     def fails(client: Any) -> bool:

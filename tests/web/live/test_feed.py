@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from ...api.helpers import eventually
+from ...api.helpers import eventually, request
 from .conftest import LIVE, open_page
 
 PASSWORD = "correct horse"
@@ -192,8 +192,8 @@ def test_a_page_that_was_slow_comes_to_the_same(site):
 # Who ------------------------------------------------------------------------------------------------------
 
 
-def logged_in(site, name="anna", role="viewer"):
-    """Make accounts, and return the cookie of one."""
+def logged_in(site, name="anna", role="viewer", cookie=""):
+    """Make accounts, and return the cookie of one; the browser may have had one."""
     import http.client
 
     access = site._console.access
@@ -203,6 +203,7 @@ def logged_in(site, name="anna", role="viewer"):
     connection = http.client.HTTPConnection("127.0.0.1", site.http_port)
     body = json.dumps({"name": name, "password": PASSWORD})
     headers = {"X-HookMQ": "1", "Content-Type": "application/json", "Host": "localhost"}
+    headers |= {"Cookie": cookie} if cookie else {}
     connection.request("POST", "/api/v1/session", body, headers)
     answer = connection.getresponse()
     assert answer.status == 200, answer.read()
@@ -247,14 +248,88 @@ def test_pages_of_others_are_not_let_in(site):
         assert page.read_close() == 4403
 
 
-def test_a_session_that_ends_ends_the_feed(site, monkeypatch):
+def log_out(site, access, cookie):
+    reply = request(site, "DELETE", "/api/v1/session", Host="localhost", Cookie=cookie, **{"X-HookMQ": "1"})
+    assert reply.status == 204
+
+
+ENDINGS = {
+    "a logout": log_out,
+    "another login in its browser": lambda site, access, cookie: logged_in(site, "otto", cookie=cookie),
+    "the account is removed": lambda site, access, cookie: access.remove_account("anna"),
+    "another role": lambda site, access, cookie: access.change_account("anna", role="operator"),
+    "another password": lambda site, access, cookie: access.change_account("anna", password="another horse"),
+}
+
+
+@pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
+def test_a_session_that_is_ended_ends_the_feed_at_once(site, end, monkeypatch):
+    monkeypatch.setattr("hookmq.web.live.feed.RECHECK", 3600.0)
+    cookie, other = logged_in(site), logged_in(site, "vera")
+    with open_page(site, Cookie=cookie) as page, open_page(site, Cookie=other) as stays:
+        for one in (page, stays):
+            one.watch("messages", filter="#")
+            one.until(lambda one=one: "messages" in one.shown)
+        end(site, site._console.access, cookie)
+        site.publish("after", "1")
+        assert page.read_close() == 4401
+        assert "after" not in json.dumps(page.frames)
+        stays.until(lambda: "after" in json.dumps(stays.frames))
+
+
+def test_a_token_that_is_removed_ends_the_feed_at_once(site, monkeypatch):
+    monkeypatch.setattr("hookmq.web.live.feed.RECHECK", 3600.0)
+    access = site._console.access
+    token, secret = access.add_token("grafana", "viewer")
+    with open_page(site, Authorization=f"Bearer {secret}") as page:
+        page.watch("overview")
+        page.until(lambda: "overview" in page.shown)
+        access.remove_token(token.id)
+        assert page.read_close() == 4401
+
+
+def test_a_session_that_expires_ends_the_feed(site, monkeypatch):
     monkeypatch.setattr("hookmq.web.live.feed.RECHECK", 0.2)
     cookie = logged_in(site)
     with open_page(site, Cookie=cookie) as page:
         page.watch("overview")
         page.until(lambda: "overview" in page.shown)
-        site._console.access.remove_account("anna")
+        monkeypatch.setattr(site._console.access, "_clock", lambda: time.time() + 13 * 3600)
         assert page.read_close() == 4401
+
+
+def test_one_viewer_takes_no_views_from_others(site, monkeypatch):
+    monkeypatch.setattr("hookmq.web.live.feed.MOST_VIEWS_OF_ONE", 20)
+    monkeypatch.setattr("hookmq.web.live.feed.MOST_BROWSERS_OF_ONE", 4)
+    cookie, other = logged_in(site), logged_in(site, "vera")
+    with ExitStack() as stack:
+        pages = [stack.enter_context(open_page(site, Cookie=cookie)) for _ in range(4)]
+        for number in range(30):
+            pages[number % 3].watch("topic", f"w{number}", topic=f"mine/{number}")
+        for page in pages[:3]:
+            page.until(lambda page=page: len(page.shown) + len(page.errors) == 10)
+        refused = [error for page in pages for error in page.errors.values()]
+        assert len(refused) == 10 and {error["code"] for error in refused} == {"too_many"}
+        assert "anna watches 20 different views" in refused[0]["message"]
+        # What somebody else has made costs nothing, and others go on.
+        theirs = stack.enter_context(open_page(site, Cookie=other))
+        theirs.watch("overview")
+        theirs.until(lambda: "overview" in theirs.shown)
+        pages[3].watch("overview")
+        pages[3].until(lambda: "overview" in pages[3].shown)
+        # Nor does leaving one at once make room for another.
+        for number in range(40):
+            pages[3].watch("topic", "again", topic=f"again/{number}")
+        pages[3].until(lambda: "again" in pages[3].errors)
+        assert len(feed_of(site)._watched) <= 22
+        # When they are gone there is room again.
+        for number in range(30):
+            pages[number % 3].say(do="unwatch", id=f"w{number}")
+        eventually(lambda: len(feed_of(site)._watched) == 1)
+        pages[0].watch("topic", "late", topic="mine/late")
+        pages[0].until(lambda: "late" in pages[0].shown)
+        with open_page(site, Cookie=cookie) as fifth:
+            assert fifth.read_close() == 1013
 
 
 def test_a_link_shows_its_dashboard_and_nothing_else(site):

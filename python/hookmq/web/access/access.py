@@ -98,6 +98,8 @@ class Access:
         self._lock = threading.RLock()
         self._passwords = Passwords()
         self._tries = Tries()
+        self.changes = 0
+        """Grows whenever somebody may have become somebody else, or nobody."""
         self.open(directory, hosts=hosts, port=port, base=base, secure=secure, local_token=local_token)
 
     def open(
@@ -182,7 +184,7 @@ class Access:
         match identity.via:
             case "session" | "link":
                 session = contents.sessions.get(identity.key)
-                return session is not None and not self._of_session(identity.key, session).is_nobody
+                return session is not None and self._of_session(identity.key, session).role == identity.role
             case "token":
                 token = contents.tokens.get(identity.key)
                 return self._trouble is None and token is not None and not token.is_over(now)
@@ -521,11 +523,13 @@ class Access:
         """Keep a change, or raise E703 and change nothing."""
         self._vault.write(contents)
         self._contents = contents
+        self.changes += 1
         self._saved, self._unsaved = self._clock(), False
 
     def _keep(self, contents: Contents) -> None:
         """Keep what need not outlive the process: a full disk must not lock anybody out."""
         self._contents = contents
+        self.changes += 1
         self._saved, self._unsaved = self._clock(), False
         if self._trouble is not None:
             return

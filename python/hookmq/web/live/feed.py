@@ -19,7 +19,7 @@ from .data import LiveData
 from .requests import Ping, RequestProblem, Unwatch, Watch, read_request
 from .taps import Taps
 from .views import VIEWS, Context
-from .watching import Browser, Viewer, Watching
+from .watching import Browser, Viewer, Watching, who_of
 
 if TYPE_CHECKING:
     from ..._hookmq import Hub
@@ -35,6 +35,9 @@ SOON = 0.02
 
 MOST_WATCHES, MOST_VIEWS, MOST_BROWSERS, MOST_STRANGERS = 100, 2000, 5000, 2000
 """Watches of a browser, different views in all, browsers, and those among them that have not logged in."""
+
+MOST_VIEWS_OF_ONE, MOST_BROWSERS_OF_ONE = 400, 1500
+"""Different views, and browsers, of one account or API token: others are to have room as well."""
 
 MOST_FRAMES, WINDOW = 200, 10.0
 """Frames that a browser may send in so many seconds."""
@@ -60,6 +63,10 @@ class Admission(Protocol):
 
     def check_socket(self, request: Request) -> Identity:
         """Return who opens a WebSocket. Raises a problem for pages of others."""
+
+    @property
+    def changes(self) -> int:
+        """Grows whenever :meth:`holds` may have become false by what somebody did."""
 
     def holds(self, identity: Identity) -> bool:
         """Say whether somebody is still who he was."""
@@ -98,6 +105,8 @@ class LiveFeed:
         # Of the feed's thread alone:
         self._browsers: dict[int, Browser] = {}
         self._watched: dict[str, Watching] = {}
+        self._changes = 0
+        """Of the admission, when all browsers were looked at last."""
         self._next_tick = 0.0
         self._round = 0
         self._looks = 0
@@ -172,6 +181,7 @@ class LiveFeed:
 
     def _turn(self) -> None:
         fresh = self._hear()
+        self._send_away_who_is_nobody_now()
         self._round += 1
         now, at = time.monotonic(), encode(round(time.time(), 3))
         if now < self._next_tick:
@@ -237,6 +247,10 @@ class LiveFeed:
         strangers = sum(1 for browser in self._browsers.values() if browser.identity is None)
         if len(self._browsers) >= MOST_BROWSERS or (identity is None and strangers >= MOST_STRANGERS):
             return self._hub.close(socket, FULL)
+        who = who_of(identity)
+        own = sum(1 for browser in self._browsers.values() if browser.who == who)
+        if identity is not None and own >= MOST_BROWSERS_OF_ONE:
+            return self._hub.close(socket, FULL)
         self._browsers[socket] = Browser(socket, request, identity, time.monotonic())
         return None
 
@@ -273,6 +287,7 @@ class LiveFeed:
             key = f"{'admin' if context.admin else 'any'} {key}"
             watching = self._watched.get(key)
             if watching is None:
+                self._check_room(browser)
                 if len(self._watched) >= MOST_VIEWS:
                     raise RequestProblem("too_many", "the broker shows as many views as it can at a time")
                 try:
@@ -281,7 +296,7 @@ class LiveFeed:
                     raise RequestProblem(problem.code, problem.detail) from None
                 except ValueError as error:  # of the native side
                     raise RequestProblem("bad_request", str(error)) from None
-                watching = self._watched[key] = Watching(key, asked.view, view)
+                watching = self._watched[key] = Watching(key, asked.view, view, browser.who)
             # Whoever comes back has missed nothing, and is told nothing twice.
             seen = watching.viewers or watching.looked == self._looks
             failed = None if seen else self._look(watching, time.monotonic())
@@ -303,6 +318,21 @@ class LiveFeed:
         watching.viewers.pop(viewer, None)
         if not watching.viewers:
             watching.left = time.monotonic()
+        elif all(one.browser.who != watching.who for one in watching.viewers):
+            watching.who = next(iter(watching.viewers)).browser.who
+
+    def _check_room(self, browser: Browser) -> None:
+        """Raise a problem if one account, or token, has as many views as one may have.
+
+        A view counts for whoever made it, until it is dropped: also one that was left a moment ago.
+        """
+        own = sum(1 for watching in self._watched.values() if watching.who == browser.who)
+        if browser.identity is not None and own >= MOST_VIEWS_OF_ONE:
+            raise RequestProblem(
+                "too_many",
+                f"{browser.identity.name} watches {MOST_VIEWS_OF_ONE} different views, as many as one may: "
+                "close a page",
+            )
 
     def _drop(self, watching: Watching) -> None:
         if self._watched.pop(watching.key, None) is not None:
@@ -365,6 +395,15 @@ class LiveFeed:
 
     def _send(self, frame: str, sockets: list[int]) -> None:
         self._hub.send(frame, sockets)
+
+    def _send_away_who_is_nobody_now(self) -> None:
+        """Send away whose session, token or account somebody has ended, before more is told."""
+        if (changes := self._access.changes) == self._changes:
+            return
+        self._changes = changes
+        for browser in list(self._browsers.values()):
+            if browser.identity is not None and not self._access.holds(browser.identity):
+                self._send_away(browser, UNAUTHORIZED)
 
     def _check(self, now: float) -> None:
         """Send away whose session is over, and strangers who show nothing."""

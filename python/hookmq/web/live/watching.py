@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from ..access import Identity
     from .views import View
 
-__all__ = ["Browser", "Viewer", "Watching"]
+__all__ = ["Browser", "Viewer", "Watching", "who_of"]
+
+
+def who_of(identity: Identity | None) -> str:
+    """Return what is the same for all browsers of one account, or of one API token."""
+    return "" if identity is None else f"{identity.via} {identity.name}"
 
 
 class Browser:
@@ -24,6 +29,7 @@ class Browser:
         self.request = request
         self.identity = identity
         """Who has logged in there; ``None`` is nobody: a shared link is all that they may see."""
+        self.who = who_of(identity)
         self.watches: dict[str, Viewer] = {}
         self.since = now
         self.checked = now
@@ -51,8 +57,10 @@ class Viewer:
 class Watching:
     """A view with its options, shared by everybody who watches the same."""
 
-    def __init__(self, key: str, name: str, view: View) -> None:
+    def __init__(self, key: str, name: str, view: View, who: str) -> None:
         self.key = key
+        self.who = who
+        """For whom it counts: who has made it, or watches it since that one left."""
         self.name = name
         self.view = view
         self.due = 0.0

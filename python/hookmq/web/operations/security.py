@@ -14,7 +14,7 @@ from ..._hookmq import check_acl, check_filter, check_users, explain_acl, hash_u
 from ..problem import Problem
 from ..schema import Array, Boolean, Field, Integer, Nullable, Object, Ref, Text
 from ..source import Source
-from .operation import Answer, Ask, Operation
+from .operation import Answer, Ask, Operation, may
 from .paging import PAGE, page, page_of
 
 __all__ = ["operations"]
@@ -105,7 +105,8 @@ def operations(source: Source) -> Sequence[Operation]:
             "security/explain",
             api.explain,
             "Say whether a client may do something, and which rule says so",
-            description="Hooks of `authorize` and `on_subscribe` are asked as for a client of this name.",
+            description="Hooks of `authorize` and `on_subscribe` are asked as for a client of this name. "
+            "Viewers are told whether it may, and who was asked: the access list is not for them.",
             body=Object(
                 [
                     Field("user", Nullable(Text()), "its user name"),
@@ -282,6 +283,13 @@ class _Security:
         return [hook for kind in kinds for hook in self._source.deciders(kind)]
 
     def explain(self, ask: Ask) -> Any:
+        found = self._explained(ask)
+        if not may(ask.identity.role, "operator"):
+            reason = "it is allowed" if found["allowed"] else "it is denied"
+            found |= {"line": None, "rule": None, "reason": f"{reason}; why is told to operators and admins"}
+        return found
+
+    def _explained(self, ask: Ask) -> dict[str, Any]:
         body = ask.body
         action, topic = body["action"], _topic(body["action"], body["topic"])
         asked: list[dict[str, str]] = []
