@@ -83,7 +83,7 @@ def test_a_proxy_that_says_nothing_makes_nobody_an_admin(based, fresh, attack):
             with attack():
                 headers = {"Host": f"127.0.0.1:{based.port}", "X-HookMQ": "1"}
                 answer = based.ask(method, f"{path}/{what}", body, headers=headers)
-                assert answer.status == 401 and "use the link" in answer.json()["help"], answer
+                assert answer.status == 401 and "open the link" in answer.json()["help"], answer
         with attack(), live(based, f"{path}/live", who=None) as (_, page):
             page.say({"do": "watch", "id": "w", "view": "overview"})
             assert page.close_code() == 4401

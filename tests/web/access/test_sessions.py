@@ -305,6 +305,34 @@ def test_a_browser_that_was_known_may_not_guess_either(access):
     assert access.login(page(), "anna", PASSWORD).identity.name == "anna"  # others are counted apart
 
 
+def test_logins_all_the_time_keep_nobody_out_who_was_there_before(access, monkeypatch):
+    from hookmq.web.access import passwords as passwords_module
+
+    login, verify = access.login(page(), "anna", PASSWORD), passwords_module.verify_user
+    begun, release = threading.Semaphore(0), threading.Event()
+
+    def slow(text: str, name: str, password: bytes) -> object:
+        if password == b"wrong horse":
+            begun.release()
+            release.wait(30)
+        return verify(text, name, password)
+
+    monkeypatch.setattr(passwords_module, "verify_user", slow)
+    threads = [
+        threading.Thread(target=failures, args=(access, f"user{n}", f"10.0.1.{n}")) for n in range(AT_ONCE)
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert begun.acquire(timeout=10)
+    with pytest.raises(Refusal, match="too many passwords are checked"):
+        access.login(page(), "anna", PASSWORD)
+    assert access.login(page(cookie=login), "anna", PASSWORD).identity.name == "anna"
+    release.set()
+    for thread in threads:
+        thread.join()
+
+
 def test_a_network_of_ipv6_is_one_address(access):
     told = [failures(access, "anna", f"2001:db8::{n + 1:x}") for n in range(FREE + 1)]
     assert told[-1] == "429 1"

@@ -97,6 +97,8 @@ class Access:
         self._clock = clock
         self._lock = threading.RLock()
         self._passwords = Passwords()
+        # Whoever lets passwords be checked all the time keeps nobody out who has logged in before.
+        self._reserved = Passwords(at_once=1)
         self._tries = Tries()
         self.changes = 0
         """Grows whenever somebody may have become somebody else, or nobody."""
@@ -282,8 +284,8 @@ class Access:
         """
         self.check_change(request)
         account = self._there().accounts.get(name)
-        taken = self._attempt(request, name, account)
-        if not self._passwords.fits(password, None if account is None else account.password):
+        passwords, taken = self._attempt(request, name, account)
+        if not passwords.fits(password, None if account is None else account.password):
             raise Refusal.unauthorized("the name and the password do not belong together")
         with self._lock:
             contents = self._there()
@@ -337,10 +339,12 @@ class Access:
         value = self.cookie.read(request.headers.get("cookie"))
         return None if value is None else secret.digest(value.partition(".")[0])
 
-    def _attempt(self, request: Request, name: str, account: Account | None) -> Taken:
+    def _attempt(self, request: Request, name: str, account: Account | None) -> tuple[Passwords, Taken]:
+        """Count a try, or raise a refusal (429); return who checks the password, and where the try counts."""
         shown = self.cookie.read(request.headers.get("cookie"))
         known = device.is_of(shown, name, None if account is None else account.password)
-        return self._tries.begin(request, name, device=shown if known else None)
+        taken = self._tries.begin(request, name, device=shown if known else None)
+        return self._reserved if known else self._passwords, taken
 
     def _begin(self, request: Request, contents: Contents, name: str, via: str) -> Login:
         """Keep a new session; a browser that had one gets another, so nobody can choose its number for it."""
@@ -428,8 +432,8 @@ class Access:
                 "E722", name=identity.name, reason="only who logged in with a password changes it"
             )
         account = self._account(identity.name)
-        taken = self._attempt(request, identity.name, account)
-        if not self._passwords.fits(old, account.password):
+        passwords, taken = self._attempt(request, identity.name, account)
+        if not passwords.fits(old, account.password):
             raise Problem(403, "the old password is wrong", code="forbidden")
         self._tries.succeeded(taken)
         self.change_account(account.name, password=new)

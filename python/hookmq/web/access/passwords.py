@@ -33,7 +33,7 @@ _NAME = "account"  # the lines of users files have names
 
 
 class Passwords:
-    """Hashes and checks passwords, as long as not too many want that.
+    """Hashes and checks passwords, ``at_once`` of them at a time, as long as not too many want that.
 
     >>> passwords = Passwords()
     >>> stored = passwords.hash("correct horse")
@@ -41,9 +41,9 @@ class Passwords:
     ('$argon2id$', True, False)
     """
 
-    def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(AT_ONCE + _WAITING)
-        self._turns = threading.BoundedSemaphore(AT_ONCE)
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._places = threading.BoundedSemaphore(at_once + _WAITING)
+        self._turns = threading.BoundedSemaphore(at_once)
         self._lock = threading.Lock()
         self._decoy: str | None = None
 
