@@ -174,6 +174,8 @@ def test_an_operator_shows_no_more_by_a_public_link(site):
     site.do("POST", f"{link}/share", status=200)
     refused = site.ask("PUT", link, more, token=operator)
     assert refused.status == 403 and b"link" in refused.body
+    history = {"title": "Plant", "widgets": [widget | {"kind": "line", "span": 86_400}]}
+    assert site.ask("PUT", link, history, token=operator).status == 403
     moved = {"title": "Plant", "widgets": [widget | {"x": 4, "title": "Level"}]}
     assert site.ask("PUT", link, moved, token=operator).status == 200
     assert site.ask("PUT", link, more).status == 200, "this machine is an admin"

@@ -7,7 +7,10 @@ import json
 
 import pytest
 
-TANK = {"title": "Tanks", "widgets": [{"id": "a", "kind": "line", "topic": "tank/+", "path": "v"}]}
+TANK = {
+    "title": "Tanks",
+    "widgets": [{"id": "a", "kind": "line", "topic": "tank/+", "path": "v", "span": 3600}],
+}
 
 
 class Api:
@@ -100,8 +103,10 @@ def test_roles(site):
 def test_the_chart_of_a_link_shows_what_the_widget_shows(site, api):
     widgets = [
         *TANK["widgets"],
-        {"id": "b", "kind": "line", "topic": "tank/1", "path": "v"},
-        {"id": "c", "kind": "text", "topic": "secret"},
+        {"id": "b", "kind": "line", "topic": "tank/1", "path": "v", "span": 3600},
+        {"id": "c", "kind": "gauge", "topic": "secret", "path": "v", "span": 3600},
+        {"id": "d", "kind": "area", "topic": "secret", "path": "v"},
+        {"id": "e", "kind": "bar", "topic": "tank/1", "path": "v", "span": 0.001},
     ]
     _, made = api("POST", "dashboards", {"title": "T", "widgets": widgets})
     token = api("POST", f"dashboards/{made['id']}/share")[1]["token"]
@@ -114,7 +119,13 @@ def test_the_chart_of_a_link_shows_what_the_widget_shows(site, api):
     status, chart = api("GET", f"shared/{token}/chart?widget=b&points=10&since=10m")
     assert [one["topic"] for one in chart["series"]] == ["tank/1"]
     assert sum(point[4] for point in chart["series"][0]["points"]) == 3
-    assert api("GET", f"shared/{token}/chart?widget=c")[0] == 409
+    for one in "cd":  # they show what is, not what was
+        status, refused = api("GET", f"shared/{token}/chart?widget={one}&since=3650d")
+        assert status == 409 and "draws no history" in refused["detail"]
+    for since in ("3650d", "0", "1h"):
+        (series,) = api("GET", f"shared/{token}/chart?widget=e&since={since}")[1]["series"]
+        assert series["points"] == []
+    assert api("GET", f"shared/{token}/chart?widget=e&since=never")[0] == 400
     assert api("GET", f"shared/{token}/chart?widget=none")[0] == 404
     assert api("GET", f"shared/{token}/chart?widget=a&topic=secret")[0] == 400
     assert api("GET", f"shared/{token}/chart?widget=a&filter=%23")[0] == 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from ..dashboards import Dashboard, Dashboards
 from ..dashboards.layout import DASHBOARD, WIDGET
 from ..problem import Problem
 from ..schema import Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Schema, Text
+from .history import _moment as moment_of
 from .operation import Answer, Ask, Operation, may
 
 __all__ = ["operations"]
@@ -46,7 +48,8 @@ _EXAMPLE = {
     "title": "Tanks",
     "widgets": [{"id": "level", "kind": "tank", "topic": "tank/7/level", "w": 3, "h": 4}],
 }
-_DRAWN = frozenset({"line", "area", "bar", "value", "gauge", "vertical", "horizontal", "tank"})
+_CHARTS = frozenset({"line", "area", "bar"})
+"""Kinds of widgets that draw what was; the others show what is."""
 
 Chart = Callable[..., Any]
 
@@ -137,7 +140,8 @@ def operations(dashboards: Dashboards, chart: Chart) -> Sequence[Operation]:
             role="anyone",
             query=(Field("widget", Text(1, 64), "its `id`", required=True), *period),
             raises=(404, 409),
-            description=f"It answers as `GET history/chart` does. {shared}",
+            description="It answers as `GET history/chart` does, for charts alone, and nothing from before "
+            f"the widget's `span`. {shared}",
         ),
     ]
 
@@ -162,8 +166,10 @@ class _DashboardsApi:
     def change(self, ask: Ask) -> Any:
         before = self._dashboards.find(ask.path["id"])
         if before is not None and before.share is not None and not may(ask.identity.role, "admin"):
-            shown = {_source(widget) for widget in before.widgets}
-            if any(_source(widget) not in shown for widget in ask.body["widgets"] or ()):
+            shown: dict[tuple[str, str, str], float] = {}
+            for widget in before.widgets:
+                shown[_source(widget)] = max(_span(widget), shown.get(_source(widget), 0.0))
+            if any(_span(widget) > shown.get(_source(widget), -1.0) for widget in ask.body["widgets"] or ()):
                 raise Problem(
                     403,
                     "everybody who has this dashboard's link would see more: an admin has to add it",
@@ -192,15 +198,18 @@ class _DashboardsApi:
         widget = dashboard.widget(ask.query["widget"])
         if widget is None:
             raise Problem(404, f"the dashboard has no widget `{ask.query['widget']}`")
-        if widget["kind"] not in _DRAWN or not widget["topic"]:
-            raise Problem(409, f"the widget `{widget['id']}` shows no numbers of a topic")
+        span = _span(widget)
+        if not span or not widget["topic"]:
+            raise Problem(409, f"the widget `{widget['id']}` draws no history of a topic")
+        now = time.time()
+        since = moment_of(ask.query["since"], "since", now)
         # The topic is the widget's, whatever the browser says.
         wild = "+" in widget["topic"] or "#" in widget["topic"]
         return self._chart(
             topics=[] if wild else [widget["topic"]],
             filter=widget["topic"] if wild else None,
             path=widget["path"],
-            since=ask.query["since"],
+            since=now - span if since is None else max(since, now - span),
             until=ask.query["until"],
             points=ask.query["points"],
         )
@@ -222,6 +231,11 @@ def _source(widget: Mapping[str, Any]) -> tuple[str, str, str]:
     options = widget.get("options") or {}
     named = str(options.get("widget") or "") if isinstance(options, Mapping) else ""
     return str(widget.get("topic") or ""), str(widget.get("path") or ""), named
+
+
+def _span(widget: Mapping[str, Any]) -> float:
+    """Return how many seconds of history a widget draws."""
+    return float(widget["span"]) if widget["kind"] in _CHARTS else 0.0
 
 
 def _layout(body: Mapping[str, Any]) -> dict[str, Any]:
