@@ -133,7 +133,11 @@ class Broker(Lifecycle):
         try:
             native.publish(topic, data, qos, retain, given, publisher)
         except RuntimeError as error:
-            raise HookMQError("E506", topic=topic, reason=str(error)) from None
+            problem = native.statistics().get("store_problem", 0)
+            if not problem or "stored" not in str(error):
+                raise HookMQError("E506", topic=topic, reason=str(error)) from None
+            help = "free space on the disk of the data directory" if problem == 1 else "the log says why"
+            raise HookMQError("E506", topic=topic, reason=str(error), help=help, store=problem) from None
 
     def subscribe(self, filter: str = "#", *, retained: bool = True, maxsize: int = 10_000) -> Subscription:
         """Return the messages that match as an iterator and an async iterator, the retained ones first.

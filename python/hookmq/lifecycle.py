@@ -113,6 +113,7 @@ class Lifecycle(Registration):
                     self._the_book().open(run, data_dir_of(run))
                 run.serve()
                 OwnHooks(self._hooks, self._event_loop, self._failures).start()
+                run.is_ready = True
             except BaseException:
                 self._stop_now()
                 raise
@@ -406,6 +407,7 @@ class Lifecycle(Registration):
             run = self._run
             if run is None:
                 return
+            run.is_ready = False
             deadline = time.monotonic() + run.grace
             self._stopping.set()
             OwnHooks(self._hooks, self._event_loop, self._failures).stop(left(deadline))

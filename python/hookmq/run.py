@@ -69,7 +69,7 @@ class Run:
         self.process = os.getpid()
         self.started_at = time.time()
         """When it began, in Unix seconds."""
-        self.is_serving = False
+        self.is_ready = False
         """Whether clients are let in."""
         self.threads = HookThreads()
         self.subscriptions: weakref.WeakSet[Subscription] = weakref.WeakSet()
@@ -132,7 +132,6 @@ class Run:
     def serve(self) -> None:
         """Let clients in: hooks and pages find all that they may ask for."""
         self.native.serve()
-        self.is_serving = True
 
     def reload(self) -> None:
         """Read certificates, users and access rules again. Raises E305 for a file that cannot be used."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,6 +118,33 @@ def test_a_full_disk(disk: SmallDisk, node: Callable[..., Node], connect: Callab
     back.disconnect()
     assert len(fill(publisher)) > 500
     broker.close()
+
+
+def test_the_api_on_a_full_disk(
+    disk: SmallDisk, node: Callable[..., Node], connect: Callable[..., Wire]
+) -> None:
+    broker = node(disk.data, http_port=0)
+    connect(broker.port, "away").subscribe("queue/#", qos=1)
+    fill(connect(broker.port, "publisher", clean=True))
+    broker.wait_until("store_problem", (1).__eq__)
+    status, refused = ask(
+        broker.server.http_port, "POST", "publish", {"topic": "queue/a", "payload": "x", "qos": 1}
+    )
+    assert (status, refused["code"]) == (503, "E506") and "free space" in refused["help"]
+    _, overview = ask(broker.server.http_port, "GET", "overview")
+    assert "store_full" in [alarm["code"] for alarm in overview["alarms"]]
+    broker.close()
+
+
+def ask(port: int, method: str, path: str, body: object = None) -> tuple[int, Any]:
+    """What the API answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    headers = {"X-HookMQ": "1", "Content-Type": "application/json"}
+    connection.request(method, f"/api/v1/{path}", None if body is None else json.dumps(body), headers)
+    answer = connection.getresponse()
+    told = answer.status, json.loads(answer.read())
+    connection.close()
+    return told
 
 
 def test_a_retained_message_is_taken_away_from_a_full_disk(

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from hookmq.errors import HookMQError
-from hookmq.storage import HistoryStore, losses, sqlite_url
+from hookmq.storage import HistoryStore, history, losses, sqlite_url
 from hookmq.storage.history import Record
 
 from .reference import execute
@@ -36,6 +36,14 @@ def failure(url: str) -> HookMQError:
         HistoryStore(url)
     assert caught.value.code == "E601"
     return caught.value
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Waits until it holds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @contextmanager
@@ -283,6 +291,24 @@ def locked_by_connection(path: Path) -> Iterator[None]:
     other.execute("BEGIN EXCLUSIVE")
     yield
     other.close()
+
+
+def test_what_is_well_again_is_found_out_although_nothing_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "_PROBE_INTERVAL", 0.05)
+    monkeypatch.setattr(history, "_PATIENCE", 0.2)
+    with HistoryStore(sqlite_url(tmp_path)) as store:
+        store.write(rows(1))
+        with locked_by_connection(tmp_path / "history.db"):
+            store.write(rows(2))
+            assert not store.is_well and store._prober is not None
+        eventually(lambda: store.is_well)
+        eventually(lambda: store._prober is None)
+        assert (store.count(), store.statistics().failed_rows) == (1, 2)  # the probe left nothing
+        with locked_by_connection(tmp_path / "history.db"):
+            store.write(rows(1))  # and the next outage has its own
+        eventually(lambda: store.is_well)
 
 
 def limit_pages(store: HistoryStore, extra: int | None) -> None:

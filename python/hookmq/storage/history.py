@@ -45,6 +45,7 @@ _INSERT = messages.insert().values({name: bindparam(name) for name in _COLUMNS})
 # A batch waits at most this long for a locked or full database; meanwhile the native queue fills up behind
 # it.
 _PATIENCE = 2.0
+_PROBE_INTERVAL = 5.0  # seconds from one try to the next, of a database that does not take what is published
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.4
 
@@ -125,6 +126,7 @@ class HistoryStore:
         )
         # One removal at a time: two that count what is too much would both remove it.
         self._pruning = threading.Lock()
+        self._prober: threading.Thread | None = None
         self._pruner: threading.Thread | None = None
         if max_age is not None or max_rows is not None:
             self._pruner = threading.Thread(target=self._keep_pruning, name="hookmq-history", daemon=True)
@@ -162,6 +164,8 @@ class HistoryStore:
         self._closing.set()
         if self._pruner is not None and self._pruner is not threading.current_thread():
             self._pruner.join(timeout=5)
+        if (prober := self._prober) is not None:
+            prober.join(timeout=5)
         with self._lock:
             self._database.close()
 
@@ -329,6 +333,32 @@ class HistoryStore:
             else "the database cannot hold this message; the others it has"
         )
         self._losses.add(rows, reason, remedy, outage=outage)
+        if self._losses.is_away and not self._closing.is_set() and self._prober is None:
+            self._prober = threading.Thread(
+                target=self._keep_probing, name="hookmq-history-probe", daemon=True
+            )
+            self._prober.start()
+
+    def _keep_probing(self) -> None:
+        """Tries the database until it takes something: who waits for it to be well publishes nothing here."""
+        while not self._closing.wait(_PROBE_INTERVAL):
+            with self._lock:
+                if self._losses.is_away and self._takes_something() and not self._closing.is_set():
+                    self._losses.written()
+                if not self._losses.is_away:
+                    self._prober = None  # under the lock, or the next outage would begin without one
+                    return
+
+    def _takes_something(self) -> bool:
+        """Whether the database takes a message, which nobody sees: it goes in the same transaction."""
+        record = dict(zip(_COLUMNS, (0, "$probe", "", b"", 0, False, None), strict=True))
+        try:
+            with self._database.writing() as connection:
+                made = connection.execute(_INSERT, record).inserted_primary_key
+                connection.execute(delete(messages).where(messages.c.id == (made and made[0])))
+        except Exception:
+            return False
+        return True
 
     def _remove_old(self, now: float | None) -> int:
         """Removes what is older than `max_age`."""

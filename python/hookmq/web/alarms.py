@@ -16,7 +16,7 @@ _MANY = 20
 
 def alarms(source: Source, counted: dict[str, int]) -> list[dict[str, Any]]:
     """Return what is wrong, the worst first."""
-    found = [*_storage(counted), *_links(source), *_hooks(source), *_access(source)]
+    found = [*_storage(source, counted), *_links(source), *_hooks(source), *_access(source)]
     found.sort(key=lambda one: one["level"])  # "error" comes before "warning"
     return found[:_MANY]
 
@@ -25,16 +25,22 @@ def _alarm(level: str, code: str, message: str, page: str | None = None, **param
     return {"level": level, "code": code, "params": params, "message": message, "page": page}
 
 
-def _storage(counted: dict[str, int]) -> list[dict[str, Any]]:
+def _storage(source: Source, counted: dict[str, int]) -> list[dict[str, Any]]:
     found = []
-    if failed := counted.get("history_failed", 0):
-        text = f"the history's database did not take {failed:,} messages"
+    recorder = source.run().recorder
+    if recorder is not None and not recorder.is_well:
+        failed = counted.get("history_failed", 0)
+        text = f"the history's database takes nothing: {failed:,} messages are lost"
         found.append(_alarm("error", "history_failed", text, "#/logs", count=failed))
     if dropped := counted.get("history_dropped", 0):
         text = f"{dropped:,} messages came faster than the history's database takes them"
         found.append(_alarm("warning", "history_dropped", text, "#/history", count=dropped))
-    if counted.get("store_problem", 0):
-        text = "the data directory cannot be written to: nothing new is kept"
+    problem = counted.get("store_problem", 0)
+    if problem == 1:
+        text = "the disk of the data directory is full: what must be kept is refused"
+        found.append(_alarm("error", "store_full", text, "#/logs"))
+    elif problem:
+        text = "the data directory cannot be written to: what must be kept is refused"
         found.append(_alarm("error", "store_problem", text, "#/logs"))
     return found
 

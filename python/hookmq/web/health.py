@@ -38,7 +38,7 @@ def _checks(run: Running | None) -> dict[str, bool]:
     """Return what must be well before clients are sent here."""
     if run is None:
         return {"clients": False}
-    checks = {"clients": run.is_serving}
+    checks = {"clients": run.is_ready}
     counted = run.native.statistics()
     if run.settings["data_dir"] is not None:
         checks["store"] = not counted.get("store_problem", 0)

@@ -109,6 +109,8 @@ def problem_of(error: HookMQError, *, configures: bool = False) -> Problem:
     """
     if error.code == "E713" and "version" in error.fields:
         status = 412
+    elif error.code == "E506" and "store" in error.fields:
+        status = 503  # the same is taken again once the disk is well
     elif configures and error.exit_code == 3:
         status = 422
     else:

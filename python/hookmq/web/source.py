@@ -69,8 +69,8 @@ class Running(Protocol):
         """The history, if there is one."""
 
     @property
-    def is_serving(self) -> bool:
-        """Whether clients are let in."""
+    def is_ready(self) -> bool:
+        """Whether clients are to be sent here: from the end of ``on_startup`` until the stop begins."""
 
     @property
     def started_at(self) -> float:

@@ -339,5 +339,24 @@ def test_health(site: Site) -> None:
     recorder.store._losses.add(1, "the disk is full", "make room", outage=True)
     ready = site.ask("GET", "/readyz")
     assert (ready.status, ready.json["checks"]["history"]) == (503, "failing")
+    assert [one["code"] for one in site.get("overview")["alarms"] if "history" in one["code"]] == [
+        "history_failed"
+    ]
     publish(site, ("tank/7/level", b'{"level": 1}'))
     eventually(lambda: site.ask("GET", "/readyz").status == 200)
+    assert not [one for one in site.get("overview")["alarms"] if "history" in one["code"]]
+
+
+def test_nobody_is_sent_to_a_broker_that_starts_or_stops(broker_factory: Callable[..., Broker]) -> None:
+    broker = broker_factory(http_port=0, start=False)
+    told: list[tuple[str, int]] = []
+
+    def look(when: str) -> None:
+        told.append((when, Site(broker).ask("GET", "/readyz").status))
+
+    broker.on_startup(lambda: look("starts"))
+    broker.on_shutdown(lambda: look("stops"))
+    broker.start()
+    look("runs")
+    broker.stop()
+    assert told == [("starts", 503), ("runs", 200), ("stops", 503)]
