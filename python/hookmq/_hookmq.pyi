@@ -327,6 +327,9 @@ class StepReply:
 
 @final
 class PageReply:
+    # Whether nobody waits for an answer any more: the browser is gone, or was told that it took too long.
+    @property
+    def gone(self) -> bool: ...
     def __call__(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None: ...
     def stream(self, status: int, headers: list[tuple[str, str]]) -> BodySink: ...
     def file(

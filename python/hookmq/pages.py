@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
@@ -180,7 +181,8 @@ class Pages:
             elif call is None and response.status == 404:
                 if (slow := self._slow_for(decoded)) is not None:
                     unanswered = response
-                    if slow.put(lambda: self._answer_slowly(request, unanswered, reply)):
+                    who = request.headers.get("authorization") or request.headers.get("cookie") or address
+                    if slow.put(who, lambda: self._answer_slowly(request, unanswered, reply)):
                         return None
                     response = Response("too many requests wait that take long\n", status=503)
                 else:
@@ -210,7 +212,9 @@ class Pages:
             return self._slow
 
     def _answer_slowly(self, request: Request, unanswered: Response, reply: PageReply) -> None:
-        self._streams.answer("the API", request, lambda: self._console.answer(request) or unanswered, reply)
+        if not reply.gone:  # whoever asked may not have waited
+            answer = functools.partial(self._console.answer, request)
+            self._streams.answer("the API", request, lambda: answer() or unanswered, reply)
 
     def _file(self, request: Request, unanswered: Response) -> Response | None:
         """Return a file of the dashboard, where no page answers."""

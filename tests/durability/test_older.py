@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ..hardening.server import eventually
 from ..protocol.packets import (
     V31,
     V311,
@@ -119,7 +120,7 @@ def test_an_earlier_version(node: Callable[..., Node], connect: Connects, tmp_pa
     number = int(path.name.removeprefix("format-").removesuffix(".tar.gz"))
     assert written_format(tmp_path / "data") == number
     broker = node(tmp_path / "data", log={"level": "info"})
-    assert f"taken over from format {number}" in broker.server.errors()
+    eventually(broker.server.errors, lambda log: f"taken over from format {number}" in log)
     broker.kill()  # once more, now that files of both are there
     broker.start()
     look(broker, connect)

@@ -166,6 +166,7 @@ def test_a_will_of_who_was_connected_is_published_after_a_crash(
     connect(broker.port, "stays away", will=later)
     left = connect(broker.port, "left well", clean=True, will=Will("will/never", b"gone", retain=True))
     left.disconnect()
+    broker.wait_until("clients_connected", (3).__eq__)
     broker.kill()
     broker.start()
     broker.wait_until("retained_messages", (1).__eq__)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import socket
+import threading
 import time
 
+import paho.mqtt.client as paho
 import pytest
 
 from ..api.helpers import eventually, get
@@ -173,11 +175,6 @@ def test_a_port_for_websockets_serves_no_pages(broker):
         ("10.0.0.9", "http://10.0.0.9", True),
         ("pump.localhost:80", "http://PUMP.localhost", True),
         (f"{socket.gethostname()}:8080", f"http://{socket.gethostname()}:8080", True),
-        # A name that somebody else lets lead here is the origin of the pages as well (DNS rebinding).
-        ("example.org", "http://example.org", False),
-        ("example.org", "https://example.org", False),
-        ("evil.example:8080", "http://evil.example:8080", False),
-        ("127.0.0.1.evil.example", "http://127.0.0.1.evil.example", False),
         ("localhost.", "http://localhost.", True),
         ("localhost:8080", "ftp://localhost:8080", False),
         ("localhost:8080", "http://localhost:8081", False),
@@ -236,6 +233,48 @@ def test_pages_of_sites_that_were_named_may_connect(broker_factory, lines, origi
     upgrade(plain, host="broker.example", origin=origin, expected=101 if allowed else 403)
 
 
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+
+
+# A name that somebody else lets lead here is the origin of the pages as well (DNS rebinding). But paho names
+# the host that it connects to, and is no browser.
+@pytest.mark.parametrize(
+    "sign", ["User-Agent", "Accept-Language", "Accept-Encoding", "Cookie", "Sec-Fetch-Site"]
+)
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("example.org", "http://example.org"),
+        ("example.org", "https://example.org"),
+        ("evil.example:8080", "http://evil.example:8080"),
+        ("127.0.0.1.evil.example", "http://127.0.0.1.evil.example"),
+    ],
+)
+def test_pages_by_names_that_are_not_ours_may_not_connect(broker, lines, kind, host, origin, sign):
+    for headers, expected in (({sign: "x"}, 403), ({}, 101)):
+        plain = open_socket(door(broker, kind)[1])
+        lines.append(plain)
+        upgrade(plain, host=host, origin=origin, headers=headers, expected=expected)
+
+
+def test_paho_may_call_the_broker_by_any_name(broker):
+    """As it does where a name of the network leads to the broker: its Origin is that name."""
+    client = paho.Client(paho.CallbackAPIVersion.VERSION2, "paho", transport="websockets")
+    client.ws_set_options(
+        "/mqtt",
+        lambda headers: headers | {"Host": "broker.example:8083", "Origin": "https://broker.example:8083"},
+    )
+    connected = threading.Event()
+    client.on_connect = lambda *_: connected.set()
+    client.connect("127.0.0.1", broker.http_port)
+    client.loop_start()
+    try:
+        assert connected.wait(5)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
 @pytest.mark.parametrize(
     ("hosts", "host", "origin", "allowed"),
     [
@@ -257,7 +296,7 @@ def test_pages_of_a_proxy_may_connect(broker_factory, lines, hosts, host, origin
     broker = broker_factory(http_port=0, http_hosts=hosts)
     plain = open_socket(broker.http_port)
     lines.append(plain)
-    upgrade(plain, host=host, origin=origin, expected=101 if allowed else 403)
+    upgrade(plain, host=host, origin=origin, headers=BROWSER, expected=101 if allowed else 403)
 
 
 def test_what_a_proxy_leaves_before_the_path_is_no_part_of_it(broker_factory, lines):

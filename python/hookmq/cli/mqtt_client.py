@@ -6,6 +6,8 @@ which therefore knows at once that the connection was refused or lost.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import sys
 import time
@@ -124,10 +126,17 @@ class Connection:
         properties = None
         if self._options.version == "5":
             properties = to_paho(self._options.properties, "disconnect")
+        under = self.paho.socket()
+        # paho closes the socket when DISCONNECT was sent. If something lies there that was not read, the
+        # system resets the connection then, and the broker may lose the last acknowledgements.
+        kept = None if under is None else socket.socket(fileno=os.dup(under.fileno()))
         self.paho.disconnect(properties=properties)
         deadline = time.monotonic() + CLOSE_TIMEOUT
         while self.paho.socket() is not None and time.monotonic() < deadline:
             self.paho.loop(0.05)
+        if kept is not None:
+            with kept:
+                _drain(kept, deadline)
 
     def _attempt(self, open_socket: Callable[[], object]) -> None:
         self._connack = self._disconnect = None
@@ -187,6 +196,16 @@ class Connection:
         # In the form and on the stream of mosquitto's -d.
         name = self._options.client_id or "(null)"
         print(f"Client {name} {line[:1].lower()}{line[1:]}", file=sys.stdout, flush=True)
+
+
+def _drain(sock: socket.socket, deadline: float) -> None:
+    """Say that nothing more comes, and read until the other side has closed."""
+    with contextlib.suppress(OSError):  # it is closed already
+        sock.shutdown(socket.SHUT_WR)
+        while (left := deadline - time.monotonic()) > 0:
+            sock.settimeout(left)
+            if not sock.recv(64 << 10):
+                return
 
 
 def _tls_context(options: ClientOptions) -> ssl.SSLContext:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import os
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, TextIO, TypeAlias, overload
+from typing import Any, Literal, NamedTuple, TextIO, TypeAlias, overload
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +29,10 @@ _PAGE_BYTES = 16 * 1024 * 1024
 _FIRST_FETCH, _FETCH_ROWS = 10, 200
 # Sorting a row costs about as much as walking past so many in an index.
 _SORT_COST = 4
+# A wildcard may match hardly anything. A walk looks at so many rows at a time, so that its reader can end it.
+_STRETCH_ROWS = 20_000
+# So few rows are sorted whatever else it would cost.
+_FEW = 1_000
 # Looking for the last message of one topic costs about as much as reading so many rows in a walk.
 _SEEK_COST = 50
 
@@ -36,9 +41,21 @@ _time, _id, _topic, _client = messages.c.time_us, messages.c.id, messages.c.topi
 # What is selected does not matter to the functions that only add conditions.
 _Query: TypeAlias = Select[*tuple[Any, ...]]
 
+Place: TypeAlias = tuple[int, int]
+"""Where a message stands in the order of time: its microseconds, and its number."""
+
 _ROW = select(
     _id, _time, _topic, _client, messages.c.payload, messages.c.qos, messages.c.retain, messages.c.properties
 )
+
+
+class Stretch(NamedTuple):
+    """What a history has in a part of its time."""
+
+    rows: list[Row]
+    """The messages that match; there may be none."""
+    place: Place | None
+    """Behind which it goes on; None at the end."""
 
 
 class History:
@@ -84,7 +101,13 @@ class History:
         self._limit = limit
         self._newest = newest
         self._before_reading = before_reading
+        self._expected = limit
         self._rows: list[Row] | None = None
+
+    def expecting(self, rows: int) -> History:
+        """The same, for somebody who is likely to read so many rows: no more is made ready for him."""
+        self._expected = rows if self._limit is None else min(rows, self._limit)
+        return self
 
     @property
     def rows(self) -> list[Row]:
@@ -195,42 +218,69 @@ class History:
     # So has everything, and a filter with wildcards may walk there too, past what does not match; but when
     # few of the rows are in the filter's part of the topic index, it is cheaper to take and *sort* these.
 
-    def _read(self) -> Iterator[Row]:
+    def stretches(self, after: Place | None = None) -> Iterator[Stretch]:
+        """The rows in parts, from behind a place on. Where nothing matches there are parts without any.
+
+        >>> from hookmq.storage import HistoryStore
+        >>> store = HistoryStore()
+        >>> store.write([(1.0, "a", "me", b"1", 0, False, None), (2.0, "b", "me", b"2", 0, False, None)])
+        >>> stretches = store.query("#").stretches(after=(1_000_000, 1))
+        >>> [row.topic for stretch in stretches for row in stretch.rows]
+        ['b']
+        """
         self._before_reading()
         if self._limit == 0:
             return
         with self._reading() as connection:
-            numbers = self._sorted_numbers(connection) if self._should_sort(connection) else None
-        yield from self._walk() if numbers is None else self._fetch(numbers)
+            sorts = self._should_sort(connection, after)
+            numbers = self._sorted_numbers(connection, after) if sorts else None
+        yield from self._walk(after) if numbers is None else self._fetch(numbers)
 
-    def _walk(self) -> Iterator[Row]:
+    def _read(self) -> Iterator[Row]:
+        remaining = self._limit
+        for stretch in self.stretches():
+            for row in stretch.rows:
+                yield row
+                if remaining is not None:
+                    remaining -= 1
+                    if remaining == 0:
+                        return
+
+    def _walk(self, after: Place | None) -> Iterator[Stretch]:
         """Follows an index in the order of time."""
-        query = self._ordered(_ROW).where(*self._conditions(), self._filter.likeness())
+        conditions = self._conditions()
         if not self._newest:
             # Whatever is later than the latest row of now came after the beginning.
             with self._reading() as connection:
                 latest = connection.scalar(select(func.max(_time)))
             if latest is None:
                 return
-            query = query.where(_time <= latest)
-        # The test in Python drops rows only where there is a wildcard.
-        size = _PAGE_ROWS if self._limit is None or self._filter.wildcard else min(self._limit, _PAGE_ROWS)
-        remaining = self._limit
-        page = query.limit(size)
+            conditions.append(_time <= latest)
+        is_all = not self._filter.prefix and not self._filter.suffix
+        narrow = self._filter.wildcard and not is_all
+        # The tests in Python drop hardly any row where there is no wildcard, or everything matches.
+        few = self._expected is not None and not narrow
+        size = min(_PAGE_ROWS, 2 * (self._expected or 0) + 50) if few else _PAGE_ROWS
+        place = after
         while True:
-            rows, position = self._page(page, size)
-            for row in rows:
-                if self._filter.matches(row.topic):
-                    yield row
-                    if remaining is not None:
-                        remaining -= 1
-                        if remaining == 0:
-                            return
-            if position is None:
+            inside = [*conditions] if place is None else [*conditions, self._beyond(*place)]
+            end = self._end_of_stretch(inside) if narrow else None
+            if end is not None:
+                inside.append(self._up_to(*end))
+            query = self._ordered(_ROW).where(*inside, self._filter.likeness()).limit(size)
+            rows, position = self._page(query, size)
+            place = position or end
+            yield Stretch([row for row in rows if self._filter.matches(row.topic)], place)
+            if place is None:
                 return
-            page = query.where(self._beyond(*position)).limit(size)
 
-    def _page(self, query: _Query, size: int) -> tuple[list[Row], tuple[int, int] | None]:
+    def _end_of_stretch(self, conditions: list[ColumnElement[bool]]) -> Place | None:
+        query = self._ordered(select(_time, _id)).where(*conditions).offset(_STRETCH_ROWS - 1).limit(1)
+        with self._reading() as connection:
+            found = connection.execute(query).first()
+        return None if found is None else (found.time_us, found.id)
+
+    def _page(self, query: _Query, size: int) -> tuple[list[Row], Place | None]:
         """Up to `size` rows, fewer when their payloads are large; and the time and number of the last one,
         None when no more are behind it."""
         rows: list[Row] = []
@@ -243,35 +293,42 @@ class History:
                     return rows, (values.time_us, values.id)
         return rows, None
 
-    def _should_sort(self, connection: Connection) -> bool:
+    def _should_sort(self, connection: Connection, after: Place | None) -> bool:
         interval = self._filter.interval()
         if not self._filter.wildcard or interval is None or self._client is not None:
             return False
-        most = self._span(connection) // _SORT_COST
-        candidates = select(_id).where(interval, *self._conditions()).limit(most + 1).subquery()
+        span = self._span(connection)
+        most = span // _SORT_COST
+        if self._expected is not None:
+            # Among n candidates a walk passes span / n rows for each that it finds: it may end before they
+            # are sorted.
+            most = min(most, max(_FEW, math.isqrt(int(span * self._expected // _SORT_COST))))
+        candidates = select(_id).where(interval, *self._conditions(after)).limit(most + 1).subquery()
         return (connection.scalar(select(func.count()).select_from(candidates)) or 0) <= most
 
-    def _sorted_numbers(self, connection: Connection) -> array[int]:
+    def _sorted_numbers(self, connection: Connection, after: Place | None) -> array[int]:
         interval = self._filter.interval()
         assert interval is not None  # _should_sort said so
         query = self._ordered(select(_id, _topic)).where(
-            interval, self._filter.likeness(), *self._conditions()
+            interval, self._filter.likeness(), *self._conditions(after)
         )
         matching = (number for number, topic in connection.execute(query) if self._filter.matches(topic))
         return array("q", itertools.islice(matching, self._limit))
 
-    def _fetch(self, numbers: array[int]) -> Iterator[Row]:
+    def _fetch(self, numbers: array[int]) -> Iterator[Stretch]:
         start, size = 0, _FIRST_FETCH
+        place: Place | None = None
         while start < len(numbers):
             wanted = list(numbers[start : start + size])
             with self._reading() as connection:
-                found = {
-                    values.id: _row(*values) for values in connection.execute(_ROW.where(_id.in_(wanted)))
-                }
+                values = {row.id: row for row in connection.execute(_ROW.where(_id.in_(wanted)))}
             # A row may have been removed in the meantime because of its age.
-            yield from (found[number] for number in wanted if number in found)
+            found = [values[number] for number in wanted if number in values]
             start += len(wanted)
-            volume = sum(len(row.payload) for row in found.values()) or 1
+            if found:
+                place = (found[-1].time_us, found[-1].id)
+            yield Stretch([_row(*row) for row in found], place if start < len(numbers) else None)
+            volume = sum(len(row.payload) for row in found) or 1
             size = max(1, min(_FETCH_ROWS, _PAGE_BYTES * len(wanted) // volume))
 
     def _latest_of_each(self, by: Literal["topic", "client"]) -> Iterator[tuple[str, Row]]:
@@ -322,8 +379,13 @@ class History:
             period.append(_time < self._until)
         return period
 
-    def _conditions(self) -> list[ColumnElement[bool]]:
-        return self._period() if self._client is None else [*self._period(), _client == self._client]
+    def _conditions(self, after: Place | None = None) -> list[ColumnElement[bool]]:
+        conditions = self._period()
+        if self._client is not None:
+            conditions.append(_client == self._client)
+        if after is not None:
+            conditions.append(self._beyond(*after))
+        return conditions
 
     def _ordered(self, query: _Query) -> _Query:
         return query.order_by(_time.desc(), _id.desc()) if self._newest else query.order_by(_time, _id)
@@ -333,6 +395,12 @@ class History:
         if self._newest:
             return and_(_time <= time, or_(_time < time, _id < number))
         return and_(_time >= time, or_(_time > time, _id > number))
+
+    def _up_to(self, time: int, number: int) -> ColumnElement[bool]:
+        """What comes before a row in the order of reading, and the row itself."""
+        if self._newest:
+            return and_(_time >= time, or_(_time > time, _id >= number))
+        return and_(_time <= time, or_(_time < time, _id <= number))
 
     def _with(self, **changes: Any) -> History:
         """The same query with other arguments, and without waiting for the writer again."""

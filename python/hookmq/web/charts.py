@@ -68,7 +68,7 @@ class Buckets:
 
 
 def chart(
-    rows: Iterable[_Row],
+    rows: Iterable[_Row | None],
     path: tuple[str | int, ...],
     *,
     start: float,
@@ -81,14 +81,17 @@ def chart(
 
     ``topics`` are those that are asked for by name; otherwise the first that come, up to :data:`MAX_TOPICS`.
     The newest rows come first: behind the deadline, a time of ``time.monotonic()``, the oldest are left out.
+    A row that is None is one that is not drawn, and only lets the time be looked at.
     """
     series: dict[str, Buckets] = {topic: Buckets(start, end, points) for topic in topics[:MAX_TOPICS]}
     truncated = len(topics) > MAX_TOPICS
     deadline = time.monotonic() + PATIENCE if deadline is None else deadline
-    for count, row in enumerate(rows):
-        if count % 256 == 255 and time.monotonic() > deadline:
+    for row in rows:
+        if time.monotonic() > deadline:
             truncated = True
             break
+        if row is None:
+            continue
         buckets = series.get(row.topic)
         if buckets is None and (topics or len(series) >= MAX_TOPICS):
             truncated = truncated or not topics

@@ -23,6 +23,10 @@ class BadPath(ValueError):
     """A text is no path."""
 
 
+LARGEST = 256 << 10
+"""Bytes of a payload that is read as JSON."""
+
+
 def parse_path(text: str) -> tuple[str | int, ...]:
     """Return the steps of a path. Raises :class:`BadPath`.
 
@@ -46,11 +50,13 @@ def parse_path(text: str) -> tuple[str | int, ...]:
 
 
 def read_value(payload: bytes) -> Any:
-    """Return what a payload is: its JSON value, or its text, or None.
+    """Return what a payload is: its JSON value, or its text, or None. One above 256 KiB is not taken apart.
 
     >>> read_value(b'{"a": 1}'), read_value(b"on"), read_value(b"\\xff")
     ({'a': 1}, 'on', None)
     """
+    if len(payload) > LARGEST:  # in memory it may take sixty times as much, and a second
+        return _text(payload)
     try:
         value = json.loads(payload, parse_constant=_nothing)
     except (ValueError, RecursionError):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import queue
 import re
+import threading
+from collections import deque
 from collections.abc import Callable
 
 __all__ = ["SlowAnswers", "is_slow"]
@@ -25,35 +26,56 @@ def is_slow(path: str) -> bool:
 
 
 class SlowAnswers:
-    """Makes answers one after the other.
+    """Makes answers, of those who ask in turn: who asks for many waits for himself.
 
     Args:
         start: starts a thread with a name; its function is called with it.
 
     >>> import threading
     >>> slow = SlowAnswers(lambda name, run: threading.Thread(target=run, args=(name,)).start())
-    >>> slow.put(lambda: None)
+    >>> slow.put("anna", lambda: None)
     True
     >>> slow.close()
     """
 
     def __init__(self, start: Callable[[str, Callable[[str], None]], None]) -> None:
-        self._waiting: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._waiting: dict[str, deque[Callable[[], None]]] = {}
+        self._count = 0
+        self._closed = False
         for index in range(THREADS):
             start(f"slow-page-{index}", self._run)
 
-    def put(self, answer: Callable[[], None]) -> bool:
-        """Let an answer be made. Returns whether there was room."""
-        if self._waiting.qsize() >= WAITING:
-            return False
-        self._waiting.put(answer)
-        return True
+    def put(self, who: str, answer: Callable[[], None]) -> bool:
+        """Let an answer to somebody be made. Returns whether there was room."""
+        with self._changed:
+            if self._count >= WAITING:
+                return False
+            self._count += 1
+            self._waiting.setdefault(who, deque()).append(answer)
+            self._changed.notify()
+            return True
 
     def close(self) -> None:
         """End the threads behind what waits."""
-        for _ in range(THREADS):
-            self._waiting.put(None)
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._changed:
+            while not self._waiting:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            who = next(iter(self._waiting))
+            theirs = self._waiting.pop(who)
+            answer = theirs.popleft()
+            if theirs:
+                self._waiting[who] = theirs  # behind the others
+            self._count -= 1
+            return answer
 
     def _run(self, name: str) -> None:
-        while (answer := self._waiting.get()) is not None:
+        while (answer := self._next()) is not None:
             answer()

@@ -183,7 +183,7 @@ class Streams:
     def _send(self, name: str, chunks: Iterator[Any], answer: Answer) -> None:
         try:
             try:
-                complete = all(answer.send(_encode(chunk)) for chunk in chunks)
+                complete = all(_pass_on(_encode(chunk), answer) for chunk in chunks)
             finally:
                 _drop(chunks)  # a generator that is not at its end has a `finally` of its own to do
             if complete:
@@ -233,6 +233,11 @@ class Streams:
             self.fail(name, error, reply)
         else:
             self._failed(name, error)
+
+
+def _pass_on(data: bytes, answer: Answer) -> bool:
+    # What is empty lets a generator that has nothing to send ask whether to go on.
+    return answer.send(data) if data else not answer.gone
 
 
 def _drop(chunks: object) -> None:

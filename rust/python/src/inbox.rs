@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pyo3::prelude::*;
 
@@ -27,7 +27,22 @@ impl Weigh for Waiting {
 /// network thread can wake it without entering Python.
 pub(crate) struct InboxQueue {
     pub(crate) queue: Queue<Waiting>,
-    bell: UnixStream,
+    /// Made when somebody asks for the end to watch: most inboxes are only looked into, and descriptors are few.
+    bell: OnceLock<Bell>,
+}
+
+struct Bell {
+    rung: UnixStream,
+    watched: UnixStream,
+}
+
+impl Bell {
+    fn new() -> std::io::Result<Self> {
+        let (rung, watched) = UnixStream::pair()?;
+        rung.set_nonblocking(true)?;
+        watched.set_nonblocking(true)?;
+        Ok(Self { rung, watched })
+    }
 }
 
 impl InboxQueue {
@@ -45,8 +60,10 @@ impl InboxQueue {
     }
 
     fn ring(&self) {
-        // Full of rings, or closed: either way nobody needs another.
-        let _ = (&self.bell).write(&[1]);
+        if let Some(Bell { rung, .. }) = self.bell.get() {
+            // Full of rings, or closed: either way nobody needs another.
+            let _ = (&*rung).write(&[1]);
+        }
     }
 }
 
@@ -54,17 +71,12 @@ impl InboxQueue {
 #[pyclass(frozen, module = "hookmq._hookmq")]
 pub(crate) struct Inbox {
     pub(crate) queue: Arc<InboxQueue>,
-    /// The end an event loop watches.
-    listener: UnixStream,
 }
 
 impl Inbox {
-    pub(crate) fn new(max_messages: usize) -> std::io::Result<Self> {
-        let (bell, listener) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
-        listener.set_nonblocking(true)?;
-        let queue = InboxQueue { queue: Queue::new(max_messages, usize::MAX), bell };
-        Ok(Self { queue: Arc::new(queue), listener })
+    pub(crate) fn new(max_messages: usize) -> Self {
+        let queue = InboxQueue { queue: Queue::new(max_messages, usize::MAX), bell: OnceLock::new() };
+        Self { queue: Arc::new(queue) }
     }
 }
 
@@ -80,16 +92,24 @@ impl Inbox {
         Ok(taken.pop().map(|Waiting(message)| Message::received(message)))
     }
 
-    /// A file descriptor that becomes readable when messages come.
-    fn fileno(&self) -> i32 {
-        self.listener.as_raw_fd()
+    /// A file descriptor that becomes readable when messages come. Raises `OSError` if there is none left.
+    fn fileno(&self) -> PyResult<i32> {
+        let queue = &*self.queue;
+        if queue.bell.get().is_none() {
+            let _ = queue.bell.set(Bell::new()?); // another thread's is as good
+            if queue.queue.len() > 0 || queue.queue.is_closed() {
+                queue.ring(); // for what came before
+            }
+        }
+        Ok(queue.bell.get().map_or(-1, |bell| bell.watched.as_raw_fd()))
     }
 
     /// Forgets the rings of the bell.
     fn silence(&self) {
         use std::io::Read;
         let mut rings = [0u8; 64];
-        while (&self.listener).read(&mut rings).is_ok_and(|read| read == rings.len()) {}
+        let Some(Bell { watched, .. }) = self.queue.bell.get() else { return };
+        while (&*watched).read(&mut rings).is_ok_and(|read| read == rings.len()) {}
     }
 
     /// Ends the subscription's iteration once what waits was taken.

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{HttpBody as _, to_bytes};
 use axum::extract::{Extension, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::routing::any;
@@ -15,7 +14,6 @@ use bytes::Bytes;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
@@ -26,24 +24,13 @@ use crate::connection::{self, Visitor};
 use crate::deciders::Later;
 use crate::hub::Hub;
 use crate::listener::Listener;
+use crate::request_body;
 use crate::server::Context;
 use crate::settings::WebSocketSettings;
 use crate::stream::Stream;
 use crate::websocket::handshake::{self, Handshake, Origins, Refusal};
 use crate::websocket::{Allowance, Metered, PROTOCOLS, WebSocketStream};
 use crate::worker::Turn;
-
-/// The largest request body, in bytes.
-const MAX_BODY: usize = 16 << 20;
-
-const TOO_LARGE: &str = "the request's body is larger than 16 MiB or was cut off\n";
-
-/// How long a request's body may take.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Bytes of requests' bodies that are read at one time, in shares of so many: 256 MiB in all.
-const SHARE: usize = 64 << 10;
-static BODIES: Semaphore = Semaphore::const_new(4096);
 
 /// How long a connection may take to send the head of a request, and to begin TLS.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -330,7 +317,7 @@ async fn answer(
         }
     }
     let (parts, body) = request.into_parts();
-    let body = match read_body(body).await {
+    let body = match request_body::read(body, address.ip()).await {
         Ok(body) => body,
         Err(response) => return respond(response),
     };
@@ -363,22 +350,6 @@ fn open_page_socket(
 /// A path as it is without the proxy.
 fn without_base<'a>(path: &'a str, base: &str) -> &'a str {
     path.strip_prefix(base).filter(|rest| rest.starts_with('/')).unwrap_or(path)
-}
-
-/// Reads a request's body. Those of all requests together are bounded, and so is the time they take.
-async fn read_body(body: axum::body::Body) -> Result<Bytes, Response> {
-    let declared = body.size_hint().upper().unwrap_or(MAX_BODY as u64);
-    if declared > MAX_BODY as u64 {
-        return Err(Response::text(413, TOO_LARGE));
-    }
-    let share = (declared as usize).div_ceil(SHARE) as u32;
-    let busy = || Response::text(503, "too many requests with large bodies come at this moment\n");
-    let _shares = BODIES.try_acquire_many(share).map_err(|_| busy())?;
-    match timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(Response::text(413, TOO_LARGE)),
-        Err(_) => Err(Response::text(408, "the request's body did not come in time\n")),
-    }
 }
 
 fn request_of(parts: &axum::http::request::Parts, body: Bytes, address: SocketAddr) -> Request {

@@ -31,6 +31,9 @@ const SILENCE: Duration = Duration::from_secs(90);
 /// How long a browser may take to read a frame.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same for one that is to be closed.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long a browser may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -64,6 +67,8 @@ pub struct Hub {
 struct Way {
     waiting: Mutex<Waiting>,
     wake: Notify,
+    /// Tells who writes to it that it is to be closed.
+    closing: Notify,
 }
 
 #[derive(Default)]
@@ -115,6 +120,14 @@ impl Way {
     fn close(&self, code: u16) {
         self.waiting.lock().close.get_or_insert(code);
         self.wake.notify_one();
+        if code != TOO_SLOW {
+            self.closing.notify_one();
+        }
+    }
+
+    /// Whether it is to be closed, and not because it reads slowly.
+    fn is_closing(&self) -> bool {
+        self.waiting.lock().close.is_some_and(|code| code != TOO_SLOW)
     }
 }
 
@@ -210,13 +223,9 @@ impl Hub {
                 () = way.wake.notified() => {
                     let (frames, code) = take(&way);
                     for frame in frames {
-                        // It may have been given up meanwhile; then it has no more than this.
-                        if !timeout(PATIENCE, writer.write_all(&frame)).await.is_ok_and(|written| written.is_ok()) {
+                        if !write(&mut writer, &frame, &way).await {
                             return;
                         }
-                    }
-                    if writer.flush().await.is_err() {
-                        return;
                     }
                     way.written();
                     match code {
@@ -244,7 +253,7 @@ impl Hub {
                     answers
                 }
             };
-            if writer.write_all(&answer).await.is_err() || writer.flush().await.is_err() {
+            if !write(&mut writer, &answer, &way).await {
                 return;
             }
         };
@@ -259,6 +268,22 @@ impl Hub {
         };
         let _ = timeout(FAREWELL, farewell).await; // it may be gone already
     }
+}
+
+/// Writes to one, if it takes it in time: while it does not, nothing is read from it, nor is it asked whether it is there.
+async fn write(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8], way: &Way) -> bool {
+    let whole = async {
+        writer.write_all(bytes).await?;
+        writer.flush().await
+    };
+    let patience = if way.is_closing() { LAST_PATIENCE } else { PATIENCE };
+    let mut whole = std::pin::pin!(timeout(patience, whole));
+    let written = tokio::select! {
+        biased;
+        written = &mut whole => Ok(written),
+        () = way.closing.notified() => timeout(LAST_PATIENCE, whole).await,
+    };
+    matches!(written, Ok(Ok(Ok(()))))
 }
 
 /// Takes a WebSocket off the list, however it ends.

@@ -57,6 +57,7 @@ pub mod numbers;
 mod pace;
 mod proxy;
 mod reauthentication;
+mod request_body;
 pub mod rules;
 pub mod server;
 pub mod settings;

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..charts import MAX_TOPICS, PATIENCE, chart
-from ..exports import FORMATS, export
+from ..exports import FORMATS, Exports, export
 from ..json_path import BadPath, find, parse_path, paths_of, read_value
 from ..problem import Problem
 from ..response import Response
@@ -19,13 +19,14 @@ from .operation import Ask, Operation
 from .paging import PAGE, after_of, cursor, page
 from .shapes import MESSAGE, TOPIC, message
 
+if TYPE_CHECKING:
+    from ...storage import Row
+    from ...storage.query import History
+
 __all__ = ["chart_of", "operations"]
 
 _PAGE_BYTES = 4 << 20
 """Bytes of payloads behind which a page ends."""
-
-_SCANNED = 200_000
-"""Rows that are looked at for one page; then it is answered as it is, with a cursor."""
 
 _PATIENCE = 4.0
 """Seconds after which a page is answered with what was found so far."""
@@ -145,37 +146,29 @@ def operations(source: Source) -> Sequence[Operation]:
 class _HistoryApi:
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._exports = Exports()
 
     def list(self, ask: Ask) -> Any:
         limit, newest = ask.query["limit"], ask.query["order"] == "desc"
         place = _place(after_of(ask.query["cursor"], "history"))
-        chosen = _chosen(ask)
-        if place is not None:
-            # What has the same microsecond is told apart by its number below.
-            chosen["until" if newest else "since"] = (place[0] + (1 if newest else 0)) / 1e6
         passes = _passes(ask)
         items: list[dict[str, Any]] = []
-        size = 0
-        last: tuple[int, int] | None = None
-        more, deadline = False, time.monotonic() + _PATIENCE
-        for count, row in enumerate(_query(self._source, chosen, newest=newest)):
-            at = (round(row.timestamp * 1e6), row.id)
-            if place is not None and (at >= place if newest else at <= place):
-                continue
-            if (
-                len(items) == limit
-                or size > _PAGE_BYTES
-                or count > _SCANNED
-                or (count % 256 == 255 and time.monotonic() > deadline)
-            ):
-                more = True
+        size, deadline = 0, time.monotonic() + _PATIENCE
+        history = _history(self._source, _chosen(ask), newest=newest).expecting(limit + 1)
+        for stretch in history.stretches(place):
+            for row in stretch.rows:
+                if len(items) == limit or size > _PAGE_BYTES or time.monotonic() > deadline:
+                    return {"items": items, "next": _cursor(place), "total": None}
+                place = (round(row.timestamp * 1e6), row.id)
+                if passes(row):
+                    items.append(message(row) | {"number": row.id})
+                    size += min(len(row.payload), CUT)
+            if stretch.place is None:
                 break
-            last = at
-            if passes(row):
-                items.append(message(row) | {"number": row.id})
-                size += min(len(row.payload), CUT)
-        following = cursor("history", f"{last[0]}:{last[1]}") if more and last is not None else None
-        return {"items": items, "next": following, "total": None}
+            place = stretch.place
+            if time.monotonic() > deadline:
+                return {"items": items, "next": _cursor(place), "total": None}
+        return {"items": items, "next": None, "total": None}
 
     def chart(self, ask: Ask) -> Any:
         return chart_of(
@@ -190,7 +183,13 @@ class _HistoryApi:
 
     def paths(self, ask: Ask) -> Any:
         found: dict[str, tuple[str, str]] = {}
-        for row in _query(self._source, {"filter": ask.query["topic"]}, newest=True, limit=_EXAMPLES):
+        chosen, deadline = {"filter": ask.query["topic"]}, time.monotonic() + _PATIENCE
+        history = _history(self._source, chosen, newest=True, limit=_EXAMPLES)
+        for row in _with_looks(history):
+            if time.monotonic() > deadline:
+                break
+            if row is None:
+                continue
             for path, value in paths_of(read_value(row.payload)):
                 if value is None or (path in found and found[path][0] == "number") or len(found) >= 500:
                     continue
@@ -204,11 +203,14 @@ class _HistoryApi:
     def export(self, ask: Ask) -> Any:
         format = ask.query["format"]
         passes = _passes(ask)
-        rows = _query(self._source, _chosen(ask), newest=ask.query["order"] == "desc")
-        pieces = export((row for row in rows if passes(row)), format)
+        history = _history(self._source, _chosen(ask), newest=ask.query["order"] == "desc")
+        # Whether it can be read is known before the answer begins; how much there is, only at its end.
+        next(iter(_history(self._source, {"filter": "#"}, newest=True, limit=1)), None)
+        rows = (row for row in _with_looks(history) if row is None or passes(row))
         name = time.strftime(f"hookmq-history-%Y%m%d-%H%M%S.{format}")
         headers = {**FRESH, "Content-Disposition": attachment(name)}
-        return Response(_begun(pieces), content_type=FORMATS[format], headers=headers)
+        pieces = self._exports.begin(ask.who, lambda: export(rows, format))
+        return Response(pieces, content_type=FORMATS[format], headers=headers)
 
 
 def chart_of(
@@ -235,10 +237,11 @@ def chart_of(
     for one in topics or [filter or "#"]:
         begin = start
         if begin is None:
-            oldest = next(_query(source, base | {"filter": one}, newest=False, limit=1), None)
+            looks = _with_looks(_history(source, base | {"filter": one}, newest=False, limit=1))
+            oldest = next((row for row in looks if row is not None or time.monotonic() > deadline), None)
             begin = 0.0 if oldest is None else oldest.timestamp
         # The newest first: if there is more than can be read, what is left out is old.
-        rows = _query(source, base | {"filter": one}, newest=True)
+        rows = _with_looks(_history(source, base | {"filter": one}, newest=True))
         names = [str(one)] if topics else []
         found, left_out = chart(
             rows, steps, start=begin, end=end, points=points, topics=names, deadline=deadline
@@ -249,14 +252,6 @@ def chart_of(
         "series": [{"topic": topic, "path": path, "points": found} for topic, found in series.items()],
         "truncated": truncated,
     }
-
-
-def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Make the first piece at once, so that what goes wrong is answered as a problem."""
-    import itertools
-
-    first = next(pieces, b"")
-    return itertools.chain([first], pieces)
 
 
 def _chosen(ask: Ask) -> dict[str, Any]:
@@ -292,9 +287,14 @@ def _moment(given: str | float | None, name: str, now: float) -> float | None:
         raise Problem(400, f"`{name}`: {error}", more={"parameter": name}) from None
 
 
-def _query(
-    source: Source, chosen: dict[str, Any], *, newest: bool, limit: int | None = None
-) -> Iterator[Any]:
+def _with_looks(history: History) -> Iterator[Row | None]:
+    """Return the messages, and now and then None: whoever reads can end it where nothing matches."""
+    for stretch in history.stretches():
+        yield from stretch.rows
+        yield None
+
+
+def _history(source: Source, chosen: dict[str, Any], *, newest: bool, limit: int | None = None) -> History:
     from ...errors import HookMQError
 
     recorder = source.run().recorder
@@ -303,13 +303,14 @@ def _query(
     filter = chosen["filter"]
     rest = {name: value for name, value in chosen.items() if name != "filter"}
     try:
-        return iter(recorder.store.query(filter, newest=newest, limit=limit, **rest))
+        history: History = recorder.store.query(filter, newest=newest, limit=limit, **rest)
     except HookMQError as error:
         if error.code == "E502":
             raise Problem(400, error.message, more={"parameter": "filter"}) from None
         raise
     except ValueError as error:
         raise Problem(400, str(error)) from None
+    return history
 
 
 def _passes(ask: Ask) -> Any:
@@ -343,6 +344,10 @@ def _place(after: str | None) -> tuple[int, int] | None:
     if abs(place[0]) >= 2**63 or abs(place[1]) >= 2**63:
         raise Problem(400, "`cursor` is none that was answered here")
     return place
+
+
+def _cursor(place: tuple[int, int] | None) -> str | None:
+    return None if place is None else cursor("history", f"{place[0]}:{place[1]}")
 
 
 def _kind(value: Any) -> str:

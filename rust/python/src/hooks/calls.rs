@@ -186,6 +186,12 @@ impl PageReply {
 
 #[pymethods]
 impl PageReply {
+    /// Whether nobody waits for an answer any more: the browser is gone, or was told that it took too long.
+    #[getter]
+    fn gone(&self) -> bool {
+        self.0.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
     /// Answers with a status code, headers and a body.
     fn __call__(&self, status: u16, headers: Vec<(String, String)>, body: &Bound<'_, PyBytes>) {
         self.send(status, headers, Bytes::copy_from_slice(body.as_bytes()).into());

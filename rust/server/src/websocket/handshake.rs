@@ -98,14 +98,14 @@ impl Origins {
         let Some(origin) = headers.get(header::ORIGIN) else { return true };
         let Ok(origin) = origin.to_str() else { return false };
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        host.is_some_and(|host| self.is_ours(origin, host))
+        host.is_some_and(|host| self.is_ours(origin, host, is_of_browser(headers)))
             || self
                 .named
                 .iter()
                 .any(|one| one == "*" || one.trim_end_matches('/').eq_ignore_ascii_case(origin))
     }
 
-    fn is_ours(&self, origin: &str, host: &str) -> bool {
+    fn is_ours(&self, origin: &str, host: &str, browser: bool) -> bool {
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
         let standard = match scheme.to_ascii_lowercase().as_str() {
             "http" => 80,
@@ -117,7 +117,7 @@ impl Origins {
         let port = port.unwrap_or(standard);
         let same = port == asked_port.unwrap_or(standard) || self.ports.contains(&port);
         if name == asked && same {
-            return self.knows(&asked, asked_port);
+            return !browser || self.knows(&asked, asked_port);
         }
         // A proxy that does not hand the browser's Host on.
         self.is_named(&name, Some(port)) || (port == standard && self.is_named(&name, None))
@@ -141,6 +141,14 @@ impl Origins {
             Some(port) => split_port(one) == (name.to_owned(), Some(port)),
         })
     }
+}
+
+/// Whether a browser asks, none of which leaves all of these out and no page can. Programs name an origin too: paho's is
+/// whatever host it was told to connect to.
+fn is_of_browser(headers: &HeaderMap) -> bool {
+    const SIGNS: [HeaderName; 4] =
+        [header::USER_AGENT, header::ACCEPT_LANGUAGE, header::ACCEPT_ENCODING, header::COOKIE];
+    SIGNS.iter().any(|name| headers.contains_key(name)) || headers.contains_key("sec-fetch-site")
 }
 
 /// A name or an address in lower case, and its port if it says one. An IPv6 address is in brackets.
