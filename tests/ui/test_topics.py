@@ -62,6 +62,24 @@ def test_a_level_of_many_is_shown_in_parts(dashboard):
         assert page.getByRole("button", {"name": "Show more"}).count() == 0
 
 
+def test_levels_without_a_name_are_opened_and_shown_in_parts(dashboard):
+    for n in range(600):
+        dashboard.broker.publish(f"/{n:04}", "1")
+    dashboard.broker.publish("edge//inner", "42")
+    with dashboard.open("#/topics") as page:
+        page.getByRole("treeitem", {"name": "edge"}).click()
+        page.locator("[role=treeitem][aria-level='2']", {"hasText": "(empty)"}).click()
+        page.getByRole("treeitem", {"name": "inner"}).click()
+        page.until("location.hash === '#/topics/edge%2F%2Finner'")
+        page.locator(".topic", {"hasText": "edge//inner"}).getByText("42").first().waitFor()
+        page.locator("[role=treeitem][aria-level='1']", {"hasText": "(empty)"}).click()
+        page.until("location.hash === '#/topics/'")
+        page.getByText("Nothing was published to this level").waitFor()
+        scroll_to(page, "0499")
+        page.getByRole("button", {"name": "Show more"}).click()
+        scroll_to(page, "0599")
+
+
 def test_the_tree_is_walked_with_the_keyboard(plant):
     with plant.open("#/topics") as page:
         page.getByRole("treeitem", {"name": "home"}).focus()

@@ -13,7 +13,8 @@ const diff = remembered("topics.diff", true);
 
 // The newest message and the one before it, and the numbers of the last ones by path.
 function useNewest(topic) {
-  const first = useGet("topics/value", { topic });
+  // "" is the level above /a: nothing can be published to it.
+  const first = useGet(topic === "" ? null : "topics/value", { topic });
   const kept = useRef({ topic, newest: null, before: null, numbers: new Map() });
   const [, setTurn] = useState(0);
   if (kept.current.topic !== topic) kept.current = { topic, newest: null, before: null, numbers: new Map() };
@@ -32,7 +33,7 @@ function useNewest(topic) {
     setTurn((turn) => turn + 1);
   };
   useEffect(() => { if (first.data) take(first.data); }, [first.data]);
-  useLive("topic", { topic }, (frame) => take(frame.whole));
+  useLive(topic === "" ? null : "topic", { topic }, (frame) => take(frame.whole));
   return { ...kept.current, problem: kept.current.newest ? null : first.problem, loading: first.loading, reload: first.reload };
 }
 

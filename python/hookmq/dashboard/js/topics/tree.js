@@ -119,7 +119,7 @@ export function Tree({ selected, onSelect, onItems }) {
   };
   const more = async ({ more: parent, last: after }) => {
     const before = cursors.current.get(parent);
-    const found = await get("topics", { parent: parent ?? undefined, limit: LIMIT, cursor: before ?? undefined });
+    const found = await get(parent === "" ? "topics?parent=" : "topics", { parent, limit: LIMIT, cursor: before ?? undefined });
     cursors.current.set(parent, found.next);
     setFurther((known) => new Map([...known, ...found.items.map((each) => [each.topic, each])]));
     if (!before && found.next && found.items.at(-1)?.topic <= after) await more({ more: parent, last: after });
