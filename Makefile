@@ -54,7 +54,7 @@ test-python: setup  ## Python tests; tools/system.sh installs the real clients t
 	@tools/system.sh
 	@$(BIN)/python -c 'import ldap' 2>/dev/null || $(PIP) --group ldap || echo "  python-ldap: its tests are left out" >&2
 	@tools/foreign.sh
-	$(BIN)/python -m pytest
+	$(BIN)/python tools/tests.py
 
 bench: setup  ## what a message costs, beside mosquitto and nats-server; some minutes
 	@bench/setup.sh
