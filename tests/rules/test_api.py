@@ -51,7 +51,7 @@ def publish(broker: Any, *temps: float) -> None:
 
 
 def test_a_rule_from_its_making_to_its_end(site: Broker) -> None:
-    assert ask(site, "GET") == {"rules": []}
+    assert ask(site, "GET") == {"items": [], "next": None, "total": 0}
     made = ask(site, "POST", body=HOT, status=201)
     assert made["etag"] == '"1"' and made["rule"] == HOT | {"enabled": True}
     with site.subscribe("alarm") as alarms:
@@ -64,10 +64,10 @@ def test_a_rule_from_its_making_to_its_end(site: Broker) -> None:
     shown = ask(site, "GET", "/hot")
     assert shown["info"]["matched"] == 2 and shown["info"]["version"] == 2
     assert shown["info"]["actions"][0]["kind"] == "republish"
-    (listed,) = ask(site, "GET")["rules"]
+    (listed,) = ask(site, "GET")["items"]
     assert listed == shown["info"]
     assert ask(site, "DELETE", "/hot") == {"removed": "hot"}
-    assert ask(site, "GET") == {"rules": []} and not site.rules
+    assert ask(site, "GET") == {"items": [], "next": None, "total": 0} and not site.rules
     publish(site, 31)
     assert site.wait_for_hooks()
 
@@ -79,7 +79,7 @@ def test_versions(site: Broker) -> None:
     ask(site, "POST", "/hot/disable")
     ask(site, "POST", "/hot/versions/2/restore", X_HookMQ_User="ann")
     ask(site, "DELETE", "/hot")
-    versions = ask(site, "GET", "/hot/versions")["versions"]
+    versions = ask(site, "GET", "/hot/versions")["items"]
     assert [(one["version"], one["change"]) for one in versions] == [
         (6, "removed"),
         (5, "restored from 2"),
@@ -108,7 +108,7 @@ def test_they_outlive_the_broker(broker_factory: Callable[..., Any], tmp_path: P
     ask(first, "POST", "/hot/enable")
     first.stop()
     second = broker_factory(**options)
-    rules = {rule["name"]: rule for rule in ask(second, "GET")["rules"]}
+    rules = {rule["name"]: rule for rule in ask(second, "GET")["items"]}
     assert {name: (rule["enabled"], rule["version"]) for name, rule in rules.items()} == {
         "hot": (True, 3),
         "off": (False, 1),
@@ -138,14 +138,14 @@ def test_a_stored_rule_that_holds_no_longer_is_told(
     broker = broker_factory(data_dir=tmp_path / "data", http_port=0, history={"enabled": False})
     assert list(broker.rules) == ["good"]
     assert "the stored rule old is left out" in caplog.text and "gone_in_this_version" in caplog.text
-    assert ask(broker, "GET", "/old/versions")["versions"][0]["version"] == 1
+    assert ask(broker, "GET", "/old/versions")["items"][0]["version"] == 1
 
 
 def test_without_a_data_directory_they_are_in_memory(broker_factory: Callable[..., Any]) -> None:
     broker = broker_factory(http_port=0, data_dir=None)
     ask(broker, "POST", body=HOT, status=201)
     ask(broker, "POST", "/hot/disable")
-    assert [one["change"] for one in ask(broker, "GET", "/hot/versions")["versions"]] == [
+    assert [one["change"] for one in ask(broker, "GET", "/hot/versions")["items"]] == [
         "disabled",
         "created",
     ]
@@ -207,7 +207,7 @@ def test_what_is_refused(
     error = ask(site, method, path, body, status=status)["error"]
     assert error["code"] == code and words in f"{error['message']} {error['help']}"
     assert sorted(site.rules) == ["mine", "python"]
-    assert [one["version"] for one in ask(site, "GET", "/mine/versions")["versions"]] == [1]
+    assert [one["version"] for one in ask(site, "GET", "/mine/versions")["items"]] == [1]
 
 
 def test_an_error_of_the_sql_has_its_place(site: Broker) -> None:
@@ -287,7 +287,7 @@ def test_switching_rules_of_other_sources(site: Broker) -> None:
 
 
 def test_functions(site: Broker) -> None:
-    functions = {one["name"]: one for one in ask(site, "GET", "/functions")["functions"]}
+    functions = {one["name"]: one for one in ask(site, "GET", "/functions?limit=1000")["items"]}
     assert len(functions) > 150
     assert {"abs", "upper", "avg", "changed", "topic"} <= set(functions)
     for one in functions.values():
@@ -299,6 +299,7 @@ def test_a_rule_is_tried_on_the_newest_message(site: Broker) -> None:
     tried = ask(site, "POST", "/test", {"sql": SQL})
     (trial,) = tried["trials"]
     assert trial["sample"]["topic"] == "sensors/a/temp"
+    assert json.loads(trial["sample"]["payload"])["temp"] == 31, "what is text is shown as text"
     assert trial["results"] == [{"t": 31, "clientid": "pump"}] and trial["error"] is None
     site.add_rule("hot", SQL, [{"kind": "republish", "topic": "alarm/${t}"}])
     (trial,) = ask(site, "POST", "/test", {"name": "hot"})["trials"]

@@ -55,7 +55,7 @@ def test_list_and_show(site: Broker, rules: Callable[..., str]) -> None:
     assert shown.startswith("python   ") and "too hot" in shown and SQL in shown
     assert "matched 2   passed 1   results 1   failed 0" in shown
     assert 'last result:\n{"t": 31, "clientid": "pump"}' in shown
-    assert json.loads(rules("ls", "--json"))["rules"][0]["name"] == "python"
+    assert json.loads(rules("ls", "--json"))["items"][0]["name"] == "python"
     assert json.loads(rules("show", "python", "--json"))["rule"]["sql"] == SQL
     assert "there is no rule `none`" in rules("show", "none", code=1)
 

@@ -112,10 +112,11 @@ def _print_json(value: Any) -> None:
 def _list(options: argparse.Namespace) -> None:
     from . import table
 
-    rules = _api(options).get("rules")["rules"]
+    found = _api(options).list("rules")
     if options.json:
-        _print_json({"rules": rules})
+        _print_json(found)
         return
+    rules = found["items"]
     if not rules:
         print("no rules")
         return
@@ -180,12 +181,13 @@ def _action_row(action: dict[str, Any]) -> list[str]:
 
 def _versions(options: argparse.Namespace) -> None:
     from datetime import datetime
+    from urllib.parse import quote
 
     from . import table
 
-    versions = _api(options).send("GET", "rules", options.name, "versions")["versions"]
+    found = _api(options).list(f"rules/{quote(options.name, safe='')}/versions")
     if options.json:
-        _print_json({"versions": versions})
+        _print_json(found)
         return
     rows = [
         (
@@ -195,7 +197,7 @@ def _versions(options: argparse.Namespace) -> None:
             one["change"],
             "" if one["rule"] is None else " ".join(str(one["rule"].get("sql", "")).split()),
         )
-        for one in versions
+        for one in found["items"]
     ]
     titles = ("version", "time", "who", "change", "SQL")
     table.console().print(table.make([(title, title == "version") for title in titles], rows))

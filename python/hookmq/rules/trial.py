@@ -193,7 +193,7 @@ def last_messages(
     return [
         {
             "topic": row.topic,
-            "payload": row.payload,
+            "payload": _shown(row.payload),
             "clientid": row.client_id,
             "qos": row.qos,
             "retain": row.retain,
@@ -201,6 +201,14 @@ def last_messages(
             "timestamp": round(row.timestamp * 1000),
         }
     ]
+
+
+def _shown(payload: bytes) -> str | bytes:
+    """Return a payload as text, if it is some: a sample is read by people."""
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return payload
 
 
 def _masked(action: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,9 @@ DOCUMENT = "/api/openapi.json"
 MAX_BODY = 4 << 20
 """Bytes of the largest body that is read."""
 
+_BODY_OF_ANYONE = 16 << 10
+"""The same where nobody has to say who he is: a name and the longest password, each character escaped."""
+
 _GZIP_FROM = 1024
 """Bytes from which an answer is compressed, where that is accepted."""
 
@@ -92,6 +95,8 @@ class Api:
         operation, names = self._find(request)
         if not may(identity.role, operation.role):
             raise _forbidden(identity, operation)
+        if operation.before is not None:
+            operation.before(request)
         ask = Ask(request, identity, names, _query(operation, request), _body(operation, request))
         try:
             answer = operation.act(ask)
@@ -204,8 +209,9 @@ def _body(operation: Operation, request: Request) -> Any:
     schema = operation.body
     if schema is None:
         return None
-    if len(request.body) > MAX_BODY:
-        raise Problem(413, f"the body has {len(request.body):,} bytes; at most {MAX_BODY:,} are taken")
+    most = _BODY_OF_ANYONE if operation.role == "anyone" else MAX_BODY
+    if len(request.body) > most:
+        raise Problem(413, f"the body has {len(request.body):,} bytes; at most {most:,} are taken")
     media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if request.body and media != "application/json" and not media.endswith("+json"):
         raise Problem(

@@ -36,7 +36,12 @@ _CODES = {
     409: "conflict",
     410: "gone",
     412: "precondition_failed",
+    413: "content_too_large",
+    415: "unsupported_media_type",
+    422: "unprocessable",
     429: "too_many_requests",
+    500: "internal",
+    503: "unavailable",
 }
 """The ``code`` of a status, unless the problem says one."""
 

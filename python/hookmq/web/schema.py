@@ -86,9 +86,8 @@ class Text(Schema):
             raise BadValue(where, f"is {_kind(value)}; expected a text")
         if self.among:
             if value not in self.among:
-                meant = nearest(value, self.among)
-                hint = f"; did you mean {meant}?" if meant else f"; expected {_or(self.among)}"
-                raise BadValue(where, f"is {_shown(value)}{hint}")
+                # All of them: what is written most alike may mean the opposite.
+                raise BadValue(where, f"is {_shown(value)}; expected {_or(self.among)}")
             return value
         if len(value) < self.min:
             raise BadValue(where, "is empty" if not value else f"is shorter than {self.min} characters")

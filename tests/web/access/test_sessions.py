@@ -200,7 +200,14 @@ def test_wrong_passwords(access, password):
 
 def test_letters_are_the_same_however_they_are_composed(access):
     access.add_account("émile", "Pässwörter", "viewer")
-    assert access.login(page(), "émile", "Pa\u0308sswo\u0308rter").identity.name == "émile"
+    for name in ("émile", "e\u0301mile"):
+        assert access.login(page(), name, "Pa\u0308sswo\u0308rter").identity.name == "émile"
+    with pytest.raises(HookMQError, match="of this name already"):
+        access.add_account("e\u0301mile", PASSWORD, "viewer")
+    access.change_account("e\u0301mile", role="operator")
+    assert [one.role for one in access.accounts() if one.name == "émile"] == ["operator"]
+    access.remove_account("e\u0301mile")
+    assert "émile" not in [one.name for one in access.accounts()]
 
 
 def test_a_name_that_is_not_there_takes_as_long(access):

@@ -148,7 +148,7 @@ def test_a_receiver_that_repeats_an_address_does_not_show_it(broker_factory, tmp
         site = Site(broker_factory(http_port=0, data_dir=tmp_path / "data"))
         site.do("POST", "rules", {"name": "hot", "sql": 'SELECT * FROM "a"', "actions": [action]}, status=201)
         site.broker.publish("a", '{"t": 1}')
-        told = eventually(lambda: (found := site.get("rules")["rules"][0]["actions"][0])["failed"] and found)
+        told = eventually(lambda: (found := site.get("rules")["items"][0]["actions"][0])["failed"] and found)
         server.shutdown()
         (record,) = site.get("logs", search="refused a record")["items"]
     assert "it answered 422: there is no ***" in record["message"]

@@ -106,6 +106,9 @@ def test_headers_of_every_answer(site: Site) -> None:
         ("GET", "clients?sort=size", None, 400, "expected client_id"),
         ("GET", "clients?limit=1e3", None, 400, "whole number from 1 to 1000"),
         ("GET", "retained/message", None, 400, "`topic` is missing"),
+        ("DELETE", "retained?topic=$share/a/b", None, 400, "a shared subscription"),
+        ("DELETE", "retained?filter=$share/a/b", None, 400, "a shared subscription"),
+        ("GET", "retained?filter=$share/a/b", None, 400, "a shared subscription"),
         ("POST", "publish", b"{", 400, "not JSON"),
         ("POST", "publish", b"", 400, "`topic` is missing"),
         ("POST", "publish", b"[1]", 400, "expected an object"),
@@ -122,7 +125,7 @@ def test_headers_of_every_answer(site: Site) -> None:
         ("POST", "publish", b'{"topic": "$SYS/a"}', 403, "the broker's own"),
         ("POST", "publish", b'{"topic": "a", "properties": {"user_properties": [1]}}', 400, "pairs"),
         ("POST", "publish", b'{"topic": "a", "properties": {"content": "x"}}', 400, "`content_type`"),
-        ("GET", "series?names=recieved", None, 400, "did you mean received"),
+        ("GET", "series?names=recieved", None, 400, "expected received, sent, bytes_received"),
         ("GET", "series?span=17", None, 400, "expected 300, 3600 or 86400"),
         ("POST", "bans", b'{"by": "client", "value": "a", "seconds": 0}', 400, "`seconds`"),
     ],
@@ -136,9 +139,25 @@ def test_problems(site: Site, method: str, path: str, body: bytes | None, status
     assert site.get("session")
 
 
+def test_who_is_nobody_yet_sends_little(site: Site) -> None:
+    """What he sends is not even read where it can be refused before."""
+    large = b'{"name": "anna", "password": "' + b"x" * (16 << 10) + b'"}'
+    assert site.ask("POST", "session", large, headers={"X-HookMQ": "0"}).json["code"] == "csrf"
+    assert site.ask("POST", "session", large).status == 413
+    longest = json.dumps({"name": "\U0001f600" * 200, "password": "\U0001f600" * 1024}).encode()
+    assert site.ask("POST", "session", longest).status == 401
+    for number in range(30):
+        if (reply := site.ask("POST", "session", {"name": f"n{number}", "password": "x"})).status == 429:
+            break
+    assert reply.status == 429 and site.ask("POST", "session", b"no JSON").status == 429
+    responses = site.get("/api/openapi.json")["paths"]["/api/v1/session"]["post"]["responses"]
+    assert {"401", "413", "429"} <= responses.keys()
+
+
 def test_bodies_of_other_types_and_sizes(site: Site) -> None:
     reply = site.ask("POST", "publish", b"topic=a", headers={"Content-Type": "text/plain"})
     assert reply.status == 415 and "application/json" in reply.json["help"]
+    assert reply.json["code"] == "unsupported_media_type"
     body = b'{"topic": "a", "payload": "' + b"x" * (5 << 20) + b'"}'
     # It may be refused before all of it was sent.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):

@@ -31,7 +31,7 @@ def with_widget(**members):
         ({"title": "T", "widgets": [A, A]}, "widgets[1].id", "there twice"),
         (with_widget(id="../a"), "widgets[0].id", "letters, digits"),
         (with_widget(id=""), "widgets[0].id", "empty"),
-        (with_widget(kind="gage"), "widgets[0].kind", "did you mean gauge?"),
+        (with_widget(kind="gage"), "widgets[0].kind", "expected value, line, area, bar, gauge"),
         (with_widget(kind="iframe"), "widgets[0].kind", "expected value, line"),
         (with_widget(script="x"), "widgets[0].script", "unknown"),
         (with_widget(x=-1), "widgets[0].x", "from 0"),

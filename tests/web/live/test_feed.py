@@ -33,7 +33,7 @@ def feed_of(site):
         ("null", None, "`do` is missing"),
         ("{}", None, "`do` is missing"),
         ('{"do":7}', None, "expected a text"),
-        ('{"do":"wach","id":"w"}', "w", "did you mean watch?"),
+        ('{"do":"wach","id":"w"}', "w", "expected watch, "),
         ('{"do":"watch","view":"topic"}', None, "`id` is missing"),
         ('{"do":"watch","id":"w"}', "w", "`view` is missing"),
         ('{"do":"watch","id":"","view":"topic"}', None, "`id` is empty"),

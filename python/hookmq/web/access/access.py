@@ -14,7 +14,7 @@ from ...log import logger
 from ..problem import Problem
 from ..request import Request
 from . import device, secret
-from .account import Account, name_problem
+from .account import Account, composed, name_problem
 from .cookie import Cookie
 from .hosts import Hosts, is_of_this_machine, is_sent_by_a_page, split
 from .identity import NOBODY, Identity
@@ -275,6 +275,12 @@ class Access:
 
     # Sessions -------------------------------------------------------------------------------------------
 
+    def check_login(self, request: Request) -> None:
+        """Raise what :meth:`login` and :meth:`enter` refuse whatever is sent: then it need not be read."""
+        self.check_change(request)
+        if self._key_of(request) is None:  # who shows a cookie may be known, and is counted by itself
+            self._tries.check(request)
+
     def login(self, request: Request, name: str, password: str) -> Login:
         """Begin a session with a name and a password; the one that the browser had ends.
 
@@ -283,6 +289,7 @@ class Access:
                 somebody else's.
         """
         self.check_change(request)
+        name = composed(name)
         account = self._there().accounts.get(name)
         passwords, taken = self._attempt(request, name, account)
         if not passwords.fits(password, None if account is None else account.password):
@@ -385,6 +392,7 @@ class Access:
             HookMQError: E705 or E706 for a password or a name that cannot be, E722 for a name that is there
                 already and for a first account that is no admin's, E703 if it cannot be written.
         """
+        name = composed(name)
         if (problem := name_problem(name)) is not None:
             raise HookMQError("E706", name=name, reason=problem)
         self._check_new(name, role)
@@ -399,7 +407,7 @@ class Access:
     def begin(self, request: Request, name: str) -> Login:
         """Begin a session of an account, for the browser that has just made it, or changed its password."""
         with self._lock:
-            return self._begin(request, self._there(), name, "session")
+            return self._begin(request, self._there(), composed(name), "session")
 
     def change_account(self, name: str, *, role: str | None = None, password: str | None = None) -> None:
         """Give an account another role or password; its sessions end.
@@ -407,7 +415,7 @@ class Access:
         Raises:
             HookMQError: E721 if there is none, E722 for the last admin's role, E705, E703.
         """
-        self._account(name)
+        name = self._account(name).name
         hashed = None if password is None else self._passwords.hash(password)
         with self._lock:
             account = self._account(name)
@@ -446,13 +454,15 @@ class Access:
             HookMQError: E721 if there is none, E722 for the last admin's, E703.
         """
         with self._lock:
-            self._check_not_last(self._account(name), "it is the last admin's")
+            account = self._account(name)
+            name = account.name
+            self._check_not_last(account, "it is the last admin's")
             contents = self._contents
             accounts = {key: one for key, one in contents.accounts.items() if key != name}
             self._write(contents.but(accounts=accounts, sessions=_without(contents.sessions, name)))
 
     def _account(self, name: str) -> Account:
-        accounts = self._there().accounts
+        accounts, name = self._there().accounts, composed(name)
         if name not in accounts:
             raise HookMQError("E721", name=name, known=", ".join(sorted(accounts)[:20]) or None)
         return accounts[name]
@@ -483,6 +493,7 @@ class Access:
         Raises:
             HookMQError: E706 for a name that cannot be, E722 for one that is there already, E703.
         """
+        name = composed(name)
         if (problem := name_problem(name)) is not None:
             raise HookMQError("E706", name=name, reason=problem)
         with self._lock:

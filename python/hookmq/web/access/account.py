@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
-__all__ = ["Account", "name_problem"]
+__all__ = ["Account", "composed", "name_problem"]
 
 LONGEST_NAME = 64
 
@@ -24,6 +25,15 @@ class Account:
     password: str
     created_at: float
     last_login_at: float | None = None
+
+
+def composed(name: str) -> str:
+    """Return a name as it is kept: the same letters are the same name, however a keyboard makes them.
+
+    >>> composed("A\u0308nne") == "Änne"
+    True
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def name_problem(name: str) -> str | None:

@@ -62,6 +62,12 @@ class Tries:
                 throttle.attempt(key)
         return taken
 
+    def check(self, request: Request) -> None:
+        """Raise a refusal (429) if an address has to wait whatever it tries; nothing is counted."""
+        wait = self._by_address.wait(_counted(request))
+        if wait > 0:
+            raise Refusal.too_often(wait, "too many logins have failed")
+
     def succeeded(self, taken: Taken) -> None:
         """Take a try back that did not fail, and forget those of the name before it."""
         for throttle, key in taken:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import HookMQError
-from .account import Account, name_problem
+from .account import Account, composed, name_problem
 from .identity import ROLES
 from .session import Session
 from .token import ApiToken
@@ -153,6 +153,7 @@ def _by_key(
             raise ValueError(f"{where} began in no way that there is")
         if what != "session" and (problem := name_problem(one["name"])) is not None:
             raise ValueError(f"the name of {where} cannot be: {problem}")
+        one["name"] = composed(one["name"])
         key, made = make(one)
         if key in found:
             raise ValueError(f"{where} is there twice")

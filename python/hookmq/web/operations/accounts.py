@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..access.access import Access
-from ..access.account import Account
+from ..access.account import Account, composed
 from ..schema import Field, Nullable, Number, Object, Ref, Schema, Text
 from .operation import Answer, Ask, Operation
 from .paging import PAGE, page, page_of
@@ -36,7 +36,7 @@ def operations(access: Access) -> Sequence[Operation]:
     """Return what can be asked of accounts, and be done with them."""
 
     def described(name: str) -> dict[str, Any]:
-        return next(_plain(one) for one in access.accounts() if one.name == name)
+        return next(_plain(one) for one in access.accounts() if one.name == composed(name))
 
     def listed(ask: Ask) -> dict[str, Any]:
         return page_of(ask, [_plain(one) for one in access.accounts()])

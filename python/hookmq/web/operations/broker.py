@@ -253,11 +253,9 @@ def overview(source: Source) -> dict[str, Any]:
 
 def series(source: Source, names: Sequence[str] | None, span: int) -> dict[str, Any]:
     """Return rates over time. Raises a problem for names that there are none of."""
-    from ..problem import Problem, nearest
+    from ..problem import Problem
 
     for name in names or ():
         if name not in SERIES:
-            meant = nearest(name, SERIES)
-            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(SERIES)}"
-            raise Problem(400, f"`names` has {name[:40]!r}, which is no series: {hint}")
+            raise Problem(400, f"`names` has {name[:40]!r}; expected {', '.join(SERIES)}")
     return source.run().native.series(names, span)

@@ -161,6 +161,8 @@ class Operation:
     """Further statuses of problems: 404, 409, …; 400, 401, 403 go without saying."""
     example: Any = None
     """Of the body."""
+    before: Callable[[Request], None] | None = None
+    """Is asked before the body is read, and raises what needs no body to be refused."""
 
     @property
     def id(self) -> str:

@@ -75,7 +75,7 @@ class _Retained:
         native = self._source.run().native
         filter, search = ask.query["filter"], ask.query["search"]
         if filter is not None:
-            check_topic_filter(filter)
+            _check_filter(filter)
         return paged(ask, lambda limit, after: native.retained(limit, after, filter=filter, search=search))
 
     def show(self, ask: Ask) -> Any:
@@ -92,6 +92,19 @@ class _Retained:
             raise Problem(400, "name either `topic` or `filter`", help="filter=# clears all of them")
         if topic is not None:
             check_topic(topic)
+            _check_not_shared(topic, "topic")
         else:
-            check_topic_filter(filter)
+            _check_filter(filter)
         return {"cleared": self._source.run().native.clear_retained(filter if topic is None else topic)}
+
+
+def _check_filter(filter: str) -> None:
+    check_topic_filter(filter)
+    _check_not_shared(filter, "filter")
+
+
+def _check_not_shared(text: str, name: str) -> None:
+    """Raise a problem for a shared subscription, which is of no message's topic, and gets no retained one."""
+    if text.startswith("$share/"):
+        detail = f"`{name}` is a shared subscription, which has no retained messages"
+        raise Problem(400, detail, help="leave out $share/NAME/", more={"parameter": name})

@@ -16,6 +16,7 @@ from ..problem import Problem
 from ..schema import Anything, Array, Boolean, Field, Integer, Object, Ref, Text
 from ..source import Source
 from .operation import Answer, Ask, Operation, may
+from .paging import PAGE, page, page_of
 from .shapes import named
 
 __all__ = ["operations"]
@@ -67,7 +68,8 @@ def operations(source: Source) -> Sequence[Operation]:
             "rules",
             api.list,
             "List the rules and what they counted since the start",
-            answer=Object([Field("rules", Array(_INFO), required=True)]),
+            query=PAGE,
+            answer=page(_INFO),
         ),
         Operation(
             "POST",
@@ -105,7 +107,8 @@ def operations(source: Source) -> Sequence[Operation]:
             "rules/functions",
             api.functions,
             "List the functions of the rule language",
-            answer=Object([Field("functions", Array(Object(more=Anything())), required=True)]),
+            query=PAGE,
+            answer=page(Object(more=Anything())),
         ),
         Operation("GET", "rules/{name}", api.show, "Show a rule", answer=_SHOWN, raises=(404,)),
         Operation(
@@ -147,7 +150,8 @@ def operations(source: Source) -> Sequence[Operation]:
             "rules/{name}/versions",
             api.versions,
             "List what a rule was before",
-            answer=Object([Field("versions", Array(Object(more=Anything())), required=True)]),
+            query=PAGE,
+            answer=page(Object(more=Anything())),
             raises=(404, 409),
         ),
         Operation(
@@ -168,10 +172,10 @@ class _Rules:
         self._book = source.book
 
     def list(self, ask: Ask) -> Any:
-        return {"rules": [dataclasses.asdict(live.info()) for live in self._source.rules()]}
+        return page_of(ask, [dataclasses.asdict(live.info()) for live in self._source.rules()])
 
     def functions(self, ask: Ask) -> Any:
-        return {"functions": rule_functions()}
+        return page_of(ask, rule_functions())
 
     def show(self, ask: Ask) -> Any:
         return _shown(ask, self._book().find(ask.path["name"]))
@@ -194,7 +198,7 @@ class _Rules:
         return _shown(ask, self._book().switch(ask.path["name"], enabled, ask.who))
 
     def versions(self, ask: Ask) -> Any:
-        return {"versions": [_version(ask, one) for one in self._book().versions(ask.path["name"])]}
+        return page_of(ask, [_version(ask, one) for one in self._book().versions(ask.path["name"])])
 
     def restore(self, ask: Ask) -> Any:
         name, version = ask.path["name"], ask.path["version"]

@@ -100,8 +100,9 @@ def operations(access: Access, *, dashboard: bool = True) -> Sequence[Operation]
             answer=_SESSION,
             description="Needs the header `X-HookMQ: 1`. Sets the cookie `hookmq_session_PORT`, "
             "named after the broker's HTTP port.",
-            raises=(429, 503),
+            raises=(401, 429, 503),
             example={"name": "anna", "password": "correct horse"},
+            before=access.check_login,
         ),
         Operation(
             "DELETE",

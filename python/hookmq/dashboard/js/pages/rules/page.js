@@ -64,7 +64,7 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
   const [paths, setPaths] = useState([]);
   const [conflict, setConflict] = useState(null);
   const [tag, setTag] = useState(etag);
-  const functions = useGet("rules/functions");
+  const functions = useGet("rules/functions", { limit: 1000 });
   const changed = fresh || JSON.stringify(rule) !== JSON.stringify(base);
   // What somebody else stored is taken over, unless it would undo what is typed here.
   const takeOver = (other, version) => { setRule(other); setBase(other); setTag(version); };
@@ -76,7 +76,7 @@ function Writing({ rule: stored, etag = null, info = null, back, onSaved }) {
     return () => removeEventListener("beforeunload", stay);
   }, [changed]);
   const sql = () => rule.sql ?? info?.sql ?? "";
-  const known = functions.data?.items ?? functions.data?.functions;
+  const known = functions.data?.items;
   const change = (part) => setRule({ ...rule, ...part });
 
   async function save(over = tag) {

@@ -8,7 +8,7 @@ export function Versions({ name, now, onRestore }) {
   const [open, setOpen] = useState(null);
   const [problem, setProblem] = useState(null);
   useEffect(() => {
-    get(`${path("rules", name)}/versions`).then((found) => setVersions(found.versions ?? found.items), setProblem);
+    get(`${path("rules", name)}/versions`, { limit: 1000 }).then((found) => setVersions(found.items), setProblem);
   }, [name, now]);
   if (problem) return html`<${ProblemNotice} problem=${problem} />`;
   if (!versions) return html`<${Loading} />`;
