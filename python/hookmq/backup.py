@@ -1,4 +1,6 @@
-"""Backups of a data directory: one file with the store, the history and rules, made while the broker runs.
+"""Backups of a data directory: one file with all that a broker needs to be the same again.
+
+That is the store, the history, rules, accounts with their API tokens, and dashboards, while the broker runs.
 
 A backup is put back in two steps. Its content comes into the data directory under a name of its own, and is
 checked there; then it takes the place of what is there, at once or, while a broker runs on the directory, at
@@ -25,6 +27,7 @@ __all__ = ["back_up", "restore", "take_staged"]
 
 _STORE = "store"
 _DATABASES = ("history.db", "rules.db")
+_DASHBOARDS = "dashboards"
 _MARK = "hookmq-backup"
 _STAGED = "restoring"
 """What a backup is called in a data directory until it takes its place there."""
@@ -36,7 +39,8 @@ Progress = Callable[[int, int], None]
 def back_up(directory: Path, to: Path, progress: Progress | None = None) -> int:
     """Write a backup of a data directory to a new file, compressed if its name ends in ``.gz``.
 
-    The broker may run: what it had acknowledged when this began is in the backup.
+    The broker may run: what it had acknowledged when this began is in the backup. Hashes of passwords are
+    as well, so only the owner may read the file.
 
     Returns:
         The bytes of the file.
@@ -53,9 +57,12 @@ def back_up(directory: Path, to: Path, progress: Progress | None = None) -> int:
         for name in _DATABASES:
             if (directory / name).is_file():
                 _copy_database(directory / name, content / name)
+        _copy_accounts(directory, content)
+        _copy_dashboards(directory / _DASHBOARDS, content / _DASHBOARDS)
         sums = "".join(f"{_sum(file)}  {file.relative_to(content)}\n" for file in _files(content))
         (content / _MARK).write_text(f"{_FORMAT}\n{sums}")
         new = content / "new.tar"
+        new.touch(mode=0o600)
         with tarfile.open(new, "w:gz" if to.suffix == ".gz" else "w") as archive:
             for item in sorted(content.iterdir()):
                 if item != new:
@@ -92,6 +99,38 @@ def _copy_database(source: Path, to: Path) -> None:
         contextlib.closing(sqlite3.connect(to)) as writing,
     ):
         reading.backup(writing)
+    shutil.copymode(source, to)  # rules may have secrets in them
+
+
+def _copy_accounts(directory: Path, to: Path) -> None:
+    """Copy accounts and tokens. Sessions stay behind: who has logged out since is not to be in again."""
+    from .web.access.vault import FILE, Vault
+
+    if not (directory / FILE).is_file():
+        return
+    try:
+        contents = Vault(directory).read()
+    except HookMQError:
+        # It lets nobody in here, and must not let anybody in there: without it, nobody would be asked.
+        _copy_file(directory / FILE, to / FILE)
+    else:
+        Vault(to).write(contents.but(sessions={}))
+
+
+def _copy_dashboards(source: Path, to: Path) -> None:
+    if not source.is_dir():
+        return
+    to.mkdir(mode=0o700)
+    for file in sorted(one for one in source.glob("*.json") if one.is_file()):
+        with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
+            _copy_file(file, to / file.name)
+
+
+def _copy_file(source: Path, to: Path) -> None:
+    """Copy a file that is only ever exchanged as a whole."""
+    data = source.read_bytes()
+    to.touch(mode=0o600)
+    to.write_bytes(data)
 
 
 def restore(backup: Path, directory: Path, progress: Progress | None = None) -> bool:
@@ -108,6 +147,7 @@ def restore(backup: Path, directory: Path, progress: Progress | None = None) -> 
         directory.mkdir(parents=True, exist_ok=True)
         new = directory / f"{_STAGED}.new"
         shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)  # nobody else looks into what is unpacked, whatever its mode is meanwhile
         try:
             _unpack(backup, new)
             _check(new / _STORE, progress)

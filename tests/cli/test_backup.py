@@ -16,6 +16,7 @@ from hookmq import Broker
 
 from ..protocol.packets import V311, Connect, Publish
 from ..protocol.wire import Wire
+from ..web.api.site import Site
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -91,6 +92,47 @@ def test_a_broker_that_runs_takes_what_is_restored_at_its_next_start(hookmq: Run
         assert json.loads(done.stdout) == {"file": "backup.tar", "data_dir": "hookmq-data", "done": False}
         place.publish(broker, b"3")
     assert place.waiting() == [b"1"]
+
+
+def test_accounts_tokens_and_dashboards_are_restored_and_sessions_are_not(
+    hookmq: Run, tmp_path: Path
+) -> None:
+    root = {"name": "root", "password": "correct horse"}
+    with Broker(port=0, http_port=0, data_dir=tmp_path / "hookmq-data") as broker:
+        site = Site(broker)
+        site.do("POST", "accounts", root | {"role": "admin"}, status=201)
+        login = site.ask("POST", "session", root)
+        assert login.status == 200, login.body
+        cookie = {"Cookie": login.headers["Set-Cookie"].partition(";")[0]}
+        made = site.ask("POST", "tokens", {"name": "ci", "role": "admin"}, headers=cookie)
+        assert made.status == 201, made.body
+        site.token = made.json["token"]
+        tanks = site.do("POST", "dashboards", {"title": "Tanks", "widgets": []}, status=201)
+        assert Site(broker).ask("GET", "accounts", headers=cookie).status == 200
+        assert hookmq("backup", "backup.tar").returncode == 0
+    assert (tmp_path / "backup.tar").stat().st_mode & 0o777 == 0o600
+    assert hookmq("restore", "backup.tar", "--data-dir", "other").returncode == 0
+    for name in ("accounts.json", f"dashboards/{tanks['id']}.json"):
+        assert (tmp_path / "other" / name).stat().st_mode & 0o777 == 0o600
+    with Broker(port=0, http_port=0, data_dir=tmp_path / "other") as broker:
+        site = Site(broker)
+        assert site.ask("GET", "accounts").status == 401, "whoever comes is asked who they are"
+        assert site.ask("GET", "accounts", headers=cookie).status == 401
+        assert site.ask("POST", "session", root).status == 200
+        site.token = made.json["token"]
+        assert [one["name"] for one in site.get("accounts")["items"]] == ["root"]
+        assert site.get(f"dashboards/{tanks['id']}")["title"] == "Tanks"
+
+
+def test_accounts_that_cannot_be_read_let_nobody_in_where_they_are_restored(
+    hookmq: Run, place: Place, tmp_path: Path
+) -> None:
+    (place.directory / "accounts.json").write_text("{")
+    assert hookmq("backup", "backup.tar").returncode == 0
+    assert hookmq("restore", "backup.tar", "--data-dir", "other").returncode == 0
+    assert (tmp_path / "other" / "accounts.json").read_text() == "{"
+    with Broker(port=0, http_port=0, data_dir=tmp_path / "other") as broker:
+        assert Site(broker).ask("GET", "accounts").status in (401, 403, 503)
 
 
 def test_backups_under_load_are_whole(hookmq: Run, place: Place, tmp_path: Path) -> None:
