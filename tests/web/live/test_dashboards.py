@@ -91,6 +91,25 @@ def test_a_log(site, page, dashboards):
     assert [(row["topic"], row["value"]) for row in rows] == [("a", 1), ("b", 2)]
 
 
+def test_a_log_has_the_lines_it_asks_for(site, page, dashboards):
+    made = dashboard(
+        dashboards,
+        {"kind": "log", "topic": "n", "options": {"limit": 450}},
+        {"kind": "log", "topic": "n", "options": {"limit": 3}},
+        {"kind": "log", "topic": "n"},
+    )
+    page.watch("dashboard", id=made.id)
+    page.until(lambda: "dashboard" in page.shown)
+    for n in range(460):
+        site.publish("n", str(n))
+    last = lambda: [row["value"] for row in page.items("dashboard").get("w1", {}).get("rows", [])][-1:]  # noqa: E731
+    page.until(lambda: last() == [459])
+    page.watch("dashboard", "again", id=made.id)  # who looks later is told all that is kept
+    page.until(lambda: "again" in page.shown)
+    told = {id: [row["value"] for row in item["rows"]] for id, item in page.items("again").items()}
+    assert told == {"w0": [*range(10, 460)], "w1": [457, 458, 459], "w2": [*range(360, 460)]}
+
+
 def test_a_picture(site, page, dashboards):
     made = dashboard(dashboards, {"kind": "image", "topic": "cam"})
     page.watch("dashboard", id=made.id)

@@ -25,8 +25,8 @@ POINTS = 500
 ROWS, ROW, TABLE = 200, 8 << 10, 128 << 10
 """Rows of a table or a map, characters of JSON of the value in one, and of those in all of them."""
 
-LINES = 200
-"""Lines of a log that are told at a time."""
+LINES, MOST_LINES = 100, 500
+"""Lines of a log that are told at a time: unless the widget says how many, and at most."""
 
 PICTURE = 512 << 10
 """Bytes of a picture."""
@@ -121,9 +121,10 @@ class _DashboardView(View):
                 self.state.append(widget.id, "points", [seen.topic, seen.at, number], POINTS)
 
     def _log(self, widget: _Shown) -> None:
-        for seen in self._fresh(widget, LINES):
+        lines = min(widget.options.get("limit", LINES), MOST_LINES)
+        for seen in self._fresh(widget, lines):
             row = {"topic": seen.topic, "value": shown(seen.value, ROW), "at": seen.at}
-            self.state.append(widget.id, "rows", row, LINES)
+            self.state.append(widget.id, "rows", row, lines)
 
     def _fresh(self, widget: _Shown, most: int) -> list[Seen]:
         """Return what came since the last look; at first, the newest of each topic."""
