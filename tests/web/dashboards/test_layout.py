@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from hookmq.web.dashboards.layout import KINDS, read_layout
@@ -27,7 +30,7 @@ def with_widget(**members):
         ({"title": "T", "widgets": {}}, "widgets", "expected a list"),
         ({"title": "T", "widgets": [A] * 201}, "widgets", "at most 200"),
         ({"title": "T", "widgets": [7]}, "widgets[0]", "expected an object"),
-        ({"title": "T", "widgets": [{"kind": "value"}]}, "widgets[0].id", "missing"),
+        ({"title": "T", "widgets": [{"id": "a"}]}, "widgets[0].kind", "missing"),
         ({"title": "T", "widgets": [A, A]}, "widgets[1].id", "there twice"),
         (with_widget(id="../a"), "widgets[0].id", "letters, digits"),
         (with_widget(id=""), "widgets[0].id", "empty"),
@@ -103,3 +106,20 @@ def test_each_kind_with_nothing_but_what_it_needs(kind):
 def test_what_an_export_has_beside_is_taken():
     exported = {"id": "t-1", "title": "T", "version": 3, "columns": 6, "widgets": [], "updated_at": 1.5}
     assert read_layout(exported | {"shared": True}) == {"title": "T", "columns": 6, "widgets": []}
+
+
+def test_the_document_of_the_docs_is_taken_and_widgets_get_names_and_places():
+    text = (Path(__file__).parents[3] / "docs/dashboards.md").read_text()
+    document = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    read = read_layout(document)
+    places = [tuple(widget[name] for name in ("id", "x", "y", "w", "h")) for widget in read["widgets"]]
+    assert places == [("w1", 0, 0, 3, 2), ("w2", 3, 0, 6, 4), ("w3", 9, 0, 3, 2)]
+
+
+def test_widgets_without_a_place_go_below_the_others():
+    placed = {"id": "w1", "kind": "value", "x": 4, "y": 1, "h": 3}
+    widgets = [{"kind": "value", "w": 8}, placed, {"kind": "text", "w": 4, "h": 3}, {"kind": "led", "x": 9}]
+    widgets.append({"kind": "log", "w": 6})
+    read = read_layout({"title": "T", "widgets": widgets})
+    places = [(widget["id"], widget["x"], widget["y"]) for widget in read["widgets"]]
+    assert places == [("w2", 0, 4), ("w1", 4, 1), ("w3", 8, 4), ("w4", 9, 0), ("w5", 0, 7)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from ..._hookmq import check_filter
@@ -124,13 +125,12 @@ WIDGET = Object(
         Field(
             "id",
             Text(1, 64, pattern="[A-Za-z0-9_-]+", meant="letters, digits, - and _"),
-            "it is there once in the dashboard",
-            required=True,
+            "it is there once in the dashboard; without, it gets one",
         ),
         Field("kind", Text(among=tuple(KINDS)), required=True),
         Field("title", _SHORT, default=""),
-        Field("x", Integer(0, 23), "column", default=0),
-        Field("y", Integer(0, 10_000), "row", default=0),
+        Field("x", Nullable(Integer(0, 23)), "column; without column and row, below the others"),
+        Field("y", Nullable(Integer(0, 10_000)), "row"),
         Field("w", Integer(1, 24), "columns", default=3),
         Field("h", Integer(1, 100), "rows", default=2),
         Field("topic", _Filter(), "a topic filter: where it has its values from", default=""),
@@ -172,6 +172,7 @@ def read_layout(value: Any, where: str = "") -> dict[str, Any]:
     read = DASHBOARD.read(value, where)
     prefix = f"{where}." if where else ""
     known: set[str] = set()
+    _complete(read["widgets"], read["columns"])
     for index, widget in enumerate(read["widgets"]):
         at = f"{prefix}widgets[{index}]"
         options = Object(KINDS[widget["kind"]]).read(widget["options"], f"{at}.options")
@@ -187,3 +188,22 @@ def read_layout(value: Any, where: str = "") -> dict[str, Any]:
         if low is not None and high is not None and low >= high:
             raise BadValue(f"{at}.max", f"is {high:g}, which is not more than `min`")
     return {name: read[name] for name in ("title", "columns", "widgets")}
+
+
+def _complete(widgets: list[dict[str, Any]], columns: int) -> None:
+    """Give names and places to widgets that were written without them, in the order in which they were."""
+    free = (f"w{number}" for number in itertools.count(1))
+    taken = {widget["id"] for widget in widgets}
+    placed = [widget for widget in widgets if widget["x"] is not None or widget["y"] is not None]
+    x, y = 0, max(((widget["y"] or 0) + widget["h"] for widget in placed), default=0)
+    tallest = 0
+    for widget in widgets:
+        if widget["id"] is None:
+            widget["id"] = next(name for name in free if name not in taken)
+        if widget["x"] is None and widget["y"] is None:
+            if x + widget["w"] > columns and x > 0:
+                x, y, tallest = 0, y + tallest, 0
+            widget["x"], widget["y"] = x, y
+            x, tallest = x + widget["w"], max(tallest, widget["h"])
+        else:
+            widget["x"], widget["y"] = widget["x"] or 0, widget["y"] or 0
