@@ -23,7 +23,7 @@ CSV_COLUMNS = (
 """Header of the CSV. `payload_encoding` is "text" or "base64"; `properties` is JSON, or empty."""
 
 # What makes Excel, LibreOffice and Google Sheets take a cell for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def to_json(rows: Iterable[Row], *, indent: int | None = None) -> str:
@@ -33,7 +33,7 @@ def to_json(rows: Iterable[Row], *, indent: int | None = None) -> str:
 
 def write_csv(rows: Iterable[Row], file: TextIO, *, spreadsheet_safe: bool) -> int:
     """Writes a header and one line for each row; returns the number of rows."""
-    guard = _guarded if spreadsheet_safe else str
+    guard = guarded if spreadsheet_safe else str
     writer = csv.writer(file)
     writer.writerow(CSV_COLUMNS)
     count = 0
@@ -57,9 +57,9 @@ def write_csv(rows: Iterable[Row], file: TextIO, *, spreadsheet_safe: bool) -> i
     return count
 
 
-def _guarded(text: str) -> str:
+def guarded(text: str) -> str:
     """The text so that no spreadsheet runs it: `'` before what would be a formula; not before a number."""
-    if not text.startswith(_FORMULA_STARTS):
+    if not text.startswith(FORMULA_STARTS):
         return text
     try:
         float(text)

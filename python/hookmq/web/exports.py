@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..storage.export import FORMULA_STARTS, guarded
 from .problem import Problem
 from .shown_message import packed
 
@@ -30,17 +31,20 @@ MOST, MOST_OF_ONE = 16, 4
 """Exports at one time: in all, and of one."""
 
 _PIECE = 64 << 10
+_FORMULA_BYTES = tuple(start.encode() for start in FORMULA_STARTS)
 _GROUP_ROWS, _GROUP_BYTES = 20_000, 16 << 20
 
 
-def export(rows: Iterable[Any], format: str) -> Iterator[bytes]:
+def export(rows: Iterable[Any], format: str, *, escaped: bool = False) -> Iterator[bytes]:
     """Return the pieces of a file. Raises a problem if the library for the format is not installed.
+
+    In CSV that is ``escaped``, a `'` stands before what a spreadsheet would take for a formula.
 
     A row that is None makes an empty piece: whoever sends them can look whether anybody is there still.
     """
     if format == "parquet":
         return _parquet(rows, _pyarrow())
-    return _csv(rows) if format == "csv" else _lines(rows)
+    return _csv(rows, escaped) if format == "csv" else _lines(rows)
 
 
 class Exports:
@@ -126,8 +130,9 @@ def _iso(microseconds: int) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _csv(rows: Iterable[Any]) -> Iterator[bytes]:
-    # What begins a formula is left as it is: the file is to be what was published.
+def _csv(rows: Iterable[Any], escaped: bool) -> Iterator[bytes]:
+    # Unless it is asked for, what begins a formula is left as it is: the file is to be what was published.
+    guard = guarded if escaped else str
     text = io.StringIO(newline="")
     writer = csv.writer(text)
 
@@ -144,14 +149,19 @@ def _csv(rows: Iterable[Any]) -> Iterator[bytes]:
             yield taken()
         elif (parts := _parts(row.payload)) is None:
             at, micros, topic, payload, encoded, qos, retain, client = _values(row)
-            writer.writerow((at, micros, topic, payload, encoded, qos, str(retain).lower(), client))
+            shown = None if payload is None else guard(payload)
+            line = (at, micros, guard(topic), shown, encoded, qos, str(retain).lower(), guard(client))
+            writer.writerow(line)
         else:
             at, micros, topic, *_, qos, retain, client = _values(row, large=True)
-            csv.writer(text, lineterminator=',"').writerow((at, micros, topic))
+            csv.writer(text, lineterminator=',"').writerow((at, micros, guard(topic)))
             yield taken()
+            # Its end is not at hand to say that it is a number.
+            if escaped and row.payload.startswith(_FORMULA_BYTES):
+                yield b"'"
             for part in parts:
                 yield part.replace('"', '""').encode()
-            writer.writerow(('"', None, qos, str(retain).lower(), client))
+            writer.writerow(('"', None, qos, str(retain).lower(), guard(client)))
             yield taken().replace(b'""""', b'"', 1)
         if text.tell() >= _PIECE:
             yield taken()

@@ -210,6 +210,25 @@ def test_files_have_what_was_published(site: Site) -> None:
     ]
 
 
+def test_a_spreadsheet_runs_nothing_in_a_file_that_is_asked_for_so(site: Site) -> None:
+    large = "=" + "x" * 100_000 + '"'
+    payloads = ["-5.3", "+1e9", "=1+1", "+cmd", "-cmd", "@SUM(A1)", "\t=1", "\r=1", "a=1", "", large]
+    for payload in payloads:
+        site.broker.publish("=out", payload, qos=1)
+
+    def asked(**query: str) -> list[dict[str, str]]:
+        body = site.ask("GET", "history/export", format="csv", topic="=out", **query).body
+        return list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+
+    kept, escaped = asked(), asked(formulas="escape")
+    assert [row["payload"] for row in kept] == payloads and {row["topic"] for row in kept} == {"=out"}
+    harmless = {"-5.3", "+1e9", "a=1", ""}
+    assert [row["payload"] for row in escaped] == [one if one in harmless else f"'{one}" for one in payloads]
+    assert {row["topic"] for row in escaped} == {"'=out"}
+    assert [row["time_us"] for row in escaped] == [row["time_us"] for row in kept]
+    assert site.ask("GET", "history/export", format="csv", formulas="run").status == 400
+
+
 @pytest.mark.parametrize("format", ["csv", "jsonl", "parquet"])
 def test_a_file_of_many_messages_needs_little_memory(format: str) -> None:
     tracemalloc.start()

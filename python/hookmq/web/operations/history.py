@@ -135,6 +135,12 @@ def operations(source: Source) -> Sequence[Operation]:
                 Field("format", Text(among=tuple(FORMATS)), required=True),
                 *_FILTERS,
                 Field("order", Text(among=("desc", "asc")), "newest or oldest first", default="asc"),
+                Field(
+                    "formulas",
+                    Text(among=("keep", "escape")),
+                    "in CSV, `escape` puts a ' before what a spreadsheet would run, but before no number",
+                    default="keep",
+                ),
             ),
             media="text/csv",
             streams=True,
@@ -201,7 +207,7 @@ class _HistoryApi:
         }
 
     def export(self, ask: Ask) -> Any:
-        format = ask.query["format"]
+        format, escaped = ask.query["format"], ask.query["formulas"] == "escape"
         passes = _passes(ask)
         history = _history(self._source, _chosen(ask), newest=ask.query["order"] == "desc")
         # Whether it can be read is known before the answer begins; how much there is, only at its end.
@@ -209,7 +215,7 @@ class _HistoryApi:
         rows = (row for row in _with_looks(history) if row is None or passes(row))
         name = time.strftime(f"hookmq-history-%Y%m%d-%H%M%S.{format}")
         headers = {**FRESH, "Content-Disposition": attachment(name)}
-        pieces = self._exports.begin(ask.who, lambda: export(rows, format))
+        pieces = self._exports.begin(ask.who, lambda: export(rows, format, escaped=escaped))
         return Response(pieces, content_type=FORMATS[format], headers=headers)
 
 

@@ -52,6 +52,6 @@ export function MessageFacts({ message }) {
 /** Downloads what a query of the history finds. */
 export function ExportMenu({ query, small }) {
   return html`<${Menu} small=${small} kind="" icon="download" label=${t("message.export")} items=${["csv", "jsonl", "parquet"].map((each) => ({
-    label: t(`message.export_${each}`), href: address("history/export", { ...query, format: each }).href, download: "",
+    label: t(`message.export_${each}`), href: address("history/export", { ...query, format: each, ...(each === "csv" && { formulas: "escape" }) }).href, download: "",
   }))}>${t("message.export")}<//>`;
 }
