@@ -14,7 +14,7 @@ import pytest
 
 from ...api.helpers import Device, eventually
 from ..live.conftest import open_page
-from .site import Site
+from .site import Site, publish
 
 
 def token_of(site, role):
@@ -107,6 +107,21 @@ def test_what_was_hidden_stays_when_it_comes_back(webhooks):
     hook = {"kind": "webhook", "url": "https://a.example", "headers": {"Authorization": "***"}}
     assert webhooks.ask("POST", "rules", shown | {"name": "copy", "actions": [hook]}).status == 422
     assert webhooks.get("rules/hot")["rule"]["actions"][0]["url"] == webhooks.address
+
+
+def test_addresses_in_the_code_of_hooks_are_for_admins(webhooks):
+    @webhooks.broker.on_message_received("called", name="calls")
+    def calls(msg):
+        raise ValueError("no answer of https://hooks.example.com/services/T0SECRET")
+
+    publish(webhooks, ("called", b"1"))
+    eventually(lambda: webhooks.ask("GET", "hooks/calls/traceback").status == 200)
+    for path in ("hooks/calls", "hooks/calls/traceback"):
+        for role in ("viewer", "operator"):
+            reply = webhooks.ask("GET", path, token=webhooks.tokens[role])
+            assert reply.status == 200 and b"T0SECRET" not in reply.body
+            assert b"https://hooks.example.com/***" in reply.body
+        assert b"T0SECRET" in webhooks.ask("GET", path, token=webhooks.tokens["admin"]).body
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "admin"])

@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ...connectors.address import in_text
 from ...hooks.hook import Hook, HookInfo
 from ...hooks.registry import HOOKS
 from ...message import Message
 from ..problem import Problem
 from ..schema import Anything, Array, Boolean, Field, Nullable, Object, Ref, Text
 from ..source import Source
-from .operation import Ask, Operation
+from .operation import Ask, Operation, may
 from .paging import PAGE, page, page_of
 from .shapes import AT, COUNT, MESSAGE, QOS, SECONDS, TOPIC, listed, message, named, plain
 from .subscriptions import check_topic
@@ -187,7 +188,7 @@ class _Hooks:
 
     def show(self, ask: Ask) -> Any:
         hook = self._source.hook(ask.path["name"])
-        return plain(hook.info()) | {"source": _source_of(hook)}
+        return plain(hook.info()) | {"source": _for(ask, _source_of(hook))}
 
     def traceback(self, ask: Ask) -> Any:
         name = ask.path["name"]
@@ -195,13 +196,14 @@ class _Hooks:
         if failure is None:
             self._source.hook(name)  # which says so, if there is none of the name
             raise Problem(404, f"the hook {name[:100]!r} has not failed since the broker began")
-        return {
+        found = {
             "error": failure.trace.error,
             "at": failure.at,
             "count": failure.count,
             "text": failure.trace.text,
             "frames": [_frame(one) for one in failure.trace.frames],
         }
+        return _for(ask, found)
 
     def pause(self, ask: Ask, paused: bool) -> Any:
         name = ask.path["name"]
@@ -281,6 +283,17 @@ def _sample(body: dict[str, Any]) -> Message:
         )
     except ValueError as error:
         raise Problem(400, str(error)) from None
+
+
+def _for(ask: Ask, value: Any) -> Any:
+    """Return what somebody may see of code and errors: of web addresses the hosts, if he is no admin."""
+    if may(ask.identity.role, "admin"):
+        return value
+    if isinstance(value, dict):
+        return {name: _for(ask, one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_for(ask, one) for one in value]
+    return in_text(value) if isinstance(value, str) else value
 
 
 def _frame(frame: Any) -> dict[str, Any]:
