@@ -58,10 +58,11 @@ def check_written(rule: Rule) -> None:
     """Raise E711 for a rule in which something is still hidden, and would be kept so.
 
     >>> hook = {"kind": "webhook", "url": "https://plant.example/***"}
-    >>> check_written(Rule.of({"name": "hot", "sql": "…", "actions": [hook]}, "api", ""))
-    Traceback (most recent call last):
-        ...
-    hookmq.errors.HookMQError: error[E711]: ... `url` has *** for what is not shown: write all of it
+    >>> try:
+    ...     check_written(Rule.of({"name": "hot", "sql": "…", "actions": [hook]}, "api", ""))
+    ... except HookMQError as error:
+    ...     error.code
+    'E711'
     """
     for number, action in enumerate(rule.actions, start=1):
         if (key := action.hidden) is not None:
