@@ -76,7 +76,7 @@ def read_request(frame: str | bytes) -> Watch | Unwatch | Ping:
     >>> read_request('{"do":"wach","id":"w1"}')
     Traceback (most recent call last):
         ...
-    hookmq.web.live.requests.RequestProblem: `do` is "wach"; did you mean watch?
+    hookmq.web.live.requests.RequestProblem: `do` is "wach"; expected watch, unwatch or ping
     """
     if not isinstance(frame, str):
         raise RequestProblem("bad_request", "frames are text: one object of JSON each")
