@@ -90,3 +90,12 @@ export function dateTime(at) {
   if (!Number.isFinite(at)) return absent;
   return formatter(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "medium" }).format(at * 1000);
 }
+
+/** Date and time with milliseconds and the zone: for what is measured. */
+export function exact(at) {
+  if (!Number.isFinite(at)) return absent;
+  return formatter(Intl.DateTimeFormat, {
+    year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3,
+    hourCycle: "h23", timeZoneName: "short",
+  }).format(at * 1000);
+}

@@ -15,7 +15,7 @@ export function Preview({ message }) {
 export function MessageTable({ rows, list, topic = true, empty, height, label }) {
   const [open, setOpen] = useState(null);
   const columns = [
-    { key: "at", label: t("message.at"), width: "150px", render: (each) => html`<span class="num" title=${format.dateTime(each.at)}>${
+    { key: "at", label: t("message.at"), width: "150px", render: (each) => html`<span class="num" title=${format.exact(each.at)}>${
       new Date(each.at * 1000).toDateString() === new Date().toDateString() ? format.clock(each.at, true) : format.dateTime(each.at)}</span>` },
     topic && { key: "topic", label: t("message.topic"), render: (each) => html`<span class="mono">${each.topic}</span>` },
     { key: "payload", label: t("ui.payload"), render: (each) => html`<${Preview} message=${each} />` },
@@ -42,7 +42,7 @@ export function MessageDialog({ message, onClose }) {
 export function MessageFacts({ message }) {
   const properties = Object.entries(message.properties ?? {}).filter(([, value]) => value !== null && value !== undefined);
   return html`<${Facts} items=${[
-    [t("message.at"), format.dateTime(message.at)],
+    [t("message.at"), format.exact(message.at)],
     [t("message.client"), message.client_id ? html`<a class="mono" href=${href("clients", message.client_id)}>${message.client_id}</a>` : null],
     ["QoS", html`${message.qos} ${message.retain && html`<${Badge}>${t("message.retain")}<//>`}`],
     ...properties.map(([name, value]) => [name, html`<span class="mono">${typeof value === "string" ? value : JSON.stringify(value)}</span>`]),

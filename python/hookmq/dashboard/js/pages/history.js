@@ -25,6 +25,17 @@ export default function History({ query }) {
   });
   const [tab, setTab] = useState(query.tab ?? "table");
   const set = (name) => (value) => setForm((before) => ({ ...before, [name]: value }));
+  // What was looked at before a part of it was chosen in the chart.
+  const [before, setBefore] = useState(null);
+  const zoom = (since, until) => {
+    if (since !== null) {
+      setBefore(before ?? form);
+      setForm({ ...form, range: "own", since: local(since), until: local(until) });
+    } else if (before !== null) {
+      setBefore(null);
+      setForm({ ...form, range: before.range, since: before.since, until: before.until });
+    }
+  };
   const settled = useSettled(form);
   useEffect(() => setQuery({ ...settled, tab }), [settled, tab]);
   const filters = {
@@ -36,8 +47,8 @@ export default function History({ query }) {
       <${Field} label=${t("history.filter")} mono value=${form.filter} onInput=${set("filter")} placeholder="tank/+/level" data-search />
       <${Field} label=${t("history.range")} type="select" value=${form.range} onInput=${set("range")} options=${RANGES.map((each) => [each, t(`history.range_${each}`)])} />
       ${form.range === "own" && html`
-        <${Field} label=${t("history.since")} type="datetime-local" step="1" value=${form.since} onInput=${set("since")} />
-        <${Field} label=${t("history.until")} type="datetime-local" step="1" value=${form.until} onInput=${set("until")} />`}
+        <${Field} label=${t("history.since")} type="datetime-local" step=${stepOf(form.since)} value=${form.since} onInput=${set("since")} />
+        <${Field} label=${t("history.until")} type="datetime-local" step=${stepOf(form.until)} value=${form.until} onInput=${set("until")} />`}
       <${Field} label=${t("history.contains")} value=${form.contains} onInput=${set("contains")} />
       <${Field} label=${t("history.client")} mono value=${form.client} onInput=${set("client")} />
       ${tab === "table" && html`<${Field} label=${t("history.order")} type="select" value=${form.order} onInput=${set("order")}
@@ -47,14 +58,17 @@ export default function History({ query }) {
       <${Tabs} label=${t("nav.history")} value=${tab} onChange=${setTab} tabs=${["table", "plot"].map((id) => ({ id, label: t(`history.${id}`) }))} />
       ${tab === "table" ? html`<${Found} key=${turn.value} query=${{ ...filters, order: settled.order }} />`
     : html`<${Plot} key=${turn.value} filters=${filters} path=${form.path} setPath=${set("path")}
-        zoom=${(since, until) => setForm((before) => ({ ...before, range: "own", since: local(since), until: local(until) }))} />`}
+        zoomed=${before !== null} zoom=${zoom} />`}
     <//>
   <//>`;
 }
 
+// Milliseconds are asked for where there are some.
+const stepOf = (text) => (text.includes(".") ? "0.001" : "1");
+
 function local(at) {
   const date = new Date(at * 1000);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 23);
 }
 
 function Found({ query }) {
@@ -63,7 +77,7 @@ function Found({ query }) {
     : html`<${Empty} icon="history" title=${t("history.none")}>${t("history.none_text")}<//>`} />`;
 }
 
-function Plot({ filters, path, setPath, zoom }) {
+function Plot({ filters, path, setPath, zoomed, zoom }) {
   const [pinning, setPinning] = useState(false);
   const [paths, setPaths] = useState([]);
   const { data, problem, loading, reload } = useGet("history/chart", {
@@ -88,10 +102,11 @@ function Plot({ filters, path, setPath, zoom }) {
     <div class="row"><${Field} label=${t("history.path")} type="select" value=${path} onInput=${setPath} options=${options} />
       ${data?.truncated && html`<${Badge} kind="warning">${t("history.truncated")}<//>`}
       <span class="grow"></span>
+      ${zoomed && html`<${Button} small icon="undo" onClick=${() => { zoom(null); }}>${t("history.unzoom")}<//>`}
       ${drawn.length > 0 && html`<${Button} small icon="pin" onClick=${() => { setPinning(true); }}>${t("message.pin")}<//>`}</div>
     <${ProblemNotice} problem=${problem} retry=${reload} />
     ${loading && !data ? html`<${Loading} />` : drawn.length ? html`<${Chart} series=${drawn} height=${380}
-        onZoom=${(from, to) => { if (from !== null) zoom(from, to); }} /><${Legend} series=${drawn} />
+        onZoom=${zoom} /><${Legend} series=${drawn} />
         <p class="muted small">${t("message.zoom_hint")}</p>`
     : !problem && html`<${Empty} icon="chart" title=${t("history.plot_none")}>${t("history.plot_none_text")}<//>`}
     ${pinning && html`<${PinDialog} series=${data.series.map((each) => ({ topic: each.topic, path, unit: "" }))} onClose=${() => setPinning(false)} />`}

@@ -2,7 +2,7 @@
 import { html, useEffect, useLayoutEffect, useRef } from "../core/html.js";
 import { t, language } from "../core/i18n.js";
 import { color, shade } from "../core/theme.js";
-import { compact, dateTime, number } from "../core/format.js";
+import { clock, compact, exact, number } from "../core/format.js";
 import uPlot from "../../vendor/uplot.js";
 
 let styled = false;
@@ -52,18 +52,43 @@ export function Sparkline({ values, width = 120, height = 28, label, wide, fill 
 /** The token of the colour of the n-th series. */
 export const seriesToken = (n) => `chart-${(n % 8) + 1}`;
 
+// The first three colours differ for everybody; further lines are told apart by their dashes as well.
+const DASHES = [undefined, undefined, undefined, [8, 4], [2, 3], [12, 3, 2, 3], [5, 5], [2, 6]];
+
+/** The mark of the n-th series, as it stands in a legend. */
+export const Mark = ({ n, token = seriesToken(n), dash = DASHES[n % 8] }) => html`<svg class="mark" width="20" height="4" aria-hidden="true">
+  <line x2="20" y1="2" y2="2" stroke=${`var(--${token})`} stroke-width="3" stroke-dasharray=${dash?.join(" ")} /></svg>`;
+
 // Whether its points have a least and a greatest value; `wide` says so before there are points.
 const isWide = ({ points, wide }) => wide ?? (points[0]?.length ?? 0) >= 4;
 
-// All series on one axis of times: uPlot wants columns.
-function columns(series) {
+// Nothing came for so many times the usual interval, and for that part of what is shown: the line is broken.
+const GAP_TIMES = 8;
+const GAP_PART = 0.025;
+
+// The times in the middle of gaps: where nothing came for much longer than usual.
+function gapsOf(points, span) {
+  const steps = [];
+  for (let at = 1; at < points.length; at += 1) steps.push(points[at][0] - points[at - 1][0]);
+  if (steps.length < 3) return [];
+  const usual = [...steps].sort((a, b) => a - b)[steps.length >> 1];
+  const most = Math.max(usual * GAP_TIMES, span * GAP_PART);
+  return steps.flatMap((step, at) => (step > most ? [points[at][0] + step / 2] : []));
+}
+
+/** All series on one axis of times: uPlot wants columns, with undefined where a series has nothing to say, null in a gap. */
+export function columns(series, from, to) {
   const times = new Set();
   for (const { points } of series) for (const point of points) times.add(point[0]);
+  const all = [...times];
+  const span = from !== undefined && to !== undefined ? to - from : all.reduce((most, at) => Math.max(most, at), -Infinity) - all.reduce((least, at) => Math.min(least, at), Infinity);
+  const gaps = series.map(({ points, kind, stacked }) => (kind === "bar" || stacked ? [] : gapsOf(points, span)));
+  for (const at of gaps.flat()) times.add(at);
   const x = Float64Array.from(times).sort();
   const places = new Map();
   x.forEach((time, at) => places.set(time, at));
   const data = [x];
-  for (const each of series) {
+  series.forEach((each, n) => {
     const { points } = each;
     const wide = isWide(each);
     const middle = new Array(x.length).fill(undefined);
@@ -74,9 +99,10 @@ function columns(series) {
       if (wide) [, low[at], middle[at], high[at]] = point;
       else [, middle[at]] = point;
     }
-    data.push(middle);
-    if (wide) data.push(low, high);
-  }
+    const own = wide ? [middle, low, high] : [middle];
+    for (const time of gaps[n]) for (const column of own) column[places.get(time)] = null;
+    data.push(...own);
+  });
   return data;
 }
 
@@ -84,15 +110,18 @@ function columns(series) {
  * A chart over time. series [{label, points, unit?, token?, kind?: "line" | "area" | "bar"}], points [[t, value], …] or
  * [[t, min, mean, max, count], …] (drawn as a line in a band; `wide` if there may be none yet), sorted by time. `from`/`to` fix the axis of times; `min`/`max`
  * that of values. `onZoom(from, to)` is called when a part is chosen, with nulls by a double click. thresholds [{at, color}].
+ * Series that are `stacked` have points [t, height, value], and stand on the one after them. With the keyboard: arrows, Home
+ * and End go from value to value, which is said; + and - zoom, Escape goes back.
  */
 export function Chart({ series, height = 260, from, to, min, max, onZoom, thresholds = [], label, axes = true }) {
   const host = useRef(null);
   const plot = useRef(null);
+  const said = useRef(null);
   const now = useRef({});
-  now.current = { onZoom, from, to, min, max, thresholds };
+  now.current = { onZoom, from, to, min, max, thresholds, series };
   // What the chart is made of, apart from its points: it is made anew only when this changes.
   const shape = JSON.stringify([
-    series.map((each) => [each.label, each.unit, each.token, each.kind, isWide(each)]),
+    series.map((each) => [each.label, each.unit, each.token, each.kind, each.stacked, isWide(each)]),
     shade.value, language.value, axes, Boolean(onZoom),
   ]);
 
@@ -100,7 +129,7 @@ export function Chart({ series, height = 260, from, to, min, max, onZoom, thresh
     addStyles();
     const box = host.current;
     const options = shapeOf(series, { height, width: Math.max(80, box.clientWidth), axes, now });
-    const made = new uPlot(options, columns(series), box);
+    const made = new uPlot(options, columns(series, from, to), box);
     plot.current = made;
     const watcher = new ResizeObserver(() => {
       const width = Math.max(80, box.clientWidth);
@@ -116,7 +145,7 @@ export function Chart({ series, height = 260, from, to, min, max, onZoom, thresh
   }, [shape, height]);
 
   useEffect(() => {
-    plot.current?.setData(columns(series), true);
+    plot.current?.setData(columns(series, from, to), true);
   }, [series, from, to, min, max]);
 
   const told = label ?? series.map(({ label: name, points }) => {
@@ -124,27 +153,66 @@ export function Chart({ series, height = 260, from, to, min, max, onZoom, thresh
     return `${name}: ${last ? number(last.length >= 4 ? last[2] : last[1]) : "–"}`;
   }).join(", ");
   const style = height === "fill" ? { height: "100%" } : { minHeight: `${height}px` };
-  return html`<div class="chart" ref=${host} role="img" aria-label=${t("ui.chart_of", { what: told })} style=${style}></div>`;
+  const keys = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !plot.current || !walk(plot.current, event, now.current)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    said.current.textContent = host.current.querySelector(".tip:not([hidden])")?.innerText ?? "";
+  };
+  return html`<div class="chart" ref=${host} role="img" tabindex="0" aria-label=${t("ui.chart_of", { what: told })} style=${style} onKeyDown=${keys}
+    onBlur=${() => plot.current?.setCursor({ left: -10, top: -10 })}></div><span class="sr" ref=${said} aria-live="polite"></span>`;
+}
+
+// What a key does to a chart; says whether it did something.
+function walk(self, { key, shiftKey }, { onZoom }) {
+  const [times] = self.data;
+  const { min, max } = self.scales.x;
+  const here = self.cursor.left >= 0 ? self.cursor.idx : null;
+  if (onZoom && (key === "+" || key === "-")) {
+    const middle = here === null || here === undefined ? (min + max) / 2 : times[here];
+    const half = ((max - min) / 2) * (key === "+" ? 0.5 : 2);
+    if (half > 0.005) onZoom(middle - half, middle + half);
+    return true;
+  }
+  if (onZoom && key === "Escape") {
+    onZoom(null, null);
+    return true;
+  }
+  const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[key];
+  if (!step) return false;
+  // The middle of the last bar may be later than now.
+  const edge = (max - min) / 20;
+  const shown = [];
+  times.forEach((at, n) => {
+    if (at >= min - edge && at <= max + edge && self.data.some((column, of) => of > 0 && Number.isFinite(column[n]))) shown.push(n);
+  });
+  if (!shown.length) return true;
+  const place = here === null || here === undefined ? (step < 0 ? shown.length : -1) : shown.indexOf(here);
+  const next = Math.max(0, Math.min(shown.length - 1, place + step * (shiftKey ? 10 : 1)));
+  self.setCursor({ left: Math.max(0, Math.min(self.over.clientWidth, self.valToPos(times[shown[next]], "x"))), top: self.over.clientHeight / 2 });
+  return true;
 }
 
 function shapeOf(series, { height, width, axes, now }) {
   const lines = [{}];
   const bands = [];
   series.forEach((each, n) => {
-    const { label, token, kind = "line", share = 1 } = each;
-    const stroke = color(token ?? seriesToken(n));
+    const { label, token = seriesToken(n), kind = "line", share = 1, stacked } = each;
+    const stroke = color(token);
     const wide = isWide(each);
+    const solid = stacked ? 1 : 0.8;
     lines.push({
-      label, stroke, width: kind === "bar" ? 0 : 1.75, spanGaps: true, points: { show: (self) => kind !== "bar" && self.data[0].length < 40, size: 4 },
-      fill: kind === "area" || kind === "bar" ? faint(stroke, kind === "bar" ? 0.8 : 0.16) : undefined,
+      label, stroke, width: kind === "bar" ? 0 : 1.75, dash: kind === "line" ? DASHES[(token.at(-1) - 1) % 8] : undefined,
+      points: { show: (self) => kind !== "bar" && self.data[0].length < 40, size: 4, filter: alone },
+      fill: kind === "area" || kind === "bar" ? faint(stroke, kind === "bar" ? solid : stacked ? 0.55 : 0.16) : undefined,
       paths: kind === "bar" ? uPlot.paths.bars({ size: [0.7 * share, 40] }) : undefined,
     });
     if (wide) {
       const own = lines.length;
-      const edge = { label, stroke: "transparent", width: 0, spanGaps: true, points: { show: false } };
+      const edge = { label, stroke: "transparent", width: 0, points: { show: false } };
       lines.push({ ...edge }, { ...edge });
       bands.push({ series: [own + 1, own], fill: faint(stroke, 0.14) });
-    }
+    } else if (stacked && kind === "area" && n < series.length - 1) bands.push({ series: [n + 1, n + 2] });
   });
   const font = `12px ${getComputedStyle(document.body).fontFamily}`;
   const axis = {
@@ -154,12 +222,13 @@ function shapeOf(series, { height, width, axes, now }) {
   return {
     width, height: height === "fill" ? 120 : height, series: lines, bands, legend: { show: false },
     padding: axes ? [8, 8, 0, 0] : [2, 0, 2, 0],
-    cursor: { drag: { x: Boolean(now.current.onZoom), y: false, setScale: false }, points: { size: 7 }, y: false },
+    cursor: { drag: { x: Boolean(now.current.onZoom), y: false, setScale: false }, points: { size: 7 }, y: false, hover: { prox: 40, skip: [null] } },
     scales: {
       x: { time: true, range: (_, low, high) => {
         const first = now.current.from ?? low ?? Date.now() / 1000 - 60;
         const last = now.current.to ?? high ?? Date.now() / 1000;
-        return first === last ? [first - 30, last + 30] : [first, last];
+        // Less than a moment has no ticks that differ, unless somebody looks closely.
+        return last - first < 0.5 && now.current.from === undefined ? [first - 5, last + 5] : first === last ? [first - 1, last + 1] : [first, last];
       } },
       y: { range: (_, low, high) => {
         const { min, max } = now.current;
@@ -185,7 +254,7 @@ function shapeOf(series, { height, width, axes, now }) {
         now.current.onZoom(self.posToVal(left, "x"), self.posToVal(left + size, "x"));
         self.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
       }],
-      setCursor: [(self) => showTip(self, bar, series, lines)],
+      setCursor: [(self) => showTip(self, bar, now.current.series, lines)],
       drawClear: [(self) => drawThresholds(self, now.current.thresholds)],
     },
   };
@@ -212,6 +281,35 @@ function clockTexts(splits) {
   });
 }
 
+// Of a line with few points all are marked; of others those that stand alone between gaps.
+function alone(self, column, show) {
+  const data = self.data[column];
+  if (show) return null;
+  const found = [];
+  let before = null;
+  let single = -1;
+  data.forEach((value, at) => {
+    if (value === undefined) return;
+    if (value === null) {
+      if (single >= 0) found.push(single);
+      single = -1;
+    } else single = before === null ? at : -1;
+    before = value;
+  });
+  if (single >= 0) found.push(single);
+  return found;
+}
+
+// What stands at a time: as exactly as it is known.
+function textOf({ label, unit, points }, time, value, low, high) {
+  const of = (each) => number(each, 6);
+  const point = points.find(([at]) => at === time);
+  if (point?.length === 3) value = point[2];
+  if (value === null) return null;
+  const range = point?.length > 4 && point[4] > 1 ? ` (${of(low)} – ${of(high)}, ${t("ui.values", { n: point[4] })})` : "";
+  return `${label}  ${of(value)}${unit ? ` ${unit}` : ""}${range}`;
+}
+
 function showTip(self, bar, series, lines) {
   const at = self.cursor.idx;
   if (at === null || at === undefined || self.cursor.left < 0) {
@@ -219,28 +317,37 @@ function showTip(self, bar, series, lines) {
     return;
   }
   bar.replaceChildren();
-  const head = document.createElement("div");
-  head.textContent = dateTime(self.data[0][at]);
-  bar.append(head);
+  const [times] = self.data;
+  const found = [];
   let column = 1;
   for (const each of series) {
-    const { label, unit } = each;
-    const value = self.data[column]?.[at];
-    if (value !== undefined && value !== null) {
-      const line = document.createElement("div");
-      const mark = document.createElement("i");
-      mark.style.background = lines[column].stroke;
-      const text = document.createElement("span");
-      text.textContent = `${label}  ${number(value, 4)}${unit ? ` ${unit}` : ""}`;
-      line.append(mark, text);
-      bar.append(line);
-    }
+    const nearest = self.cursor.idxs[column];
+    const value = self.data[column]?.[nearest];
+    const told = value === undefined || value === null ? null
+      : textOf(each, times[nearest], value, self.data[column + 1]?.[nearest], self.data[column + 2]?.[nearest]);
+    if (told !== null) found.push({ time: times[nearest], told, stroke: lines[column].stroke });
     column += isWide(each) ? 3 : 1;
   }
+  // The time of what is nearest; that of another value is said beside it.
+  const time = found.some((each) => each.time === times[at]) ? times[at] : found[0]?.time;
+  const head = document.createElement("div");
+  head.textContent = exact(time);
+  bar.append(head);
+  for (const each of found) {
+    const line = document.createElement("div");
+    const mark = document.createElement("i");
+    mark.style.background = each.stroke;
+    const text = document.createElement("span");
+    text.textContent = each.time === time ? each.told : `${each.told} · ${clock(each.time, true)}`;
+    line.append(mark, text);
+    bar.append(line);
+  }
   bar.hidden = bar.children.length < 2;
-  const right = self.cursor.left > self.over.clientWidth / 2;
-  bar.style.left = right ? "auto" : `${self.cursor.left + 12}px`;
-  bar.style.right = right ? `${self.over.clientWidth - self.cursor.left + 12}px` : "auto";
+  // Beside the place, where there is more room; in a small chart wherever it is seen as a whole.
+  const { clientWidth: width } = self.over;
+  const most = width - bar.offsetWidth;
+  const beside = self.cursor.left > width / 2 ? self.cursor.left - 12 - bar.offsetWidth : self.cursor.left + 12;
+  bar.style.left = `${Math.min(Math.max(beside, Math.min(0, most)), Math.max(0, most))}px`;
 }
 
 function drawThresholds(self, thresholds) {
@@ -270,7 +377,7 @@ export function Legend({ series, onRemove }) {
   return html`<ul class="legend">${series.map(({ label, token, unit, points }, n) => {
     const last = points.at(-1);
     const value = last ? (last.length >= 4 ? last[2] : last[1]) : null;
-    return html`<li key=${label}><i style=${{ background: `var(--${token ?? seriesToken(n)})` }}></i>
+    return html`<li key=${label}><${Mark} n=${n} token=${token} />
       <span class="clip" title=${label}>${label}</span>
       ${value !== null && html`<strong class="num">${number(value, 4)}${unit ? ` ${unit}` : ""}</strong>`}
       ${onRemove && html`<button type="button" aria-label=${t("ui.remove_what", { what: label })} onClick=${() => onRemove(n)}>

@@ -13,13 +13,19 @@ export default function Bar({ widget, data, size }) {
   const values = series.map((each) => each.points.at(-1)?.[2] ?? null);
   // What was seen before keeps the scale from jumping with each message.
   const seen = series.flatMap(({ points }) => points.map((point) => point[2]));
+  const parts = Boolean(widget.options?.stacked) && values.every((value) => value === null || value >= 0);
+  const sum = values.reduce((all, value) => all + value, 0);
   const low = widget.min ?? seen.reduce((least, value) => Math.min(least, value), 0);
-  const high = widget.max ?? seen.reduce((most, value) => Math.max(most, value), low < 0 ? 0 : low + 1e-9);
-  const zero = place(0, low, high > low ? high : low + 1) * 100;
+  const high = widget.max ?? (parts ? sum : seen.reduce((most, value) => Math.max(most, value), low < 0 ? 0 : low + 1e-9));
+  const at = (value) => place(value, low, high > low ? high : low + 1) * 100;
+  let below = 0;
   return html`<ul class="w-bars w-scroll" tabindex="0" aria-label=${widget.title || widget.topic}>${series.map(({ topic }, index) => {
     const value = values[index];
     const level = levelOf(value, widget.thresholds);
-    const to = place(value ?? 0, low, high > low ? high : low + 1) * 100;
+    // Stacked, each bar begins where the one above it ends: together they are the whole.
+    const zero = at(below);
+    const to = at(below + (value ?? 0));
+    if (parts) below += value;
     return html`<li key=${topic} data-level=${level}>
       <span class="w-bars-name" title=${topic}>${names[index]}</span>
       <span class="w-bars-track" aria-hidden="true"><i class=${`w-series-${level ? "level" : index % 8}`} style=${{ left: `${Math.min(zero, to)}%`, width: `${Math.max(0.4, Math.abs(to - zero))}%` }}></i></span>

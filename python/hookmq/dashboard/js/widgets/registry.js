@@ -13,6 +13,7 @@ const TEMPLATE = { name: "template", type: "text", sample: '{"set": {value}}' };
 const STEP = { name: "step", type: "number", min: 0 };
 const NAMES = { name: "names", type: "select", choices: ["short", "topic"], initial: "short" };
 const LEGEND = { name: "legend", type: "boolean", initial: true };
+const STACKED = { name: "stacked", type: "boolean", initial: false };
 const WORDS = [{ name: "on_label", type: "text" }, { name: "off_label", type: "text" }];
 const limit = (most, initial) => ({ name: "limit", type: "number", min: 1, max: most, initial });
 
@@ -22,9 +23,9 @@ const limit = (most, initial) => ({ name: "limit", type: "number", min: 1, max: 
  */
 export const KINDS = {
   value: { ...SCALE, group: "value", topic: "one", icon: "info", size: [3, 2], least: [1, 1], fields: ["path", "unit", "decimals", "thresholds"], options: [{ name: "sparkline", type: "boolean", initial: true }], load: () => import("./value.js") },
-  line: { ...CHART, topic: "many", icon: "chart", options: [LEGEND, NAMES], load: () => import("./line.js") },
-  area: { ...CHART, topic: "many", icon: "chart", options: [LEGEND, NAMES], load: () => import("./area.js") },
-  bar: { ...CHART, topic: "many", icon: "rules", options: [LEGEND, NAMES], load: () => import("./bar.js") },
+  line: { ...CHART, topic: "many", icon: "chart", options: [STACKED, LEGEND, NAMES], load: () => import("./line.js") },
+  area: { ...CHART, topic: "many", icon: "chart", options: [STACKED, LEGEND, NAMES], load: () => import("./area.js") },
+  bar: { ...CHART, topic: "many", icon: "rules", options: [STACKED, LEGEND, NAMES], load: () => import("./bar.js") },
   gauge: { ...SCALE, topic: "one", icon: "overview", size: [3, 3], least: [2, 2], options: [{ name: "sweep", type: "select", choices: [240, 180], initial: 240, numeric: true }], load: () => import("./gauge.js") },
   vertical: { ...SCALE, topic: "one", icon: "up", size: [2, 4], least: [1, 3], options: [], load: () => import("./vertical.js") },
   horizontal: { ...SCALE, topic: "one", icon: "right", size: [4, 2], least: [2, 2], options: [], load: () => import("./horizontal.js") },
