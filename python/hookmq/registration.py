@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from .console import Console
 from .decorators import Decorators
 from .errors import HookMQError
 from .hooks.callbacks import Callbacks
 from .hooks.failures import FailureLog
+from .hooks.hook import identified
 from .parts import Parts
 
 TYPE_CHECKING = False
@@ -66,7 +68,7 @@ class Registration(Decorators):
     @property
     def hooks(self) -> list[HookInfo]:
         """Every hook with its counters since the start."""
-        return [hook.info() for hook in self._hooks]
+        return [replace(hook.info(), id=id) for id, hook in identified(self._hooks).items()]
 
     @property
     def jobs(self) -> list[JobInfo]:
@@ -120,6 +122,8 @@ class Registration(Decorators):
     def _pause(self, name: str, paused: bool, kinds: Sequence[str] = ("hook", "job", "bridge")) -> None:
         # Several decorators of one function make as many hooks.
         hooks = [hook for hook in self._hooks if hook.name == name] if "hook" in kinds else []
+        if not hooks and "hook" in kinds and (other := identified(self._hooks).get(name)) is not None:
+            hooks = [other]
         for hook in hooks:
             hook.pause(paused)
         scheduler = self._scheduler if "job" in kinds else None
@@ -335,12 +339,11 @@ class Registration(Decorators):
         return self._run
 
     def _find_hook(self, name: str) -> Hook:
-        """Return a hook by its name. Raises E508 if there is none."""
-        for hook in self._hooks:
-            if hook.name == name:
-                return hook
-        known = ", ".join(sorted({hook.name for hook in self._hooks})) or "none"
-        raise HookMQError("E508", what="hook", name=name, known=known)
+        """Return a hook by what `HookInfo.id` says. Raises E508 if there is none."""
+        found = identified(self._hooks)
+        if name not in found:
+            raise HookMQError("E508", what="hook", name=name, known=", ".join(sorted(found)) or "none")
+        return found[name]
 
     def _run_job(self, name: str) -> bool:
         """Start a run of a job now, unless one goes on. Raises E508 if there is none of the name."""

@@ -106,7 +106,7 @@ def _looks(api: HttpApi, interval: float | None) -> Iterator[list[dict[str, Any]
 
 
 def _identity(hook: dict[str, Any]) -> tuple[str, ...]:
-    return hook["name"], hook["kind"], str(hook["filter"])
+    return hook["id"], hook["kind"], str(hook["filter"])
 
 
 def _show_in_place(looks: Iterator[list[dict[str, Any]]]) -> None:
@@ -126,7 +126,7 @@ def _table(hooks: list[dict[str, Any]]) -> Table:
     titles = ("name", "kind", "filter", "where", "thread", "calls", "rate", *_COUNTS[1:], *numbers[-2:])
     rows = [
         (
-            f"{hook['name']} (paused)" if hook["paused"] else hook["name"],
+            f"{hook['id']} (paused)" if hook["paused"] else hook["id"],
             hook["kind"],
             hook["filter"] or "",
             hook["where"],

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +126,8 @@ class HookInfo:
     wait_p99: float = 0.0
     run_p50: float = 0.0
     run_p99: float = 0.0
+    id: str = ""
+    """Its name, with a number behind it where a hook that was registered before has the same."""
 
 
 @dataclass(eq=False)
@@ -307,6 +309,17 @@ class Hook:
         if same_function(self.user_function, other.user_function):
             return self.template == other.template
         return defined_again(self.user_function, other.user_function)
+
+
+def identified(hooks: Iterable[Hook]) -> dict[str, Hook]:
+    """Return hooks by what tells each of them apart, in the order of their registration."""
+    found: dict[str, Hook] = {}
+    for hook in hooks:
+        id, number = hook.name, 2
+        while id in found:  # one function may have several decorators
+            id, number = f"{hook.name} {number}", number + 1
+        found[id] = hook
+    return found
 
 
 def _unfit(spec: HookSpec, function: Callable[..., Any], where: str, problem: str) -> HookMQError:

@@ -64,16 +64,16 @@ def _links(source: Source) -> list[dict[str, Any]]:
 def _hooks(source: Source) -> list[dict[str, Any]]:
     found = []
     for hook in source.hooks():
-        page = f"#/hooks/{quote(hook.name, safe='')}"
+        page = f"#/hooks/{quote(hook.id, safe='')}"
         if hook.errors:
-            text = f"the hook {hook.name} failed {hook.errors:,} times"
-            found.append(_alarm("warning", "hook_errors", text, page, name=hook.name, count=hook.errors))
+            text = f"the hook {hook.id} failed {hook.errors:,} times"
+            found.append(_alarm("warning", "hook_errors", text, page, name=hook.id, count=hook.errors))
         if hook.dropped:
-            text = f"the hook {hook.name} is too slow: {hook.dropped:,} events were dropped"
-            found.append(_alarm("warning", "hook_dropped", text, page, name=hook.name, count=hook.dropped))
+            text = f"the hook {hook.id} is too slow: {hook.dropped:,} events were dropped"
+            found.append(_alarm("warning", "hook_dropped", text, page, name=hook.id, count=hook.dropped))
         if hook.paused:
-            text = f"the hook {hook.name} is paused"
-            found.append(_alarm("warning", "hook_paused", text, page, name=hook.name))
+            text = f"the hook {hook.id} is paused"
+            found.append(_alarm("warning", "hook_paused", text, page, name=hook.id))
     for job in source.jobs():
         if job.errors:
             text = f"the job {job.name} failed {job.errors:,} times"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +43,31 @@ def exposition(request: Request, source: Source, access: Identifying) -> Respons
 
 def metrics(source: Source) -> str:
     """Return all metrics, each with its help and its type."""
-    return source.run().native.metrics().rstrip("\n") + "\n" + "".join(_python(source))
+    native = source.run().native.metrics().rstrip("\n") + "\n"
+    # What is told of every process has the same name everywhere: alerts and dashboards know it.
+    native = re.sub(r"^(# (?:HELP|TYPE) )?hookmq_(?=process_)", r"\1", native, flags=re.MULTILINE)
+    return native + _process() + "".join(_python(source))
+
+
+def _process() -> str:
+    began = _process_began()
+    if began is None:
+        return ""
+    name, help = "process_start_time_seconds", "When the process began, in Unix seconds."
+    return f"# HELP {name} {help}\n# TYPE {name} gauge\n{name} {began!r}\n"
+
+
+@functools.cache
+def _process_began() -> float | None:
+    """Return when the process began, where the system tells."""
+    try:
+        with open("/proc/stat") as stream:
+            booted = next(int(line.split()[1]) for line in stream if line.startswith("btime "))
+        with open("/proc/self/stat") as stream:
+            ticks = int(stream.read().rpartition(")")[2].split()[19])
+        return booted + ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, LookupError, StopIteration):
+        return None
 
 
 def _python(source: Source) -> Iterable[str]:
@@ -49,7 +76,7 @@ def _python(source: Source) -> Iterable[str]:
     run = source.run()
     yield _family("info", "gauge", "What the broker is.", [({"version": __version__}, 1)])
     yield _family("start_time_seconds", "gauge", "When it began, in Unix seconds.", [({}, run.started_at)])
-    hooks = [({"hook": hook.name, "kind": hook.kind}, hook) for hook in source.hooks()]
+    hooks = [({"hook": hook.id, "kind": hook.kind}, hook) for hook in source.hooks()]
     for name, kind, help, field in _HOOKS:
         yield _family(f"hook_{name}", kind, help, _each(hooks, field))
     quantiles = [
@@ -57,7 +84,9 @@ def _python(source: Source) -> Iterable[str]:
         for labels, hook in hooks
         for quantile, field in (("0.5", "run_p50"), ("0.99", "run_p99"))
     ]
-    yield _family("hook_run_seconds", "gauge", "How long calls of the hook take.", quantiles)
+    yield _family("hook_run_seconds", "summary", "How long calls of the hook take.", quantiles)
+    for part, field in (("sum", "busy"), ("count", "calls")):
+        yield "".join(_samples(f"hook_run_seconds_{part}", _each(hooks, field)))
     jobs = [({"job": job.name}, job) for job in source.jobs()]
     for name, kind, help, field in _JOBS:
         yield _family(f"job_{name}", kind, help, _each(jobs, field))
@@ -124,6 +153,11 @@ def _family(name: str, kind: str, help: str, samples: Sequence[tuple[dict[str, s
     # TYPE hookmq_jobs gauge
     hookmq_jobs{name="nightly"} 1
     """
+    head = f"# HELP hookmq_{name} {help}\n# TYPE hookmq_{name} {kind}\n"
+    return head + told if (told := "".join(_samples(name, samples))) else ""
+
+
+def _samples(name: str, samples: Sequence[tuple[dict[str, str], Any]]) -> Iterable[str]:
     totals: dict[str, float] = {}
     for labels, value in samples:
         if value is None:
@@ -131,10 +165,7 @@ def _family(name: str, kind: str, help: str, samples: Sequence[tuple[dict[str, s
         written = ",".join(f'{label}="{_escaped(one)}"' for label, one in labels.items())
         key = f"{{{written}}}" if written else ""
         totals[key] = totals.get(key, 0) + value
-    if not totals:
-        return ""
-    head = f"# HELP hookmq_{name} {help}\n# TYPE hookmq_{name} {kind}\n"
-    return head + "".join(f"hookmq_{name}{labels} {value!r}\n" for labels, value in totals.items())
+    return [f"hookmq_{name}{labels} {value!r}\n" for labels, value in totals.items()]
 
 
 def _escaped(text: str) -> str:

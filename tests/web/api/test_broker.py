@@ -42,6 +42,8 @@ def test_overview_and_series(site: Site) -> None:
     found = site.get("overview")
     assert {"clients", "sessions", "topics", "hooks", "rules"} <= found["totals"].keys()
     assert (found["totals"]["hooks"], found["totals"]["jobs"], found["totals"]["rules"]) == (3, 1, 1)
+    eventually(lambda: site.get("topics")["items"][0]["topic"] == "$SYS")
+    assert site.get("overview")["totals"]["topics"] == 1, "those below $SYS are the broker's"
     codes = {alarm["code"]: alarm for alarm in found["alarms"]}
     assert codes["hook_errors"]["params"] == {"name": "watch", "count": 20}
     assert codes["hook_errors"]["page"] == "#/hooks/watch"
@@ -268,7 +270,7 @@ def test_settings_without_secrets(broker_factory: Callable[..., Broker], tmp_pat
 
 # Metrics and health ---------------------------------------------------------------------------------------
 
-SAMPLE = re.compile(r'(hookmq_[a-z0-9_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*\})? (\S+)')
+SAMPLE = re.compile(r'((?:hookmq|process)_[a-z0-9_]+)(\{(?:[a-z_]+="(?:[^"\\\n]|\\.)*",?)*\})? (\S+)')
 
 
 def test_metrics_are_as_prometheus_wants_them(site: Site) -> None:
@@ -299,6 +301,13 @@ def test_metrics_are_as_prometheus_wants_them(site: Site) -> None:
     assert values['hookmq_hook_calls_total{hook="watch",kind="on_message_received"}'] == 2
     assert values['hookmq_hook_errors_total{hook="watch",kind="on_message_received"}'] == 1
     assert values["hookmq_messages_received_total"] == 2
+    assert kinds["hookmq_hook_run_seconds"] == "summary"
+    labels = 'hook="watch",kind="on_message_received"'
+    assert values[f"hookmq_hook_run_seconds_count{{{labels}}}"] == 2
+    assert values[f"hookmq_hook_run_seconds_sum{{{labels}}}"] > 0
+    assert values[f'hookmq_hook_run_seconds{{{labels},quantile="0.99"}}'] < 10
+    assert values["process_resident_memory_bytes"] > 1 << 20 and values["process_cpu_seconds_total"] > 0
+    assert time.time() - 3600 < values["process_start_time_seconds"] <= time.time() + 1
     assert any('quo\\"te\\\\ and\\nline' in name for name in values)
 
 
@@ -324,7 +333,7 @@ def test_the_grafana_dashboard_asks_for_what_there_is(site: Site) -> None:
         name
         for panel in board["panels"]
         for target in panel.get("targets", ())
-        for name in re.findall(r"hookmq_[a-z0-9_]+", target["expr"])
+        for name in re.findall(r"(?:hookmq|process)_[a-z0-9_]+", target["expr"])
     }
     optional = {name for name in asked if name.startswith(("hookmq_connector_", "hookmq_bridge_"))}
     assert asked and asked - optional <= there, asked - optional - there

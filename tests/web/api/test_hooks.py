@@ -25,6 +25,28 @@ def test_a_hook_has_its_source(site: Site) -> None:
     assert site.do("GET", "hooks/none", status=404)["code"] == "E508"
 
 
+def test_several_hooks_of_one_name_are_told_apart(site: Site) -> None:
+    def twice(msg: Any) -> None:
+        assert msg.topic == "tank/good"
+
+    for filter in ("tank/good", "tank/bad", "tank/more"):
+        site.broker.on_message_received(filter)(twice)
+    publish(site, ("tank/bad", b""), ("tank/bad", b""), ("tank/good", b""))
+    ids = {one["id"]: one["filter"] for one in site.get("hooks")["items"] if one["name"] == "twice"}
+    assert ids == {"twice": "tank/good", "twice 2": "tank/bad", "twice 3": "tank/more"}
+    second = site.get("hooks/twice%202")
+    assert (second["id"], second["filter"], second["calls"]) == ("twice 2", "tank/bad", 2)
+    assert site.get("hooks/twice%202/traceback")["count"] == 2
+    assert site.ask("GET", "hooks/twice%204").status == 404
+    site.do("POST", "hooks/twice%202/pause")
+    paused = {one["id"]: one["paused"] for one in site.get("hooks")["items"] if one["name"] == "twice"}
+    assert paused == {"twice": False, "twice 2": True, "twice 3": False}
+    site.do("POST", "hooks/twice/pause")
+    assert [one["paused"] for one in site.get("hooks")["items"] if one["name"] == "twice"] == [True] * 3
+    metrics = site.ask("GET", "/metrics").body.decode()
+    assert 'hookmq_hook_calls_total{hook="twice 2",kind="on_message_received"} 2\n' in metrics
+
+
 def test_the_last_error_with_its_source(site: Site) -> None:
     assert site.do("GET", "hooks/watch/traceback", status=404)["code"] == "not_found"
     publish(site, ("tank/1/level", b'{"level": 0}'), ("tank/2/level", b'{"level": 0}'))

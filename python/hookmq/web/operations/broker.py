@@ -26,6 +26,9 @@ RATES = ("received", "sent", "bytes_received", "bytes_sent", "dropped", "connect
 SERIES = (*RATES, "clients", "queued", "memory", "cpu")
 SPANS = ("300", "3600", "86400")
 
+_FIRST = 50
+"""Topics at the top among which ``$SYS`` is: little sorts before a dollar sign."""
+
 _COUNTING = 10.0
 """Seconds for which a count of the stored messages is good enough."""
 
@@ -241,7 +244,7 @@ def overview(source: Source) -> dict[str, Any]:
             "subscriptions": counted.get("subscriptions", 0),
             "retained": counted.get("retained_messages", 0),
             "queued": counted.get("queued_messages", 0),
-            "topics": counted.get("topics", 0),
+            "topics": counted.get("topics", 0) - _own_topics(run),
             "hooks": len(source.hooks()),
             "jobs": len(source.jobs()),
             "rules": counted.get("rules", 0),
@@ -249,6 +252,12 @@ def overview(source: Source) -> dict[str, Any]:
         "latency": None if latency is None else {"p50": latency[0], "p99": latency[1]},
         "alarms": alarms(source, counted),
     }
+
+
+def _own_topics(run: Running) -> int:
+    """Return how many topics are the broker's own: nobody who counts his topics means those of ``$SYS``."""
+    top, _, _ = run.native.topics(_FIRST)
+    return sum(int(one["below_topics"]) for one in top if one["topic"] == "$SYS")
 
 
 def series(source: Source, names: Sequence[str] | None, span: int) -> dict[str, Any]:

@@ -187,14 +187,16 @@ class _Hooks:
         self._source = source
 
     def show(self, ask: Ask) -> Any:
-        hook = self._source.hook(ask.path["name"])
-        return plain(hook.info()) | {"source": _for(ask, _source_of(hook))}
+        id = ask.path["name"]
+        hook = self._source.hook(id)
+        return plain(hook.info()) | {"id": id, "source": _for(ask, _source_of(hook))}
 
     def traceback(self, ask: Ask) -> Any:
         name = ask.path["name"]
         failure = self._source.failures.last_error(name)
+        if failure is None:  # it may be the second of its name; if there is none at all, this says so
+            failure = self._source.failures.last_error(self._source.hook(name).name)
         if failure is None:
-            self._source.hook(name)  # which says so, if there is none of the name
             raise Problem(404, f"the hook {name[:100]!r} has not failed since the broker began")
         found = {
             "error": failure.trace.error,
@@ -208,7 +210,7 @@ class _Hooks:
     def pause(self, ask: Ask, paused: bool) -> Any:
         name = ask.path["name"]
         self._source.pause(name, paused, ["hook"])
-        found = listed(hook for hook in self._source.hooks() if hook.name == name)
+        found = listed(hook for hook in self._source.hooks() if name in (hook.name, hook.id))
         return {"items": found, "next": None, "total": len(found)}
 
     def run(self, ask: Ask) -> Any:

@@ -27,11 +27,11 @@ export default function Hooks() {
   const live = useLive("hooks");
   const hooks = live.value?.items ? Object.values(live.value.items) : null;
   const rates = useRates(() => Object.fromEntries(
-    Object.values(live.data.peek()?.items ?? {}).map((hook) => [hook.name, hook.calls]),
+    Object.values(live.data.peek()?.items ?? {}).map((hook) => [hook.id, hook.calls]),
   ));
   const name = route.value.parts[0];
   if (name === undefined) return html`<${List} hooks=${hooks} rates=${rates} problem=${live.problem.value} />`;
-  const hook = hooks?.find((one) => one.name === name);
+  const hook = hooks?.find((one) => one.id === name);
   return html`<${Detail} key=${name} name=${name} hook=${hook} known=${hooks !== null} rate=${rates.of(name)} />`;
 }
 
@@ -54,21 +54,21 @@ function List({ hooks, rates, problem }) {
         options=${[["", t("hooks.any_kind")], ...kinds.map((one) => [one, one])]} />
     </div>
     <${Card} flush class="hook-list">
-      <${Table} label=${t("hooks.title")} columns=${columns(rates)} rows=${shown} rowKey=${(hook) => hook.name} sort="name"
-        onOpen=${(hook) => go("hooks", hook.name)} empty=${html`<${Empty} icon="search" title=${t("hooks.none")} />`} />
+      <${Table} label=${t("hooks.title")} columns=${columns(rates)} rows=${shown} rowKey=${(hook) => hook.id} sort="name"
+        onOpen=${(hook) => go("hooks", hook.id)} empty=${html`<${Empty} icon="search" title=${t("hooks.none")} />`} />
     <//>
   <//>`;
 }
 
 function columns(rates) {
   return [
-    { key: "name", label: t("hooks.name"), sort: true, render: (hook) => html`<span class="hook-name"><b class="clip" title=${hook.name}>${hook.name}</b>
+    { key: "name", label: t("hooks.name"), sort: true, render: (hook) => html`<span class="hook-name"><b class="clip" title=${hook.id}>${hook.id}</b>
       ${hook.paused && html` <${Badge} kind="warning" icon="pause">${t("hooks.paused")}<//>`}</span>` },
     { key: "kind", label: t("hooks.kind"), sort: true, hide: "sm", render: (hook) => html`<code title=${hook.kind}>${hook.kind}</code>` },
     { key: "filter", label: t("hooks.filter"), sort: true, hide: "sm", render: (hook) => (hook.filter ? html`<code title=${hook.filter}>${hook.filter}</code>` : "–") },
     { key: "where", label: t("hooks.where"), sort: true, hide: "md", render: (hook) => html`<code title=${hook.where}>${lastPart(hook.where)}</code>` },
-    { key: "rate", label: t("hooks.rate"), end: true, sort: true, sortValue: (hook) => rates.of(hook.name).rate ?? 0, render: (hook) => {
-      const { rate, points } = rates.of(hook.name);
+    { key: "rate", label: t("hooks.rate"), end: true, sort: true, sortValue: (hook) => rates.of(hook.id).rate ?? 0, render: (hook) => {
+      const { rate, points } = rates.of(hook.id);
       return html`<span class="hook-rate">${perSecond(rate)}<${Sparkline} values=${points} width=${64} height=${18} /></span>`;
     } },
     { key: "run_p50", label: t("hooks.run"), end: true, sort: true, hide: "sm", render: (hook) => (hook.run_p99

@@ -8,7 +8,7 @@ const DECIDERS = new Set([
  *   onDone?: () => void}} props */
 export function Pause({ kind, item, small = false, onDone }) {
   if (!can("operator")) return null;
-  const { name, paused } = item;
+  const { id, name, paused } = item;
   const action = paused ? "resume" : "pause";
   const done = t(`${kind}.was_${paused ? "resumed" : "paused"}`, { name });
   async function act() {
@@ -16,7 +16,7 @@ export function Pause({ kind, item, small = false, onDone }) {
       const text = t("hooks.decider_text");
       if (!await confirm({ title: t("hooks.decider_title", { name }), text, action: t("hooks.pause") })) return;
     }
-    if (await attempt(() => post(`${path(kind, name)}/${action}`), done)) onDone?.();
+    if (await attempt(() => post(`${path(kind, id ?? name)}/${action}`), done)) onDone?.();
   }
   const label = t(`${kind}.${action}`);
   return small

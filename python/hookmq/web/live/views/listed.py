@@ -24,12 +24,8 @@ class _Listed(View):
     def look(self, now: float) -> None:
         items: dict[str, Any] = {}
         for item in self._read():
-            name = str(item["name"])
             # Several hooks may share a name: one function with several decorators.
-            number = 2
-            while name in items:
-                name, number = f"{item['name']} {number}", number + 1
-            items[name] = dict(item)
+            items[str(item.get("id") or item["name"])] = dict(item)
         self.state.replace(items)
 
 

@@ -72,7 +72,7 @@ function Figures({ hook, rate }) {
 }
 
 function Traceback({ hook }) {
-  const found = useGet(`${path("hooks", hook.name)}/traceback`, {}, { every: 3 });
+  const found = useGet(`${path("hooks", hook.id)}/traceback`, {}, { every: 3 });
   if (found.problem?.status === 404) return html`<p class="muted">${t("hooks.no_traceback")}</p>`;
   if (found.problem) return html`<${ProblemNotice} problem=${found.problem} retry=${found.reload} />`;
   if (!found.data) return html`<${Loading} />`;
@@ -86,7 +86,7 @@ function Traceback({ hook }) {
 }
 
 function SourceOf({ hook }) {
-  const found = useGet(path("hooks", hook.name));
+  const found = useGet(path("hooks", hook.id));
   if (found.problem) return html`<${ProblemNotice} problem=${found.problem} retry=${found.reload} />`;
   if (!found.data) return html`<${Loading} />`;
   const { source } = found.data;

@@ -21,7 +21,7 @@ export function Run({ hook }) {
     const { client_id: client, ...rest } = sample;
     const own = { ...rest, qos: Number(sample.qos), ...(client ? { client_id: client } : {}) };
     try {
-      setOutcome({ done: await post(`${path("hooks", hook.name)}/run`, source === "last" ? { last: true } : own) });
+      setOutcome({ done: await post(`${path("hooks", hook.id)}/run`, source === "last" ? { last: true } : own) });
     } catch (problem) {
       setOutcome({ problem });
     } finally {
