@@ -229,6 +229,30 @@ def test_nobody_who_says_nothing_is_sent_away(site, monkeypatch):
     monkeypatch.setattr("hookmq.web.live.feed.PATIENCE", 0.3)
     logged_in(site)
     with open_page(site) as page:
+        error = page.until(lambda: page.errors.get(None))
+        assert error["message"].startswith("nobody is logged in; log in, or send an API token")
+        assert page.read_close() == 4401
+
+
+def test_who_is_sent_away_is_told_why_and_what_to_do(site):
+    cookie = logged_in(site)
+    token, secret = site._console.access.add_token("grafana", "viewer")
+    log_out(site, site._console.access, cookie)
+    for headers, says in (
+        ({"Authorization": "Bearer hmq_wrong"}, "the API token is not known; is it this broker's"),
+        ({"Cookie": cookie}, "the session has ended; log in again"),
+    ):
+        with open_page(site, **headers) as page:
+            page.watch("overview")
+            error = page.until(lambda page=page: page.errors.get(None))
+            assert error["code"] == "unauthorized" and error["message"].startswith(says)
+            assert page.read_close() == 4401
+    with open_page(site, Authorization=f"Bearer {secret}") as page:
+        page.watch("overview")
+        page.until(lambda: "overview" in page.shown)
+        site._console.access.remove_token(token.id)
+        error = page.until(lambda: page.errors.get(None))
+        assert error["message"].startswith("the session or the token has ended: log in again")
         assert page.read_close() == 4401
 
 

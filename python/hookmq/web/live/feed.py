@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...execution.threads import end
+from ...hooks import traces  # noqa: F401 - what failed is told with it, also when no file can be opened
 from ..json_text import encode
 from ..operations.operation import may
 from ..problem import Problem
@@ -17,7 +19,7 @@ from ..request import Request, decode_path
 from ..schema import BadValue
 from .data import LiveData
 from .requests import Ping, RequestProblem, Unwatch, Watch, read_request
-from .taps import Taps
+from .taps import FADES, Taps
 from .views import VIEWS, Context
 from .watching import Browser, Viewer, Watching, who_of
 
@@ -32,6 +34,11 @@ TICK = 0.2
 
 SOON = 0.02
 """Seconds between rounds that are made because somebody asked for something."""
+
+HEARING, TAKING, LOOKING, READING = 0.05, 0.04, 0.08, 0.02
+"""Seconds of a round for what browsers said, for taking messages and for views, and for one view to read
+payloads. What is too much for that waits for the next round, or is counted as lost; who cost least lately
+comes first. So nobody's views stop those of others."""
 
 MOST_WATCHES, MOST_VIEWS, MOST_BROWSERS, MOST_STRANGERS = 100, 2000, 5000, 2000
 """Watches of a browser, different views in all, browsers, and those among them that have not logged in."""
@@ -53,6 +60,8 @@ PATIENCE = 5.0
 
 RECHECK = 10.0
 """Seconds from one look whether a session goes on to the next."""
+
+ENDED = "the session or the token has ended: log in again, or connect with another token"
 
 UNAUTHORIZED, FORBIDDEN, ABUSE, FULL = 4401, 4403, 1008, 1013
 """Codes with which a WebSocket is closed."""
@@ -150,29 +159,37 @@ class LiveFeed:
             if self._closed:
                 return
             self._said.append((kind, socket, value))
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="hookmq-live", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError as error:  # the system has no more threads now: the next event tries
+                    self._thread = None
+                    self._report("the live feed", error)
             self._wake.notify_all()
 
     # The thread -----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         last = 0.0
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._closed or bool(self._said), self._pause())
-                if self._closed:
-                    break
-            # What many ask for at once is answered at once.
-            time.sleep(max(0.0, min(SOON, last + SOON - time.monotonic())))
-            last = time.monotonic()
+        while not self._closed:
             try:
-                self._turn()
-            except Exception as error:  # of the feed itself: the next round may go better
-                self._failed("the live feed", error)
+                with self._wake:
+                    self._wake.wait_for(lambda: self._closed or bool(self._said), self._pause())
+                # What many ask for at once is answered at once.
+                time.sleep(max(0.0, min(SOON, last + SOON - time.monotonic())))
+                last = time.monotonic()
+                if not self._closed:
+                    self._turn()
+            except BaseException as error:  # of the feed itself: the next round may go better
+                self._report("the live feed", error)
         for watching in list(self._watched.values()):
             self._drop(watching)
+
+    def _report(self, what: str, error: BaseException) -> None:
+        """Tell what failed. If the system has nothing left, that may fail as well: the feed goes on."""
+        with contextlib.suppress(Exception):
+            self._failed(what, error)
 
     def _pause(self) -> float | None:
         if not self._watched:
@@ -189,30 +206,57 @@ class LiveFeed:
                 self._tell(watching, at)
             return
         self._next_tick = (now // TICK + 1) * TICK
-        self._taps.look()
-        self._looks += 1
+        self._check(now)
+        try:
+            self._taps.look(TAKING)
+            self._looks += 1
+            for watching in list(self._watched.values()):
+                if not watching.viewers and now - watching.left > LINGER:
+                    self._drop(watching)
+            self._look_at_all(now, at)
+        finally:
+            self._taps.reading.end()
+
+    def _look_at_all(self, now: float, at: str) -> None:
+        """Let views look what is new, and tell it, as long as there is time."""
+        begun = after = time.monotonic()
+        for watching in self._in_turn():
+            watching.spent *= FADES
+            is_due = watching.view.period <= TICK or now >= watching.due
+            if after - begun > LOOKING:
+                if is_due:
+                    watching.view.skip()
+                continue
+            if is_due:
+                self._look(watching, now)
+            self._tell(watching, at)
+            before, after = after, time.monotonic()
+            watching.spent += after - before
+
+    def _in_turn(self) -> list[Watching]:
+        """Return what is watched: of those who cost least lately first, and of theirs what cost least."""
         watched = list(self._watched.values())
         # Whoever comes last in a round may find no room: that is another one each time.
         first = self._round % len(watched) if watched else 0
-        for watching in watched[first:] + watched[:first]:
-            if not watching.viewers and now - watching.left > LINGER:
-                self._drop(watching)
-                continue
-            if watching.view.period <= TICK or now >= watching.due:
-                self._look(watching, now)
-            self._tell(watching, at)
-        self._check(now)
+        costs: Counter[str] = Counter()
+        for watching in watched:
+            costs[watching.who] += watching.spent  # type: ignore[assignment]
+        # In steps, so that those that cost about the same keep their order.
+        return sorted(
+            watched[first:] + watched[:first],
+            key=lambda watching: (int(costs[watching.who] * 20), int(watching.spent * 200)),
+        )
 
     def _hear(self) -> dict[str, Watching]:
         """Take what browsers said; return what somebody watches from now on."""
         fresh: dict[str, Watching] = {}
-        with self._wake:
-            said, self._said = self._said, deque()
-        for kind, socket, value in said:
+        until = time.monotonic() + HEARING
+        while self._said and time.monotonic() < until:
+            kind, socket, value = self._said.popleft()
             try:
                 watching = self._take(kind, socket, value)
             except Exception as error:  # what others said is heard all the same
-                self._failed("the live feed", error)
+                self._report("the live feed", error)
                 continue
             if watching is not None:
                 fresh[watching.key] = watching
@@ -244,6 +288,7 @@ class LiveFeed:
         except Problem:  # a page of somebody else's, or a name that is not the broker's
             return self._hub.close(socket, FORBIDDEN)
         identity = found if may(found.role, "viewer") else None
+        reason = "" if identity is not None else "; ".join(filter(None, (found.reason, found.help)))
         strangers = sum(1 for browser in self._browsers.values() if browser.identity is None)
         if len(self._browsers) >= MOST_BROWSERS or (identity is None and strangers >= MOST_STRANGERS):
             return self._hub.close(socket, FULL)
@@ -251,7 +296,7 @@ class LiveFeed:
         own = sum(1 for browser in self._browsers.values() if browser.who == who)
         if identity is not None and own >= MOST_BROWSERS_OF_ONE:
             return self._hub.close(socket, FULL)
-        self._browsers[socket] = Browser(socket, request, identity, time.monotonic())
+        self._browsers[socket] = Browser(socket, request, identity, time.monotonic(), reason)
         return None
 
     def _leave(self, browser: Browser) -> None:
@@ -259,9 +304,11 @@ class LiveFeed:
         for id in list(browser.watches):
             self._unwatch(browser, id)
 
-    def _send_away(self, browser: Browser, code: int) -> None:
+    def _send_away(self, browser: Browser, reason: str) -> None:
+        """Close the connection of who is nobody, and say why before: a close has little room for it."""
+        self._tell_problem(browser, None, RequestProblem("unauthorized", reason))
         self._leave(browser)
-        self._hub.close(browser.socket, code)
+        self._hub.close(browser.socket, UNAUTHORIZED)
 
     # Watching -------------------------------------------------------------------------------------------
 
@@ -269,7 +316,7 @@ class LiveFeed:
         kind = VIEWS.get(asked.view)
         try:
             if browser.identity is None and (kind is None or not kind.is_shared(asked.options)):
-                self._send_away(browser, UNAUTHORIZED)
+                self._send_away(browser, browser.reason)
                 return None
             if kind is None:
                 raise RequestProblem("not_found", f"there is no view {asked.view!r}")
@@ -280,7 +327,7 @@ class LiveFeed:
                 options = kind.options.read(asked.options, "with")
             except (BadValue, RecursionError) as error:
                 raise RequestProblem("bad_request", str(error)) from None
-            context = self._context
+            context = dataclasses.replace(self._context, who=browser.who)
             if kind.differs and browser.identity is not None and may(browser.identity.role, "admin"):
                 context = dataclasses.replace(context, admin=True)
             key = f"{asked.view} {encode(sorted(options.items(), key=lambda pair: pair[0]))}"
@@ -296,6 +343,10 @@ class LiveFeed:
                     raise RequestProblem(problem.code, problem.detail) from None
                 except ValueError as error:  # of the native side
                     raise RequestProblem("bad_request", str(error)) from None
+                except (OSError, MemoryError) as error:
+                    self._report(f"the live view {asked.view}", error)
+                    text = "the system has nothing left for it; the broker's log says more: come again later"
+                    raise RequestProblem("internal", text) from None
                 watching = self._watched[key] = Watching(key, asked.view, view, browser.who)
             # Whoever comes back has missed nothing, and is told nothing twice.
             seen = watching.viewers or watching.looked == self._looks
@@ -339,12 +390,13 @@ class LiveFeed:
             try:
                 watching.view.close()
             except Exception as error:
-                self._failed(f"the live view {watching.name}", error)
+                self._report(f"the live view {watching.name}", error)
 
     def _look(self, watching: Watching, now: float) -> RequestProblem | None:
         """Let a view look what is new. One that fails is given up, and its viewers are told."""
         watching.due = (now // watching.view.period + 1) * watching.view.period
         watching.looked = self._looks
+        self._taps.reading.allow(READING)
         try:
             watching.view.look(time.time())
         except RequestProblem as error:
@@ -352,7 +404,7 @@ class LiveFeed:
         except Problem as error:  # of an operation that the view takes from
             problem = RequestProblem(error.code, error.detail)
         except Exception as error:
-            self._failed(f"the live view {watching.name}", error)
+            self._report(f"the live view {watching.name}", error)
             problem = RequestProblem("internal", "it cannot be shown; the broker's log says why")
         else:
             return None
@@ -403,15 +455,15 @@ class LiveFeed:
         self._changes = changes
         for browser in list(self._browsers.values()):
             if browser.identity is not None and not self._access.holds(browser.identity):
-                self._send_away(browser, UNAUTHORIZED)
+                self._send_away(browser, ENDED)
 
     def _check(self, now: float) -> None:
         """Send away whose session is over, and strangers who show nothing."""
         for browser in list(self._browsers.values()):
             if browser.identity is None:
                 if not browser.watches and now - browser.since > PATIENCE:
-                    self._send_away(browser, UNAUTHORIZED)
+                    self._send_away(browser, browser.reason)
             elif now - browser.checked > RECHECK:
                 browser.checked = now
                 if not self._access.holds(browser.identity):
-                    self._send_away(browser, UNAUTHORIZED)
+                    self._send_away(browser, ENDED)

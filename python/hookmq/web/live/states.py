@@ -96,7 +96,10 @@ class Keyed(State):
 
     def put(self, key: str, item: Any) -> None:
         """Take an item."""
-        text = encode(item)
+        self.put_text(key, encode(item))
+
+    def put_text(self, key: str, text: str) -> None:
+        """Take an item that is JSON already."""
         if self._items.get(key) != text:
             self._items[key] = text
             self._change(key)

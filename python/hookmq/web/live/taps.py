@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections import Counter, OrderedDict, deque
+from time import perf_counter
+from typing import TYPE_CHECKING
 
-from ..json_path import find, number_of, read_value
+from .known import known, newest
+from .requests import RequestProblem
+from .seen import Reading, Seen
 
 if TYPE_CHECKING:
     from ..._hookmq import NativeBroker
-    from ...message import Message
 
-__all__ = ["Seen", "Tap", "Taps"]
+__all__ = ["Tap", "Taps"]
 
 MOST = 2000
 """Messages of a filter that are taken at a time; of more than that the newest."""
@@ -21,44 +21,35 @@ MOST = 2000
 TOPICS = 500
 """Topics of a filter whose newest message is kept."""
 
-READ = 256 << 10
-"""Bytes up to which a payload is read as JSON."""
+MOST_TAPS, MOST_TAPS_OF_ONE = 2000, 500
+"""Filters that are watched in all, and by one account or API token."""
 
+FRESH, HELD = 8 << 20, 64 << 20
+"""Bytes of payloads that came of a filter since the last look, and of the newest of all topics of all
+filters: the oldest make room."""
 
-class Seen:
-    """A message, read at most once for all who look at it."""
-
-    def __init__(self, message: Message) -> None:
-        self.message = message
-        self.topic = message.topic
-        self.at = message.timestamp
-
-    @cached_property
-    def value(self) -> Any:
-        """The payload as JSON, or else as text; ``None`` if it is neither, or too long to be read."""
-        payload = self.message.payload
-        return read_value(payload) if len(payload) <= READ else None
-
-    def find(self, path: tuple[str | int, ...]) -> Any:
-        """Return what a path leads to in the payload, ``None`` if it leads nowhere."""
-        return find(self.value, path)
-
-    def number(self, path: tuple[str | int, ...]) -> float | None:
-        """Return what a path leads to as a number; ``None`` if it is none."""
-        return number_of(self.find(path))
+FADES = 0.8
+"""What is left in each round of what a tap, or a view, has cost before: who cost least comes first."""
 
 
 class Tap:
     """The messages of a filter since the last look, and the newest of each topic."""
 
-    def __init__(self, native: NativeBroker, filter: str) -> None:
+    def __init__(self, native: NativeBroker, filter: str, reading: Reading) -> None:
         self.filter = filter
         self.users = 0
+        self.of: Counter[str] = Counter()
+        """How often each account has it open."""
         self.fresh: list[Seen] = []
         """What came since the look before, in its order; the newest if it was more than can be shown."""
         self.lost = 0
         """How many came since then and are not in :attr:`fresh`."""
+        self.held = 0
+        """Bytes of the payloads in :attr:`latest`."""
+        self.spent = 0.0
+        """Seconds that it has cost lately."""
         self._native = native
+        self._reading = reading
         self._inbox, self._number = native.subscribe(filter, False, MOST)
         self._dropped = 0
         self._latest: OrderedDict[str, Seen] | None = None
@@ -67,25 +58,41 @@ class Tap:
     def latest(self) -> OrderedDict[str, Seen]:
         """The newest message of each topic, the newest last; it begins with what was there before."""
         if self._latest is None:
-            found = sorted(_known(self._native, self.filter), key=lambda one: one.at)
-            self._latest = OrderedDict((one.topic, one) for one in found)
-            for one in self.fresh:
+            self._latest = OrderedDict()
+            found = known(self._native, self.filter, TOPICS, self._reading)
+            for one in (*sorted(found, key=lambda one: one.at), *self.fresh):
                 self._keep(one)
         return self._latest
 
     def look(self) -> None:
         """Take what came."""
         take = self._inbox.take
-        fresh: list[Seen] = []
-        while len(fresh) < MOST and (message := take(0)) is not None:
-            fresh.append(Seen(message))
+        fresh: deque[Seen] = deque()
+        taken = size = 0
+        while taken < MOST and (message := take(0)) is not None:
+            fresh.append(one := Seen(message, self._reading))
+            taken += 1
+            size += one.size
+            while size > FRESH and len(fresh) > 1:
+                size -= fresh.popleft().size
         dropped = self._inbox.dropped
-        self.fresh, self.lost, self._dropped = fresh, dropped - self._dropped, dropped
+        self.fresh = list(fresh)
+        self.lost = dropped - self._dropped + taken - len(fresh)
+        self._dropped = dropped
         if self._latest is not None:
             for one in fresh:
                 self._keep(one)
             if self.lost:
                 self._catch_up()
+
+    def wait(self) -> None:
+        """Leave what came for the next round: there is no time for it in this one."""
+        self.fresh, self.lost = [], 0
+
+    def make_room(self, most: float) -> None:
+        """Forget the oldest until no more than so many bytes are held."""
+        while self.held > most and self._latest:
+            self.held -= self._latest.popitem(last=False)[1].size
 
     def close(self) -> None:
         """Take no more."""
@@ -95,16 +102,18 @@ class Tap:
     def _keep(self, one: Seen) -> None:
         latest = self._latest
         assert latest is not None
+        if (before := latest.pop(one.topic, None)) is not None:
+            self.held -= before.size
         latest[one.topic] = one
-        latest.move_to_end(one.topic)
+        self.held += one.size
         if len(latest) > TOPICS:
-            latest.popitem(last=False)
+            self.held -= latest.popitem(last=False)[1].size
 
     def _catch_up(self) -> None:
         """Ask the statistics for what was lost of the topics that are shown."""
-        for topic, known in list(self.latest.items()):
-            found = _newest(self._native, topic)
-            if found is not None and found.at > known.at:
+        for topic, shown in list(self.latest.items()):
+            found = newest(self._native, topic, self._reading)
+            if found is not None and found.at > shown.at:
                 self._keep(found)
 
 
@@ -112,90 +121,85 @@ class Taps:
     """The taps that are in use."""
 
     def __init__(self, native: NativeBroker) -> None:
+        self.reading = Reading()
         self._native = native
         self._taps: dict[str, Tap] = {}
+        self._of: Counter[str] = Counter()
 
-    def open(self, filter: str) -> Tap:
-        """Return the tap of a filter; :meth:`close` is to be called as often. Raises ``ValueError``."""
+    def open(self, filter: str, who: str = "") -> Tap:
+        """Return the tap of a filter; :meth:`close` is to be called as often.
+
+        ``who`` is for whom it counts: an account, or a token, has a bound of its own. Nobody (``""``) sees
+        what dashboards show, and nothing else.
+
+        Raises:
+            RequestProblem: as many filters are watched as may be.
+            ValueError: it is no filter.
+        """
         tap = self._taps.get(filter)
+        if who and (tap is None or who not in tap.of) and self._of[who] >= MOST_TAPS_OF_ONE:
+            raise RequestProblem(
+                "too_many",
+                f"{who.partition(' ')[2]} watches {MOST_TAPS_OF_ONE} different topics and filters, as many "
+                "as one may: close a page, or watch one filter with a wildcard instead of many topics",
+            )
         if tap is None:
-            tap = self._taps[filter] = Tap(self._native, filter)
+            if len(self._taps) >= MOST_TAPS:
+                raise RequestProblem(
+                    "too_many",
+                    f"{MOST_TAPS} different topics and filters are watched, as many as the broker can at a "
+                    "time: close a page, or come again later",
+                )
+            tap = self._taps[filter] = Tap(self._native, filter, self.reading)
+        if who not in tap.of:
+            self._of[who] += 1
+        tap.of[who] += 1
         tap.users += 1
         return tap
 
-    def close(self, tap: Tap) -> None:
+    def close(self, tap: Tap, who: str = "") -> None:
         """Let go of a tap."""
         tap.users -= 1
+        tap.of[who] -= 1
+        if not tap.of[who]:
+            del tap.of[who]
+            self._of[who] -= 1
+            if not self._of[who]:
+                del self._of[who]
         if not tap.users:
             del self._taps[tap.filter]
             tap.close()
 
-    def look(self) -> None:
-        """Let all of them take what came."""
+    def look(self, seconds: float) -> None:
+        """Let them take what came, those first that cost least. Those that time is too short for wait."""
+        costs: Counter[str] = Counter()
         for tap in self._taps.values():
+            for who in tap.of:
+                costs[who] += tap.spent  # type: ignore[assignment]
+        begun = now = perf_counter()
+        # In steps, so that those that cost about the same keep their order.
+        for tap in sorted(
+            self._taps.values(),
+            key=lambda tap: (min(int(costs[who] * 20) for who in tap.of), int(tap.spent * 1000)),
+        ):
+            tap.spent *= FADES
+            if now - begun > seconds:
+                tap.wait()
+                continue
             tap.look()
+            before, now = now, perf_counter()
+            tap.spent += now - before
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Keep what all hold within its bound: what one does not need of its part is for the others."""
+        if sum(tap.held for tap in self._taps.values()) <= HELD:
+            return
+        left = HELD
+        by_size = sorted(self._taps.values(), key=lambda tap: tap.held)
+        for at, tap in enumerate(by_size):
+            tap.make_room(left / (len(by_size) - at))
+            left -= tap.held
 
     def __len__(self) -> int:
         return len(self._taps)
-
-
-# What was there before ------------------------------------------------------------------------------------
-
-_STEPS = 2000
-"""Levels of topics that are looked at to find those of a filter."""
-
-
-def _known(native: NativeBroker, filter: str) -> Iterator[Seen]:
-    """Return the newest message of topics that match, as far as it is known."""
-    topics: dict[str, None] = {}
-    if "+" not in filter and "#" not in filter:
-        topics[filter] = None
-    else:
-        items, _, _ = native.retained(TOPICS, filter=filter)
-        topics |= dict.fromkeys(item["topic"] for item in items)
-        if not filter.startswith("$"):
-            for topic in _walk(native, filter):
-                if len(topics) >= TOPICS:
-                    break
-                topics[topic] = None
-    for topic in topics:
-        found = _newest(native, topic)
-        if found is not None:
-            yield found
-
-
-def _newest(native: NativeBroker, topic: str) -> Seen | None:
-    counted = native.topic_value(topic)
-    if counted is not None and len(counted[0].payload) == counted[1]:
-        return Seen(counted[0])
-    # The statistics keep the beginning of a large payload, which is none to read.
-    retained = native.retained_value(topic)
-    return None if retained is None else Seen(retained)
-
-
-def _walk(native: NativeBroker, filter: str) -> Iterator[str]:
-    """Return topics that match and were published to, level by level."""
-    levels = filter.split("/")
-    steps = 0
-    waiting: list[tuple[str | None, int]] = [(None, 0)]
-    while waiting and steps < _STEPS:
-        parent, depth = waiting.pop()
-        level = levels[min(depth, len(levels) - 1)]
-        steps += 1
-        if level not in ("+", "#"):
-            topic = level if parent is None else f"{parent}/{level}"
-            item = native.topic(topic)
-            children = [] if item is None else [item]
-        else:
-            children, _, _ = native.topics(TOPICS, parent=parent)
-        for item in children:
-            topic = item["topic"]
-            steps += 1
-            if parent is None and level in ("+", "#") and topic.startswith("$"):
-                continue  # [MQTT-4.7.2-1]
-            ends = level == "#" or depth == len(levels) - 1 or levels[depth + 1 :] == ["#"]
-            if ends and item["messages"]:
-                yield topic
-            goes_on = level == "#" or depth < len(levels) - 1
-            if goes_on and item["children"]:
-                waiting.append((topic, depth if level == "#" else depth + 1))

@@ -24,11 +24,15 @@ def who_of(identity: Identity | None) -> str:
 class Browser:
     """A browser that is connected."""
 
-    def __init__(self, socket: int, request: Request, identity: Identity | None, now: float) -> None:
+    def __init__(
+        self, socket: int, request: Request, identity: Identity | None, now: float, reason: str = ""
+    ) -> None:
         self.socket = socket
         self.request = request
         self.identity = identity
         """Who has logged in there; ``None`` is nobody: a shared link is all that they may see."""
+        self.reason = reason
+        """Why it is nobody, and what to do then."""
         self.who = who_of(identity)
         self.watches: dict[str, Viewer] = {}
         self.since = now
@@ -64,6 +68,8 @@ class Watching:
         self.name = name
         self.view = view
         self.due = 0.0
+        self.spent = 0.0
+        """Seconds that it has cost lately."""
         self.looked = -1
         """In which look at the taps it was looked at last."""
         self.viewers: dict[Viewer, None] = {}

@@ -8,12 +8,13 @@ from itertools import islice
 from typing import Any
 
 from ...dashboards import Dashboard
-from ...json_path import parse_path
+from ...json_path import find, number_of, parse_path
 from ...json_text import encode
 from ...schema import Field, Nullable, Object, Text
 from ..requests import RequestProblem
+from ..seen import NotYet, Seen
 from ..states import Keyed
-from ..taps import Seen, Tap
+from ..taps import Tap
 from .values import shown
 from .view import Context, View, ViewKind
 
@@ -42,7 +43,10 @@ class _Shown:
         self.path = parse_path(widget["path"])
         self.options: Mapping[str, Any] = widget["options"]
         self.begun = False
-        self.seen: Seen | None = None
+        self.seen = 0
+        """The number of the message that it was shown last."""
+        self.rows: dict[str, tuple[int, str]] = {}
+        """Of a table, by topic: which message a row shows, and its JSON."""
 
     def newest(self) -> Seen | None:
         """Return the newest message of its topics, if that is another one than before."""
@@ -51,10 +55,7 @@ class _Shown:
         if not latest:
             return None
         seen = next(reversed(latest.values()))
-        if seen is self.seen:
-            return None
-        self.seen = seen
-        return seen
+        return None if seen.number == self.seen else seen
 
 
 class _DashboardView(View):
@@ -79,14 +80,14 @@ class _DashboardView(View):
         for shown_widget in self._widgets:
             try:
                 _SHOW[shown_widget.widget["kind"]](self, shown_widget)
+            except NotYet:  # the next look does, if it is still the newest then
+                continue
             except (ValueError, RecursionError) as error:  # of what was published: the others go on
                 self.state.put(shown_widget.id, {"error": f"it cannot be shown: {error}"[:200]})
 
     def close(self) -> None:
-        for widget in self._widgets:
-            if widget.tap is not None:
-                self._context.taps.close(widget.tap)
-        self._widgets = []
+        widgets, self._widgets = self._widgets, []
+        self._context.close(widget.tap for widget in widgets if widget.tap is not None)
 
     def _of_token(self) -> Dashboard:
         # Asked each time: a link that was taken back shows nothing any more.
@@ -97,14 +98,13 @@ class _DashboardView(View):
 
     def _show(self, dashboard: Dashboard) -> None:
         """Begin anew with another version."""
-        before, taps = self._widgets, self._context.taps
+        before, context = self._widgets, self._context
+        taps = iter(context.open(widget["topic"] for widget in dashboard.widgets if widget["topic"]))
         self._widgets = [
-            _Shown(widget, taps.open(widget["topic"]) if widget["topic"] else None)
-            for widget in dashboard.widgets
+            _Shown(widget, next(taps) if widget["topic"] else None) for widget in dashboard.widgets
         ]
-        for widget in before:  # afterwards, so that what both have stays open
-            if widget.tap is not None:
-                taps.close(widget.tap)
+        # Afterwards, so that what both have stays open.
+        context.close(widget.tap for widget in before if widget.tap is not None)
         self._version = dashboard.version
         self.state.restart(f'"version":{dashboard.version},"title":{encode(dashboard.title)},')
 
@@ -113,47 +113,69 @@ class _DashboardView(View):
     def _value(self, widget: _Shown) -> None:
         if widget.tap is not None and (seen := widget.newest()) is not None:
             value = shown(seen.find(widget.path))
+            widget.seen = seen.number
             self.state.put(widget.id, {"value": value, "at": seen.at, "topic": seen.topic})
 
     def _points(self, widget: _Shown) -> None:
-        for seen in self._fresh(widget, POINTS):
-            if (number := seen.number(widget.path)) is not None:
+        for seen, value in self._fresh(widget, POINTS):
+            if (number := number_of(find(value, widget.path))) is not None:
                 self.state.append(widget.id, "points", [seen.topic, seen.at, number], POINTS)
 
     def _log(self, widget: _Shown) -> None:
         lines = min(widget.options.get("limit", LINES), MOST_LINES)
-        for seen in self._fresh(widget, lines):
-            row = {"topic": seen.topic, "value": shown(seen.value, ROW), "at": seen.at}
+        for seen, value in self._fresh(widget, lines):
+            row = {"topic": seen.topic, "value": shown(value, ROW), "at": seen.at}
             self.state.append(widget.id, "rows", row, lines)
 
-    def _fresh(self, widget: _Shown, most: int) -> list[Seen]:
-        """Return what came since the last look; at first, the newest of each topic."""
+    def _fresh(self, widget: _Shown, most: int) -> list[tuple[Seen, Any]]:
+        """Return what came since the last look, with its value; at first, the newest of each topic.
+
+        What there is no time for is left out: the newest is what somebody wants to see.
+        """
         if widget.tap is None:
             return []
-        if not widget.begun:
-            widget.begun = True
-            return list(widget.tap.latest.values())[-most:]
-        return widget.tap.fresh[-most:]
+        fresh = widget.tap.fresh if widget.begun else list(widget.tap.latest.values())
+        widget.begun = True
+        found: list[tuple[Seen, Any]] = []
+        for seen in reversed(fresh[-most:]):
+            try:
+                found.append((seen, seen.value))
+            except NotYet:
+                break
+        found.reverse()
+        return found
 
     def _table(self, widget: _Shown) -> None:
         # Whole payloads: columns and places have paths of their own.
-        if widget.tap is None or widget.newest() is None:
+        if widget.tap is None or (newest := widget.newest()) is None:
             return
         limit = widget.options.get("limit", ROWS)
-        rows: list[dict[str, Any]] = []
-        room = TABLE
+        rows: dict[str, tuple[int, str]] = {}
+        room, is_all = TABLE, True
         for seen in islice(reversed(widget.tap.latest.values()), limit):
-            value = shown(seen.value, ROW)
-            room -= len(encode(value))
+            row = widget.rows.get(seen.topic)
+            if row is None or row[0] != seen.number:
+                try:
+                    row = (
+                        seen.number,
+                        encode({"topic": seen.topic, "value": shown(seen.value, ROW), "at": seen.at}),
+                    )
+                except NotYet:  # what was there before stays until the next look
+                    is_all = False
+                    if row is None:
+                        continue
+            room -= len(row[1])
             if rows and room < 0:
                 break  # the newest have room
-            rows.append({"topic": seen.topic, "value": value, "at": seen.at})
-        rows.sort(key=lambda row: str(row["topic"]))
-        self.state.put(widget.id, {"rows": rows})
+            rows[seen.topic] = row
+        widget.rows = rows
+        widget.seen = newest.number if is_all else 0
+        self.state.put_text(widget.id, f'{{"rows":[{",".join(rows[topic][1] for topic in sorted(rows))}]}}')
 
     def _image(self, widget: _Shown) -> None:
         if widget.tap is None or (seen := widget.newest()) is None:
             return
+        widget.seen = seen.number
         payload = seen.message.payload
         if len(payload) > PICTURE:
             item: dict[str, Any] = {"error": f"the picture has {len(payload)} bytes, more than {PICTURE}"}

@@ -8,8 +8,8 @@ from typing import Any
 from ...json_text import encode
 from ...schema import Array, Field, Object
 from ..requests import RequestProblem
+from ..seen import NotYet
 from ..states import Keyed, Stream
-from ..taps import Seen
 from .view import PATH, Context, FilterText, TopicText, View, ViewKind
 
 __all__ = ["POINTS", "VALUES", "shown"]
@@ -44,9 +44,10 @@ class _Values(View):
     """The newest value of each topic."""
 
     def __init__(self, context: Context, options: Mapping[str, Any]) -> None:
-        self._taps, self._path = context.taps, options["path"]
-        self._tap = context.taps.open(options["topic"])
-        self._shown: dict[str, Seen] = {}
+        self._context, self._path = context, options["path"]
+        (self._tap,) = context.open([options["topic"]])
+        self._shown: dict[str, int] = {}
+        """The number of the message that is shown of each topic."""
         self.state: Keyed = Keyed()
 
     def look(self, now: float) -> None:
@@ -55,12 +56,16 @@ class _Values(View):
             del self._shown[topic]
             self.state.remove(topic)
         for topic, seen in latest.items():
-            if self._shown.get(topic) is not seen:
-                self._shown[topic] = seen
-                self.state.put(topic, {"value": shown(seen.find(self._path)), "at": seen.at})
+            if self._shown.get(topic) != seen.number:
+                try:
+                    value = shown(seen.find(self._path))
+                except NotYet:  # the next look does, if it is still the newest then
+                    continue
+                self._shown[topic] = seen.number
+                self.state.put(topic, {"value": value, "at": seen.at})
 
     def close(self) -> None:
-        self._taps.close(self._tap)
+        self._context.close([self._tap])
 
 
 class _Points(View):
@@ -72,28 +77,41 @@ class _Points(View):
             raise RequestProblem("bad_request", "`topics` is missing, or `filter`")
         if len(filters) > FILTERS:
             raise RequestProblem("bad_request", f"at most {FILTERS} topics are shown in one view")
-        self._taps, self._path = context.taps, options["path"]
-        self._open = [context.taps.open(filter) for filter in filters]
+        self._context, self._path = context, options["path"]
+        self._open = context.open(filters)
         self._new = {tap.filter for tap in self._open if tap.users > 1}
         self.state: Stream = Stream(KEPT, head="[]")
 
     def look(self, now: float) -> None:
         found: list[tuple[float, str, float]] = []
+        lost = 0
         for tap in self._open:
             if tap.filter in self._new:  # somebody else's, with what was there before
                 self._new.discard(tap.filter)
                 continue
-            self.state.lose(tap.lost + max(0, len(tap.fresh) - KEPT))
-            for seen in tap.fresh[-KEPT:]:
-                if (number := seen.number(self._path)) is not None:
-                    found.append((seen.at, seen.topic, number))
+            read = 0
+            points: list[tuple[float, str, float]] = []
+            for seen in reversed(tap.fresh[-KEPT:]):  # the newest, if time is too short for all
+                try:
+                    number = seen.find_number(self._path)
+                except NotYet:
+                    break
+                read += 1
+                if number is not None:
+                    points.append((seen.at, seen.topic, number))
+            found += reversed(points)
+            lost += tap.lost + len(tap.fresh) - read
+        self.state.lose(lost)
         found.sort(key=lambda point: point[0])
         for at, topic, number in found:
             self.state.add([topic, at, number])
 
+    def skip(self) -> None:
+        self.state.lose(sum(tap.lost + len(tap.fresh) for tap in self._open if tap.filter not in self._new))
+        self._new.clear()
+
     def close(self) -> None:
-        for tap in self._open:
-            self._taps.close(tap)
+        self._context.close(self._open)
 
 
 VALUES = ViewKind(Object([Field("topic", FilterText(), required=True), PATH]), _Values)

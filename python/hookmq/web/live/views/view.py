@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...._hookmq import check_filter
+from ...json_path import parse_path
 from ...schema import BadValue, Field, Object, Schema, Text
 from ..data import LiveData
 from ..states import State
-from ..taps import Taps
+from ..taps import Tap, Taps
 
 __all__ = ["Context", "FilterText", "PathText", "TopicText", "View", "ViewKind"]
 
@@ -26,6 +27,24 @@ class Context:
     taps: Taps
     admin: bool = False
     """Whether an admin watches; see :attr:`ViewKind.differs`."""
+    who: str = ""
+    """For whom it counts what the view opens: an account or a token, or nobody."""
+
+    def open(self, filters: Iterable[str]) -> list[Tap]:
+        """Return the taps of filters, in their order: all, or none if one cannot be had."""
+        opened: list[Tap] = []
+        try:
+            for filter in filters:
+                opened.append(self.taps.open(filter, self.who))
+        except BaseException:
+            self.close(opened)
+            raise
+        return opened
+
+    def close(self, taps: Iterable[Tap]) -> None:
+        """Let go of taps."""
+        for tap in taps:
+            self.taps.close(tap, self.who)
 
 
 class View:
@@ -42,6 +61,9 @@ class View:
     def look(self, now: float) -> None:
         """Bring the state up to date; ``now`` is the time of the wall clock."""
         raise NotImplementedError
+
+    def skip(self) -> None:
+        """There is no time for a look in this round: what came in it will not come again."""
 
     def close(self) -> None:
         """Nobody watches it any more."""
@@ -105,8 +127,6 @@ class PathText(Schema):
 
     def read(self, value: Any, where: str) -> Any:
         """Return its steps."""
-        from ...json_path import parse_path
-
         try:
             return parse_path(Text().read(value, where))
         except ValueError as error:
