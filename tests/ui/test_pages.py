@@ -110,3 +110,15 @@ def test_what_is_chosen_is_kept(plant):
         page.until(
             "document.documentElement.lang === 'ja' && document.documentElement.dataset.theme === 'dark'"
         )
+
+
+def test_what_the_broker_refuses_begins_in_the_language_of_the_page(plant):
+    with plant.open("#/history?filter=a/%23/b", language="ja") as page:
+        alert = page.locator(".notice", {"hasText": "リクエストが正しくありません: "})
+        alert.waitFor()
+        japanese = alert.innerText()
+        page.problems()  # the browser's own word on the answer
+    with plant.open("#/history?filter=a/%23/b") as page:
+        page.locator(".notice", {"hasText": "a/#/b"}).waitFor()
+        assert "リクエスト" not in page.locator(".notice").innerText() and "a/#/b" in japanese
+        page.problems()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 
@@ -28,6 +30,18 @@ def test_the_broker_is_described(set_up):
         text = page.locator(".page").innerText()
         assert f"mqtt://127.0.0.1:{set_up.broker.port}" in text
         assert page.getByRole("button", {"name": "Reload"}).count() == 0
+
+
+def test_what_settings_mean_is_told_in_both_languages(set_up):
+    japanese = {one["key"]: one["help"] for one in set_up.get("settings?language=ja")["items"]}
+    english = {one["key"]: one["help"] for one in set_up.get("settings")["items"]}
+    assert all(re.search("[ぁ-ん]", text) for text in japanese.values())
+    # Names of values and of other settings are the same in all languages.
+    named = {key: (set(re.findall("`[^`]*`", text)), english[key]) for key, text in japanese.items()}
+    assert not [key for key, (names, text) in named.items() if names != set(re.findall("`[^`]*`", text))]
+    with set_up.open("#/settings", language="ja") as page:
+        page.getByRole("searchbox").fill("MQTT のポート")
+        page.locator("tbody tr").filter({"hasText": "MQTT のポート。0 は"}).waitFor()
 
 
 def test_language_and_theme(set_up):

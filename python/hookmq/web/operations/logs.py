@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from ...connectors.address import in_text, masked, without_secrets
@@ -69,6 +72,7 @@ def operations(source: Source, ring: Callable[[], LogRing]) -> Sequence[Operatio
             "settings",
             lambda ask: {"items": [_setting(ask, source.run().settings, one) for one in SETTINGS]},
             "List the settings and where each comes from",
+            query=(Field("language", Text(among=("en", "ja")), "of what they mean", default="en"),),
             answer=Object([Field("items", Array(_SETTING), required=True)]),
         ),
     ]
@@ -113,9 +117,16 @@ def _setting(ask: Ask, settings: Settings, setting: Setting) -> dict[str, Any]:
         "value": _shown(settings[setting.key], addresses=addresses),
         "default": _shown(setting.default, addresses=addresses),
         "origin": settings.origin(setting.key),
-        "help": setting.help,
+        "help": _japanese()[setting.key] if ask.query["language"] == "ja" else setting.help,
         "type": setting.type,
     }
+
+
+@cache
+def _japanese() -> dict[str, str]:
+    """Return what each setting means, in Japanese: read when it is first asked for."""
+    told: dict[str, str] = json.loads(files("hookmq.settings").joinpath("japanese.json").read_text("utf-8"))
+    return told
 
 
 def _shown(value: Any, *, addresses: bool) -> Any:

@@ -8,7 +8,9 @@ export const API = new URL("../../../api/v1/", import.meta.url);
 /** What the API answered instead of what was asked for. */
 export class Problem extends Error {
   constructor(status, about) {
-    super(about.detail || about.title || t("error.unknown", { status }));
+    const detail = about.detail || about.title;
+    // The broker speaks English: other languages say first what kind of problem it is.
+    super(!detail ? t("error.unknown", { status }) : hasText(`error.status_${status}`) ? t(`error.status_${status}`, { detail }) : detail);
     this.status = status;
     this.code = about.code ?? about.error?.code ?? "unknown";
     this.help = about.help ?? (hasText(`error.${this.code}`) ? t(`error.${this.code}`) : null);

@@ -52,7 +52,7 @@ function Broker() {
 }
 
 function Values() {
-  const found = useGet("settings");
+  const found = useGet("settings", { language: language.value });
   const [typed, setTyped] = useState("");
   const [changed, setChanged] = useState(false);
   const search = useSettled(typed).toLowerCase();
