@@ -17,6 +17,7 @@ from hookmq.storage import HistoryStore, Row, query, sqlite_url
 from hookmq.storage.export import CSV_COLUMNS
 from hookmq.storage.history import Record
 from hookmq.storage.moments import microseconds, moment
+from hookmq.storage.query import History
 from hookmq.storage.topics import TopicFilter
 
 from . import reference
@@ -44,6 +45,60 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(query, "_SORT_COST", 10**9 if request.param == "walk" else 0.001)
     monkeypatch.setattr(query, "_PAGE_ROWS", 97)
     return str(request.param)
+
+
+def test_stretches_from_any_place_on_are_the_rest(
+    store: HistoryStore, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "_STRETCH_ROWS", 211)
+    chance = random.Random(3)
+    for _ in range(150):
+        arguments: dict[str, Any] = {
+            "client": chance.choice([None, None, "c1", "nobody"]),
+            "newest": chance.random() < 0.5,
+        }
+        filter = chance.choice(reference.FILTERS)
+        whole = [(round(row.timestamp * 1e6), row.id) for row in store.query(filter, **arguments)]
+        history = store.query(filter, **arguments).expecting(chance.choice([1, 50, 5_000]))
+        place = chance.choice([None, *whole])
+        found = []
+        for stretch in history.stretches(place):
+            found += [(round(row.timestamp * 1e6), row.id) for row in stretch.rows]
+            if stretch.place is None:
+                break
+            if chance.random() < 0.2:  # somebody else goes on
+                place_then, found_then = stretch.place, list(found)
+                rest = [
+                    (round(row.timestamp * 1e6), row.id)
+                    for later in store.query(filter, **arguments).stretches(place_then)
+                    for row in later.rows
+                ]
+                assert found_then + rest == whole[0 if place is None else whole.index(place) + 1 :]
+        else:
+            assert not found  # there is nothing at all
+        assert found == whole[0 if place is None else whole.index(place) + 1 :]
+
+
+def test_where_nothing_matches_a_walk_comes_by_now_and_then(
+    store: HistoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "_STRETCH_ROWS", 100)
+    stretches = [*store.query("+/nothing/of/this").stretches()]
+    assert [stretch.rows for stretch in stretches] == [[]] * (len(ROWS) // 100 + 1)
+    assert [stretch.place is None for stretch in stretches] == [False] * (len(ROWS) // 100) + [True]
+
+
+def test_for_a_few_rows_not_many_are_sorted(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "_FEW", 1)
+    sorts = []
+    monkeypatch.setattr(History, "_fetch", lambda self, numbers: sorts.append(len(numbers)) or iter(()))
+    filter = max(reference.FILTERS, key=lambda one: "/" in one and len(reference.select(ROWS, one)))
+    assert len(reference.select(ROWS, filter)) > 100
+    monkeypatch.setattr(query, "_SORT_COST", 1)
+    list(store.query("zzz/#").stretches())
+    assert sorts == [0]
+    next(store.query(filter).expecting(2).stretches())
+    assert sorts == [0], "there are so many that a walk ends sooner"
 
 
 @pytest.mark.parametrize("filter", reference.FILTERS)

@@ -6,9 +6,10 @@ import csv
 import datetime
 import io
 import json
+import threading
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow.parquet
@@ -16,7 +17,9 @@ import pytest
 
 from hookmq import Broker
 from hookmq.web.charts import Buckets, chart
-from hookmq.web.exports import export
+from hookmq.web.exports import MOST, MOST_OF_ONE, Exports, export
+from hookmq.web.problem import Problem
+from hookmq.web.slow import THREADS, WAITING, SlowAnswers
 
 from .site import Site, publish
 
@@ -239,6 +242,97 @@ def test_a_file_of_many_messages_needs_little_memory(format: str) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size > (100_000 if format == "parquet" else 12 << 20) and peak < 40 << 20
+
+
+def test_a_file_begins_before_anything_is_found(site: Site) -> None:
+    """Whoever waits sees that it comes."""
+    read = []
+
+    def rows() -> Iterator[None]:
+        for number in range(3):
+            read.append(number)
+            yield None
+
+    pieces = export(rows(), "csv")
+    assert next(pieces).startswith(b"time,time_us,topic")
+    assert not read
+    assert [*pieces] == [b""] * 4 and len(read) == 3
+    assert b"".join(export(iter([None, None]), "jsonl")) == b""
+    table = pyarrow.parquet.read_table(io.BytesIO(b"".join(export(iter([None]), "parquet"))))
+    assert table.num_rows == 0
+
+
+def download(site: Site, format: str) -> str:
+    return site.ask("GET", "history/export", format=format).body.decode()
+
+
+LARGE = [
+    '"' * 70_000,
+    "é" * 70_001,
+    "a" + "日本語\n" * 40_000,
+    json.dumps({"text": "😀" * 30_000}),
+    "=" + "1" * 65_536,
+]
+
+
+@pytest.mark.parametrize("payload", LARGE, ids=["quotes", "odd", "lines", "JSON", "formula"])
+def test_large_payloads_are_written_in_parts_and_are_what_was_published(site: Site, payload: str) -> None:
+    for topic, text in (("out/a", "before"), ("out/b", payload), ("out/c", "behind")):
+        site.broker.publish(topic, text)
+    wanted = [("out/a", "before"), ("out/b", payload), ("out/c", "behind")]
+    csv.field_size_limit(1 << 24)
+    rows = list(csv.DictReader(io.StringIO(download(site, "csv"), newline="")))
+    assert [(row["topic"], row["payload"]) for row in rows] == wanted
+    assert {(row["qos"], row["retain"], row["payload_base64"]) for row in rows} == {("0", "false", "")}
+    lines = [json.loads(line) for line in download(site, "jsonl").split("\n")[:-1]]
+    assert [(line["topic"], line["payload"]) for line in lines] == wanted
+    assert len({frozenset(line) for line in lines}) == 1
+
+
+def test_who_asks_for_many_files_waits_and_others_do_not() -> None:
+    exports, made = Exports(), []
+    begun = [exports.begin("anna", lambda: iter([b"a"])) for _ in range(MOST_OF_ONE)]
+    with pytest.raises(Problem, match="you have 4 exports") as caught:
+        exports.begin("anna", lambda: made.append(1) or iter([b"a"]))
+    assert caught.value.status == 503 and "Retry-After" in caught.value.headers and not made
+    others = [exports.begin(f"{number}", lambda: iter([b"a"])) for number in range(MOST - MOST_OF_ONE)]
+    with pytest.raises(Problem, match="16 exports are under way"):
+        exports.begin("bert", lambda: iter([b"a"]))
+    assert [*begun[0]] == [b"a"]  # to its end
+    exports.begin("anna", lambda: iter([b"a"])).close()  # never begun
+    exports.begin("bert", lambda: iter([b"a"]))
+    for one in [*begun, *others]:
+        one.close()
+        one.close()
+    with pytest.raises(ZeroDivisionError):
+        exports.begin("carl", lambda: 1 // 0)
+    assert all(exports.begin("carl", lambda: iter([])) for _ in range(MOST_OF_ONE))
+
+
+def test_slow_answers_are_made_of_those_who_ask_in_turn() -> None:
+    gate, made = threading.Event(), []
+    threads = []
+
+    def start(name: str, run: Callable[[str], None]) -> None:
+        threads.append(threading.Thread(target=run, args=(name,)))
+        threads[-1].start()
+
+    slow = SlowAnswers(start)
+    entered = [threading.Event() for _ in range(THREADS)]
+    for one in entered:
+        slow.put("first", lambda one=one: one.set() or gate.wait(10))
+    assert all(one.wait(10) for one in entered)
+    lock = threading.Lock()
+    for who in "aaaabbc":
+        slow.put(who, lambda who=who: (lock.acquire() and made.append(who)) or lock.release())
+    for _ in range(WAITING - 7):
+        assert slow.put("a", lambda: None)
+    assert not slow.put("d", lambda: None)
+    slow.close()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(made[:3]) == ["a", "b", "c"] and sorted(made) == sorted("aaaabbc")
 
 
 def test_an_empty_file(site: Site) -> None:
