@@ -185,3 +185,28 @@ def test_reset(broker, spawn, hookmq, tmp_path):
 def test_a_broker_that_cannot_be_reached(hookmq):
     assert failed(hookmq("accounts", "list", "--url", "http://127.0.0.1:1"), 1).startswith("error[E402]")
     assert failed(hookmq("tokens", "list", "--url", "ftp://x"), 2).startswith("error: --url")
+    for scheme in ("mqtt", "mqtts"):
+        assert "ask the HTTP port" in failed(hookmq("clients", "--url", f"{scheme}://127.0.0.1:1883"), 2)
+
+
+def test_https_where_there_is_none(broker, hookmq, port):
+    text = failed(hookmq("clients", "--url", f"https://127.0.0.1:{port}"), 1)
+    assert "speaks no TLS" in text and f"hookmq clients --url http://127.0.0.1:{port}" in text
+
+
+def test_who_has_an_account_and_no_token_makes_one(broker, hookmq, tmp_path, port):
+    """As for a broker in memory, which writes its token nowhere."""
+    add(hookmq, "anna")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    flags = ("tokens", "add", "laptop", "--role", "admin", "--url", f"http://127.0.0.1:{port}")
+    refused = failed(hookmq(*flags, cwd=elsewhere), 6)
+    assert "nobody is logged in" in refused and "hookmq tokens add NAME --user ACCOUNT" in refused
+    wrong = hookmq(*flags, "--user", "anna", "--password-stdin", input=b"wrong\n", cwd=elsewhere)
+    text = failed(wrong, 6)
+    assert "do not belong together" in text and "HOOKMQ_TOKEN" not in text
+    assert "--password-stdin" in failed(hookmq(*flags, "--user", "anna", cwd=elsewhere), 1)
+    assert "--user" in failed(hookmq(*flags, "--password-stdin", cwd=elsewhere), 2)
+    made = done(hookmq(*flags, "--user", "anna", "--password-stdin", input=PASSWORD, cwd=elsewhere)).strip()
+    asked = ("accounts", "list", "--url", f"http://127.0.0.1:{port}")
+    done(hookmq(*asked, cwd=elsewhere, environment={"HOOKMQ_TOKEN": made}))

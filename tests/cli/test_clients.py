@@ -54,6 +54,11 @@ def test_clients(hookmq: Run, place: Place) -> None:
         assert told(hookmq("clients", "rm", "b")) == "the session of b has ended\n"
     done = hookmq("clients", "show", "none")
     assert done.returncode == 1 and b"there is no session of the client 'none'" in done.stderr
+    for what, name in (("clients", "none"), ("topics", "none"), ("retained", "none")):
+        done = hookmq(what, "show", name)
+        assert done.returncode == 1 and f"help: `hookmq {what} ls` lists".encode() in done.stderr
+    done = hookmq("rules", "test", 'SELECT * FROM "none"', "--last")
+    assert done.returncode == 1 and b"--topic TOPIC --payload TEXT" in done.stderr
 
 
 def test_bans(hookmq: Run, place: Place) -> None:
@@ -82,3 +87,32 @@ def test_topics_and_retained(hookmq: Run, place: Place) -> None:
     assert told(hookmq("retained", "clear", "tank/+/level")) == "2 retained messages are cleared\n"
     assert json.loads(told(hookmq("retained", "ls", "tank/#", "--json")))["items"] == []
     assert told(hookmq("retained", "ls", "tank/#")) == "no retained messages\n"
+
+
+def test_history(hookmq: Run, place: Place, tmp_path: Path) -> None:
+    assert told(hookmq("history")) == "no stored messages\n"
+    with Device(place, "pump") as device:
+        for level in range(30):
+            device.publish("tank/7/level", json.dumps({"level": level}).encode(), qos=1)
+        device.publish("tank/8/level", b"\xff", qos=1)
+    lines = told(hookmq("history", "tank/7/level")).splitlines()
+    assert len(lines) == 21 and lines[-1].split()[-1] == "29}" and "pump" in lines[-1]
+    assert "(not text)" in told(hookmq("history", "tank/+/level", "--limit", "1", "--client", "pump"))
+    found = json.loads(told(hookmq("history", "tank/+/level", "--limit", "0", "--since", "1h", "--json")))
+    assert len(found["items"]) == 31 and found["items"][0]["topic"] == "tank/8/level"
+    assert told(hookmq("history", "--until", "1h")) == "no stored messages\n"
+
+    done = told(hookmq("history", "tank/7/level", "--export", "level.csv"))
+    rows = (tmp_path / "level.csv").read_text().splitlines()
+    assert len(rows) == 31 and rows[0].startswith("time,") and done.startswith("level.csv: ")
+    assert sorted(path.name for path in tmp_path.glob("level*")) == ["level.csv"]
+    told(hookmq("history", "tank/7/level", "--export", "level.jsonl"))
+    assert json.loads((tmp_path / "level.jsonl").read_text().splitlines()[0])["topic"] == "tank/7/level"
+    piped = told(hookmq("history", "#", "--export", "-", "--format", "jsonl"))
+    assert len(piped.splitlines()) == 31
+
+    for flags, code in ((("--format", "csv"), 2), (("--limit", "-1"), 2), (("--since", "never"), 1)):
+        assert hookmq("history", *flags).returncode == code
+    assert hookmq("history", "--export", "x.csv", "--since", "never").returncode == 1
+    refused = hookmq("history", "--export", "none/level.csv")
+    assert refused.returncode == 1 and b"E703" in refused.stderr and not (tmp_path / "x.csv").exists()

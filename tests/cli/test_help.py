@@ -15,7 +15,20 @@ import pytest
 from hookmq import __version__
 from hookmq.settings.config import SETTINGS
 
-COMMANDS = ("run", "dev", "check", "pub", "sub", "users", "acl", "replay", "hooks", "jobs", "version")
+COMMANDS = (
+    "run",
+    "dev",
+    "check",
+    "pub",
+    "sub",
+    "users",
+    "acl",
+    "replay",
+    "history",
+    "hooks",
+    "jobs",
+    "version",
+)
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 # None of these is needed to print a help, and each costs more than everything that is.

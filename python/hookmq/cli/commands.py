@@ -14,6 +14,7 @@ COMMANDS = {
     "clients": "list the clients of a running broker, disconnect and ban them",
     "topics": "list the topics of a running broker, show the newest message of one",
     "retained": "list, show and clear the retained messages of a running broker",
+    "history": "list the stored messages of a running broker, export them to a file",
     "hooks": "list the hooks of a running broker, pause and resume them",
     "jobs": "list the scheduled jobs of a running broker, run, pause and resume them",
     "connectors": "list the connectors of a running broker: how they are, and what waits",

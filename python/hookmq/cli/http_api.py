@@ -6,8 +6,9 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hookmq.errors import ERRORS, HookMQError
 
@@ -16,6 +17,7 @@ from .usage import UsageError
 
 if TYPE_CHECKING:
     import ssl
+    from http.client import HTTPResponse
 
     from hookmq.settings.config import Settings
 
@@ -28,6 +30,8 @@ NOTHING_GIVEN = {"url": None, "cafile": None, "token_file": None, "config": None
 """What the flags of :func:`add_api_flags` are where they are left out."""
 
 _PREFIX = "/api/v1/"
+
+_PIECE = 1 << 16
 
 
 def add_api_flags(parser: argparse.ArgumentParser) -> None:
@@ -74,11 +78,11 @@ class HttpApi:
 
         try:
             parts = urlsplit(url)
-            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+            port = parts.port or {"http": 80}.get(parts.scheme, 443)
         except (KeyError, ValueError):
-            raise UsageError(f"--url is {url!r}; expected http://HOST:PORT") from None
-        if not parts.hostname:
-            raise UsageError(f"--url is {url!r}; expected http://HOST:PORT")
+            raise UsageError(_no_url(url)) from None
+        if not parts.hostname or parts.scheme not in ("http", "https"):
+            raise UsageError(_no_url(url))
         self.url = url.rstrip("/")
         self.address = (parts.hostname, port)
         self._path = parts.path.rstrip("/")
@@ -86,6 +90,9 @@ class HttpApi:
         self._token = token
         self._local_token: str | None = None
         """What is tried where no token was given."""
+        self._cookie: str | None = None
+        """Of the session that :meth:`login` has begun."""
+        self._logs_in = False
         self._context = _context(cafile, pinned) if parts.scheme == "https" else None
 
     @classmethod
@@ -121,6 +128,16 @@ class HttpApi:
         if token is None:
             api._local_token = _local_token(settings)
         return api
+
+    def login(self, name: str, password: str) -> None:
+        """Ask from now on as an account, until :meth:`logout`. Raises E401 if it is refused."""
+        self._token, self._local_token, self._logs_in = None, None, True
+        self.send("POST", "session", body={"name": name, "password": password})
+
+    def logout(self) -> None:
+        """End the session that :meth:`login` has begun."""
+        self.send("DELETE", "session")
+        self._cookie = None
 
     def get(self, path: str) -> Any:
         """Return what is below a path.
@@ -161,6 +178,29 @@ class HttpApi:
         path = "/".join(quote(part, safe="") for part in parts)
         return self._ask(method, path + (f"?{urlencode(query)}" if query else ""), body)
 
+    def download(self, path: str, into: BinaryIO, **query: Any) -> int:
+        """Write what is answered into a file, piece by piece, and return the bytes. Raises as :meth:`get`."""
+        from urllib.parse import urlencode
+
+        given = {name: _written(value) for name, value in query.items() if value is not None}
+        written = 0
+
+        def take(answer: HTTPResponse) -> bytes:
+            nonlocal written
+            if answer.status != 200:
+                return answer.read()
+            while piece := answer.read(_PIECE):
+                written += into.write(piece)
+            return b""
+
+        whole = f"{path}?{urlencode(given)}"
+        status, text = self._exchange("GET", whole, None, self._token or self._local_token, take)
+        if status == 401 and self._token is None and self._local_token is not None:
+            status, text = self._exchange("GET", whole, None, None, take)
+        if status != 200:
+            self._read(status, text)
+        return written
+
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         status, text = self._exchange(method, path, body, self._token or self._local_token)
         if status == 401 and self._token is None and self._local_token is not None:
@@ -168,7 +208,14 @@ class HttpApi:
             status, text = self._exchange(method, path, body, None)
         return self._read(status, text)
 
-    def _exchange(self, method: str, path: str, body: Any, token: str | None) -> tuple[int, bytes]:
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        token: str | None,
+        take: Callable[[HTTPResponse], bytes] | None = None,
+    ) -> tuple[int, bytes]:
         import http.client
 
         host, port = self.address
@@ -184,12 +231,19 @@ class HttpApi:
                 headers["Content-Type"] = "application/json"
             if token is not None:
                 headers["Authorization"] = f"Bearer {token}"
+            if self._cookie is not None:
+                headers["Cookie"] = self._cookie
             connection.request(method, f"{self._path}{_PREFIX}{path}", sent, headers)
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            if (cookie := answer.headers["Set-Cookie"]) is not None:
+                self._cookie = cookie.partition(";")[0]
+            return answer.status, answer.read() if take is None else take(answer)
         except (OSError, http.client.HTTPException) as error:
             reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()
             help = f"is it running? If its HTTP port is another one, name it:   {self._with_url()}"
+            if self._context is not None and _is_no_tls(error):
+                reason = "what answers there speaks no TLS"
+                help = f"ask it by http:   {self._command} --url http{self.url.removeprefix('https')}"
             raise HookMQError("E402", help=help, host=host, port=port, reason=reason) from None
         finally:
             connection.close()
@@ -209,15 +263,34 @@ class HttpApi:
         if code in ERRORS:
             raise HookMQError(code, message, help=help or "")
         if status == 401:
-            if self._token is None:
-                help = f"give an API token in HOOKMQ_TOKEN, or in a file:   {self._command} --token-file FILE"
+            if self._token is None and not self._logs_in:
+                help = (
+                    f"give an API token in HOOKMQ_TOKEN, or in a file:   {self._command} --token-file FILE\n"
+                    "with an account you make one:   hookmq tokens add NAME --user ACCOUNT"
+                )
             raise HookMQError("E401", f"the broker refused to answer: {message}", help=help or "")
         if status in (403, 429):
             raise HookMQError("E401", f"the broker refused to answer: {message}", help=help or "")
-        raise HookMQError("E402", f"the broker cannot do that: {message}", help=help or "")
+        # What the API calls a list has a command of the same name here.
+        help = re.sub(r"^GET (clients|topics|retained) lists", r"`hookmq \1 ls` lists", help or "")
+        raise HookMQError("E402", f"the broker cannot do that: {message}", help=help)
 
     def _with_url(self) -> str:
         return f"{self._command} --url http://127.0.0.1:8080"
+
+
+def _no_url(url: str) -> str:
+    if url.partition(":")[0] in ("mqtt", "mqtts", "ws", "wss", "tcp", "ssl"):
+        return (
+            f"--url is {url!r}, which is where MQTT is spoken; commands ask the HTTP port: http://HOST:8080"
+        )
+    return f"--url is {url!r}; expected http://HOST:PORT"
+
+
+def _is_no_tls(error: BaseException) -> bool:
+    """Say whether an error of TLS means that the other side does not speak it."""
+    reason = str(getattr(error, "reason", "") or "")
+    return reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL")
 
 
 def _written(value: Any) -> str:

@@ -27,6 +27,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add.add_argument("name", metavar="NAME", help="what it is for")
     add.add_argument("--role", choices=ROLES, default="viewer", help="what it may (viewer)")
     add.add_argument("--expires-in", metavar="TIME", help="how long it holds, such as 30d or 12h (for ever)")
+    add.add_argument("--user", metavar="ACCOUNT", help="log in as this account, whose password is asked for")
+    add.add_argument(
+        "--password-stdin", action="store_true", help="read its password from standard input, a line"
+    )
     add_api_flags(add)
     remove = add_action(actions, "remove", "remove an API token")
     remove.add_argument("id", metavar="ID", help="its id, as listed")
@@ -59,8 +63,20 @@ def _list(options: argparse.Namespace, api: HttpApi) -> None:
 
 
 def _add(options: argparse.Namespace, api: HttpApi) -> None:
+    if options.password_stdin and options.user is None:
+        raise UsageError("--password-stdin is the password of an account: name it with --user")
+    if options.user is not None:
+        from .password import ask
+
+        command = f"hookmq tokens add {options.name} --user"
+        password = ask(options.user, from_stdin=options.password_stdin, twice=False, command=command)
+        api.login(options.user, password.decode(errors="surrogateescape"))
     body = {"name": options.name, "role": options.role, "expires_in": _seconds(options.expires_in)}
-    made = api.send("POST", "tokens", body=body)
+    try:
+        made = api.send("POST", "tokens", body=body)
+    finally:
+        if options.user is not None:
+            api.logout()
     tell(made, made["token"], options)  # alone, so that a script can take it
 
 

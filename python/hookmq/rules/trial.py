@@ -188,7 +188,11 @@ def last_messages(
         for row in history(topic, newest=True, limit=1)
     ]
     if not rows:
-        raise HookMQError("E709", reason="no message that the rule reads is in the history: give a sample")
+        raise HookMQError(
+            "E709",
+            reason="no message that the rule reads is in the history: give a sample",
+            help='{"topic": "t/1", "payload": 31}; on the command line: --topic TOPIC --payload TEXT',
+        )
     row = max(rows, key=lambda row: row.timestamp)
     return [
         {

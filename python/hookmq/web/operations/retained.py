@@ -83,7 +83,8 @@ class _Retained:
         check_topic(topic)
         found = self._source.run().native.retained_value(topic)
         if found is None:
-            raise Problem(404, f"the topic {topic[:100]!r} has no retained message")
+            detail = f"the topic {topic[:100]!r} has no retained message"
+            raise Problem(404, detail, help="GET retained lists those there are")
         return message(found)
 
     def clear(self, ask: Ask) -> Any:

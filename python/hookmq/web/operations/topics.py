@@ -127,7 +127,8 @@ class _Topics:
         retained = native.retained_value(topic)
         found = native.topic_value(topic)
         if found is None and retained is None:
-            raise Problem(404, f"nothing was published to {topic[:100]!r} since the broker began")
+            detail = f"nothing was published to {topic[:100]!r} since the broker began"
+            raise Problem(404, detail, help="GET topics lists those there are")
         if found is None or (retained is not None and retained.timestamp >= found[0].timestamp):
             assert retained is not None
             shown = message(retained)  # all of it is kept
