@@ -29,6 +29,7 @@ COMMANDS += [f"acl {action}" for action in ("check", "test", "import")]
 COMMANDS += ["rules", "rules test", "rules add", "rules check"]
 COMMANDS += ["replay", "jobs", "bench", *(f"hooks {action}" for action in ("ls", "pause", "resume"))]
 COMMANDS += ["clients ls", "clients ban", "clients unban", "topics ls", "topics show", "retained ls"]
+COMMANDS += ["history"]
 
 
 def where(block: Block) -> str:

@@ -33,6 +33,10 @@ _PAGE = 50
 
 _LARGEST = 1 << 20
 
+_STATUSES = {"all": None, "act": True, "inact": False}
+
+_ACCOUNTS = "WEB_USERNAME and WEB_PASSWORD are no account here: add one with `hookmq accounts add NAME`"
+
 
 class CrystalMQRest:
     """Answers the calls of programs that were written for the old product."""
@@ -71,10 +75,14 @@ class CrystalMQRest:
         method, role, call = self._calls[name]
         if request.method != method:
             raise Problem(405, f"{name} is called with {method}", headers={"Allow": method})
-        identity = self._access.identify(_with_token(request, self._access.cookie.name))
+        try:
+            identity = self._access.identify(_with_token(request, self._access.cookie.name))
+        except Problem as problem:
+            # Programs for the old product send no header of ours: what they lack is the token.
+            raise _no_token() if problem.code == "csrf" else problem from None
         if not may(identity.role, role):
             if identity.role is None:
-                raise Problem(401, "Invalid token: log in first", headers={"WWW-Authenticate": "Bearer"})
+                raise _no_token()
             raise Problem(403, f"a {identity.role} may not do that")
         return call(_parameters(request), identity.name)
 
@@ -82,7 +90,12 @@ class CrystalMQRest:
         given = _parameters(request)
         name, password = _needed(given, "username"), _needed(given, "password")
         # No cookie is set, so nobody else's page gains anything by logging somebody in.
-        login = self._access.login(_permitted(request, ""), name, password)
+        try:
+            login = self._access.login(_permitted(request, ""), name, password)
+        except Problem as problem:
+            if problem.status == 401:
+                problem.detail += f"; {_ACCOUNTS}"
+            raise
         told = {"bwapi-status": "success", "bwapi-status-reason": "Logged in"}
         return told | {"access_token": login.token}
 
@@ -117,7 +130,10 @@ class CrystalMQRest:
     # Lists ----------------------------------------------------------------------------------------------
 
     def _devices(self, given: Mapping[str, str], who: str) -> dict[str, Any]:
-        connected = {"act": True, "inact": False}.get(given.get("status", "all"))
+        status = given.get("status") or "all"
+        if status not in _STATUSES:
+            raise Problem(400, f"status is {status[:20]}; it is {', '.join(_STATUSES)}")
+        connected = _STATUSES[status]
         search = given.get("search") or None
         native = self._source.run().native
 
@@ -180,6 +196,11 @@ def _with_token(request: Request, cookie: str) -> Request:
         return request
     # Only who has been told the token can send it so: no page sends that header unasked.
     return _permitted(request, f"{cookie}={token}" if token.isascii() and token.isprintable() else "")
+
+
+def _no_token() -> Problem:
+    detail = "Invalid token: log in first, or send an API token (Authorization: Bearer …)"
+    return Problem(401, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _permitted(request: Request, cookie: str) -> Request:

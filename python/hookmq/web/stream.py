@@ -132,10 +132,10 @@ class Streams:
             pairs = response.header_pairs()
             if isinstance(response, File):
                 response.send(request, reply)
-            elif response.chunks is None or request.method == "HEAD":
-                # The answer to HEAD is that to GET without its body.
-                reply(response.status, pairs, b"" if request.method == "HEAD" else response.body)
-                _drop(response.chunks)
+            elif request.method == "HEAD":
+                _head(reply, response, pairs)
+            elif response.chunks is None:
+                reply(response.status, pairs, response.body)
             else:
                 self._stream(name, response.chunks, Answer(reply, response.status, pairs))
         except BaseException as error:
@@ -238,6 +238,17 @@ class Streams:
 def _pass_on(data: bytes, answer: Answer) -> bool:
     # What is empty lets a generator that has nothing to send ask whether to go on.
     return answer.send(data) if data else not answer.gone
+
+
+def _head(reply: PageReply, response: Response, pairs: list[tuple[str, str]]) -> None:
+    """Answer HEAD as GET without the body: with its length, or with none if that is not known."""
+    if response.chunks is not None:
+        Answer(reply, response.status, pairs).close()
+        _drop(response.chunks)
+        return
+    has_length = response.status in (204, 304) or any(name.lower() == "content-length" for name, _ in pairs)
+    length = [] if has_length else [("content-length", str(len(response.body)))]
+    reply(response.status, pairs + length, b"")
 
 
 def _drop(chunks: object) -> None:

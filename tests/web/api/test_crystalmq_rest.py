@@ -102,12 +102,15 @@ def test_what_is_refused(site: Site, prefix: str) -> None:
     wrong = {"username": "admin", "password": "admin"}
     status, told = call(site, "POST", f"{prefix}/login", wrong)
     assert (status, told["bwapi-status"]) == (401, "fail") and "access_token" not in told
+    assert "hookmq accounts add NAME" in told["bwapi-status-reason"]
     status, told = call(site, "POST", f"{prefix}/login", {"username": "admin"})
     assert (status, told["bwapi-status-reason"]) == (400, "Missing parameter:password")
     for token in ("", "x" * 43, "hmq_nonsense", "ü" * 10):
         shown = token.encode().decode("latin-1")
         assert call(site, "GET", f"{prefix}/devices", token=shown)[0] == 401
     token = login(site, prefix)
+    status, told = call(site, "GET", f"{prefix}/devices?status=foo", token=token)
+    assert status == 400 and "all, act, inact" in told["bwapi-status-reason"]
     assert call(site, "GET", f"{prefix}/nothing", token=token)[0] == 404
     assert call(site, "GET", f"{prefix}/sendall", token=token)[0] == 405
     given = {"clientid": "none", "topic": "tank/cmd", "message": "x"}
@@ -134,7 +137,9 @@ def test_a_cookie_alone_is_no_token(site: Site, prefix: str) -> None:
             "Content-Type": "application/x-www-form-urlencoded",
         }
         connection.request(method, f"{prefix}/{path}", body, headers)
-        assert connection.getresponse().status == 403
+        answer = connection.getresponse()
+        told = answer.read().decode()
+        assert answer.status == 401 and "log in first" in told and "X-HookMQ" not in told
         connection.close()
 
 

@@ -55,6 +55,14 @@ def test_head_is_get_without_a_body(site: Site) -> None:
     reply = site.ask("HEAD", "clients")
     assert (reply.status, reply.body) == (200, b"") and reply.headers["ETag"]
     assert site.ask("HEAD", "clients/none").status == 404
+    site.broker.route("/hello")(lambda: "hello")
+    for path in ("clients", "hooks/kinds", "clients/none", "/", "/metrics", "/healthz", "/hello", "/none"):
+        for packed in ({}, {"Accept-Encoding": "gzip"}):
+            got, head = site.ask("GET", path, headers=packed), site.ask("HEAD", path, headers=packed)
+            assert (head.status, head.body) == (got.status, b"")
+            same = path == "/metrics" or head.headers["Content-Length"] == str(len(got.body))
+            assert same and int(head.headers["Content-Length"]) > 0, path
+    assert site.ask("HEAD", "history/export", format="csv").headers["Content-Length"] is None
     assert site.ask("HEAD", "history/export", format="csv").status == 200
 
 
