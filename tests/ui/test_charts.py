@@ -59,6 +59,30 @@ def test_a_chart_is_walked_with_the_keyboard(plant):
         page.until(f"{TIP} === ''")
 
 
+def test_a_chart_is_part_of_the_address(plant):
+    with plant.open("#/topics/tank%2F1%2Flevel") as page:
+        page.locator(".numberbox").click()
+        page.getByRole("radio", {"name": "24 h"}).click()
+        page.goto(f"{plant.url}#/topics/home%2Fkitchen%2Fclimate")
+        page.locator(".numberbox", {"hasText": "humidity"}).click()
+        page.until("document.querySelectorAll('.legend li').length === 2")
+        page.until("location.hash.includes('span=86400') && location.hash.includes('humidity')")
+        address = page.evaluate("location.href")
+        page.locator(".chart").focus()
+        page.keyboard.press("+")
+        page.until("location.hash.includes('zoom=')")
+        page.reload()
+        page.getByRole("button", {"name": "Back to live"}).waitFor()
+        assert page.locator(".legend li").count() == 2
+    with plant.page() as other:  # somebody who got the link
+        other.goto(address)
+        other.until("document.querySelectorAll('.legend li').length === 2")
+        assert other.getByRole("radio", {"name": "24 h"}).isChecked()
+        assert other.getByRole("button", {"name": "Back to live"}).count() == 0
+        other.goto(f"{plant.url}#/topics/tank%2F1%2Flevel?chart=%5B1,%5B%22a%22%5D%5D&zoom=x_y")
+        other.until("!document.querySelector('.legend') && !location.hash.includes('chart')")
+
+
 def test_the_history_is_looked_at_closely_and_as_a_whole_again(plant):
     with plant.open("#/history?filter=tank/%23&tab=plot&range=24h") as page:
         page.until("document.querySelector('.u-over')")

@@ -145,7 +145,9 @@ def test_a_search_finds_over_the_whole_tree(plant):
     with plant.open("#/topics") as page:
         page.locator("[data-search]").fill("kitchen")
         page.getByRole("row", {"name": "home/kitchen/climate"}).click()
-        page.until("location.hash === '#/topics/home%2Fkitchen%2Fclimate'")
+        page.until("location.hash === '#/topics/home%2Fkitchen%2Fclimate?search=kitchen'")
+        page.reload()
+        page.getByRole("row", {"name": "home/kitchen/climate"}).waitFor()
 
 
 def test_a_viewer_publishes_nothing(plant):

@@ -11,6 +11,35 @@ const REFRESH = 60;
 /** The series that are charted, across topics: [{topic, path, unit}] */
 export const charted = signal([]);
 
+/** What of time is charted: the last seconds, or between two times. */
+export const spanned = signal(300);
+export const zoomed = signal(null);
+
+/** The chart as part of an address, so that a link or a reload shows the same: {chart, span, zoom}. */
+export function chartQuery() {
+  const series = charted.value.map(({ topic, path, unit }) => (unit ? [topic, path, unit] : [topic, path]));
+  const some = series.length > 0;
+  return { chart: some ? JSON.stringify(series) : "", span: some && spanned.value !== 300 ? spanned.value : "", zoom: some && zoomed.value ? zoomed.value.join("_") : "" };
+}
+
+/** Shows the chart that an address asks for; what it does not understand is left out. */
+export function readChart({ chart, span, zoom }) {
+  if (!chart) return;
+  let found;
+  try {
+    found = JSON.parse(chart);
+  } catch {
+    return;
+  }
+  if (!Array.isArray(found)) return;
+  const text = (value) => typeof value === "string";
+  charted.value = found.filter((each) => Array.isArray(each) && text(each[0]) && text(each[1])).slice(0, 20)
+    .map(([topic, path, unit]) => ({ topic, path, unit: text(unit) ? unit : "" }));
+  spanned.value = SPANS.includes(Number(span)) ? Number(span) : 300;
+  const [from, to] = (zoom ?? "").split("_").map(Number);
+  zoomed.value = from > 0 && to > from ? [from, to] : null;
+}
+
 export const seriesName = ({ topic, path }) => (path ? `${topic} · ${path}` : topic);
 
 /** Puts a number of a topic's payload into the chart, or takes it out. */
@@ -101,14 +130,15 @@ export function usePoints(series, span, zoom) {
 
 /** The chart of the chosen series with its controls. `onPin(series)` offers to pin. */
 export function ChartPanel({ series, onRemove, onUnit, onPin, height = 260 }) {
-  const [span, setSpan] = useState(300);
-  const [zoom, setZoom] = useState(null);
+  const span = spanned.value;
+  const zoom = zoomed.value;
+  const setZoom = (value) => { zoomed.value = value; };
   const { lines, from, to, problem } = usePoints(series, span, zoom);
   const drawn = series.map((each, n) => ({ label: seriesName(each), unit: each.unit, points: lines[n], token: seriesToken(n), wide: true }));
   const onZoom = (first, last) => setZoom(first === null ? null : [first, last]);
   return html`<div class="stack">
     <div class="row">
-      <${Segments} label=${t("message.span")} value=${zoom ? null : span} onChange=${(value) => { setZoom(null); setSpan(value); }}
+      <${Segments} label=${t("message.span")} value=${zoom ? null : span} onChange=${(value) => { setZoom(null); spanned.value = value; }}
         options=${SPANS.map((each) => [each, t(`message.span_${each}`)])} />
       ${zoom ? html`<${Button} small icon="undo" onClick=${() => { setZoom(null); }}>${t("message.unzoom")}<//>
         <span class="muted small">${format.dateTime(zoom[0])} – ${format.dateTime(zoom[1])}</span>`: null}

@@ -1,6 +1,6 @@
 // Settings: of this browser, and of the broker with where each comes from.
 import {
-  html, useState, useGet, useSettled, t, format, language, can, post, attempt, confirm, theme, Badge, Button, Card, Check, Copy,
+  html, route, setQuery, useEffect, useState, useGet, useSettled, t, format, language, can, post, attempt, confirm, theme, Badge, Button, Card, Check, Copy,
   Empty, Facts, Loading, Page, ProblemNotice, Search, Segments, Table,
 } from "../kit.js";
 import { LANGUAGES, setLanguage } from "../core/i18n.js";
@@ -53,9 +53,12 @@ function Broker() {
 
 function Values() {
   const found = useGet("settings", { language: language.value });
-  const [typed, setTyped] = useState("");
-  const [changed, setChanged] = useState(false);
-  const search = useSettled(typed).toLowerCase();
+  const { query } = route.value;
+  const [typed, setTyped] = useState(query.search ?? "");
+  const [changed, setChanged] = useState(query.changed === "1");
+  const settled = useSettled(typed);
+  const search = settled.toLowerCase();
+  useEffect(() => { setQuery({ search: settled, changed: changed ? "1" : "" }); }, [settled, changed]);
   if (found.problem) return html`<${ProblemNotice} problem=${found.problem} retry=${found.reload} />`;
   if (!found.data) return html`<${Loading} />`;
   const shown = found.data.items.filter((one) => (!changed || one.origin !== "default")

@@ -1,8 +1,9 @@
 // Topics: the tree of all that was published, live, and the topic that one looks at.
 import {
   html, t, format, go, href, useEffect, useList, useSettled, useState,
-  Button, Card, Empty, Page, ProblemNotice, Search, Table,
+  Button, Card, Empty, Page, ProblemNotice, Search, Table, setQuery, useLayoutEffect,
 } from "../kit.js";
+import { chartQuery, readChart } from "../messages/charting.js";
 import { Tree, reveal } from "../topics/tree.js";
 import { Detail } from "../topics/detail.js";
 
@@ -13,6 +14,13 @@ export default function Topics({ parts, query }) {
   const [items, setItems] = useState(null);
   useEffect(() => { if (selected !== null) reveal(selected); }, [selected]);
   const select = (topic) => go("topics", topic);
+  // The address says what is charted: a link shows the same, and so does the browser's way back.
+  const asked = JSON.stringify([query.chart, query.span, query.zoom]);
+  useLayoutEffect(() => {
+    if (asked !== JSON.stringify(told())) readChart(query);
+  }, [asked]);
+  const wish = JSON.stringify(told());
+  useEffect(() => { setQuery({ ...chartQuery(), search: wanted }); }, [wish, wanted, selected]);
   const none = items !== null && items.size === 0 && !wanted;
   return html`<${Page} title=${t("nav.topics")}>
     <div class=${selected === null ? "topics" : "topics chosen"}>
@@ -27,6 +35,12 @@ export default function Topics({ parts, query }) {
     : html`<${Card} class="choose"><${Empty} icon="chart" title=${t("topics.choose")}>${t("topics.choose_text")}<//><//>`}
     </div>
   <//>`;
+}
+
+// What chartQuery() would write, as it comes back from the address.
+function told() {
+  const { chart, span, zoom } = chartQuery();
+  return [chart, span, zoom].map((each) => (each === "" ? undefined : String(each)));
 }
 
 function Found({ search, selected, onSelect }) {

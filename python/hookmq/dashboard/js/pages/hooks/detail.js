@@ -1,6 +1,6 @@
 // One hook: how it does, the last error with its source, the source itself, and a run by hand.
 import {
-  html, useState, useGet, path, t, href, can, Ago, Badge, Button, Card, Empty, Loading, Page, ProblemNotice,
+  html, useGet, path, route, setQuery, t, href, can, Ago, Badge, Button, Card, Empty, Loading, Page, ProblemNotice,
   Stat, Tabs, Sparkline, format,
 } from "../../kit.js";
 import { Frames, Source } from "../../parts/frames.js";
@@ -12,7 +12,8 @@ const { compact, duration, number, rate: perSecond } = format;
 /** @param {{name: string, hook?: object, known: boolean, rate: {rate: number|null, points: number[]}}} props */
 export function Detail({ name, hook, known, rate }) {
   const kinds = useGet("hooks/kinds");
-  const [chosen, setTab] = useState(null);
+  const chosen = route.value.query.tab;
+  const setTab = (tab) => setQuery({ tab });
   const back = html`<${Button} icon="left" href=${href("hooks")}>${t("hooks.title")}<//>`;
   if (!hook) {
     return html`<${Page} title=${name} actions=${back}>
