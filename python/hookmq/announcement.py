@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._hookmq import __version__
 from .banner import BannerHook, BannerInfo, write
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .run import Run
     from .scheduler import JobInfo
     from .web.routes import RouteInfo
+    from .web.widgets import Widget
 
 __all__ = ["announce"]
 
@@ -28,6 +29,7 @@ def announce(
     hooks: Sequence[HookInfo],
     jobs: Sequence[JobInfo],
     routes: Sequence[RouteInfo],
+    widgets: Sequence[Widget[..., Any]],
     rules: Collection[str],
     link_token: str | None = None,
 ) -> None:
@@ -62,6 +64,10 @@ def announce(
         hooks=[
             *(BannerHook(hook.name, hook.filter or hook.kind, hook.where) for hook in hooks),
             *(BannerHook(job.name, job.description, job.where, scheduled=True) for job in jobs),
+            *(
+                BannerHook(one.name, f"widget, every {one.every:g} s", one.where, scheduled=True)
+                for one in widgets
+            ),
         ],
         loopback_only=all(config.is_loopback(host) for host in hosts),
     )

@@ -156,6 +156,7 @@ class Lifecycle(Registration):
                         self.hooks,
                         self.jobs,
                         self.routes,
+                        self.widgets,
                         [] if self._book is None else self._book,
                         self._console.link_token if run.settings["dashboard"] else None,
                     )
@@ -188,7 +189,9 @@ class Lifecycle(Registration):
             return
         if self._unapplied and supervisor.tell("restart", ", ".join(self._unapplied)):
             return
-        done = summary(len(self.hooks), len(self.jobs), len(self.routes), clients)
+        done = summary(
+            len(self.hooks), len(self.jobs), sum(one.kind != "websocket" for one in self.routes), clients
+        )
         if not supervisor.tell("reloaded", done):
             logger().info("%s", done)
 

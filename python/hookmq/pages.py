@@ -54,8 +54,11 @@ class Pages:
 
     @property
     def infos(self) -> list[RouteInfo]:
-        """Every page, and then every application."""
-        return self._routes.infos
+        """Every page, every place for WebSockets, and then every application."""
+        told = self._routes.infos
+        pages = [one for one in told if one.kind == "page"]
+        live = [RouteInfo(path, *one.place, None, "websocket") for path, one in self._sockets.items()]
+        return [*pages, *live, *told[len(pages) :]]
 
     def has_current(self) -> bool:
         """Whether the calling thread is one that makes the pieces of an answer."""

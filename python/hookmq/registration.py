@@ -77,8 +77,13 @@ class Registration(Decorators):
 
     @property
     def routes(self) -> list[RouteInfo]:
-        """Every page."""
+        """Every page, place for WebSockets and application."""
         return [] if self._pages is None else self._pages.infos
+
+    @property
+    def widgets(self) -> list[Widget[..., Any]]:
+        """Every widget that a function of :meth:`widget` draws."""
+        return [] if self._widgets is None else self._widgets.all()
 
     @property
     def connectors(self) -> list[ConnectorInfo]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -309,6 +310,43 @@ def test_check_lists_what_is_registered(hookmq: Run, app: Callable[..., Path], t
     assert lines[1].index("app.py:") == lines[2].index("app.py:") == lines[3].index("app.py:")
     assert lines[-1] == "No problems found."
     assert not (tmp_path / "hookmq-data").exists(), "nothing was started"
+
+
+LIVE_APP = """
+from hookmq import Broker
+
+broker = Broker()
+live = broker.websocket("/live")
+
+@live.on_message
+def heard(message, socket):
+    socket.send(message)
+
+@broker.widget("Pump", every=2)
+def pump():
+    return 42
+
+broker.run()
+"""
+
+
+def test_check_lists_websockets_and_widgets(hookmq: Run, app: Callable[..., Path]) -> None:
+    app(LIVE_APP)
+    lines = hookmq("check", "app.py").stdout.decode().splitlines()
+    assert lines[0] == "app.py: 0 hooks, 0 jobs, 1 route, 1 widget"
+    assert lines[1].split() == ["Routes", "heard", "/live", "websocket", "app.py:7"]
+    assert lines[2].split() == ["Widgets", "pump", "Pump", "every", "2", "s", "app.py:11"]
+    report = json.loads(hookmq("check", "app.py", "--json").stdout)
+    assert [(one["path"], one["kind"]) for one in report["routes"]] == [("/live", "websocket")]
+    assert [(one["name"], one["every"]) for one in report["widgets"]] == [("pump", 2)]
+
+
+def test_the_banner_tells_websockets_and_widgets(spawn: Callable[..., Any], app: Callable[..., Path]) -> None:
+    app(LIVE_APP.replace("Broker()", "Broker(port=0, http_port=0)"))
+    running = spawn("run", "app.py")
+    running.wait_for(b"Only this machine can connect")
+    assert re.search(rb"Pages .*/live", running.output)
+    assert re.search(rb"pump +\S+ widget, every 2 s +app.py:11", running.output)
 
 
 def test_check_as_json(hookmq: Run, app: Callable[..., Path]) -> None:

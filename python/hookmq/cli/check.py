@@ -58,13 +58,18 @@ def _print_text(app: str, broker: Broker, problems: Sequence[HookMQError]) -> No
     tables = {
         "Hooks": [(hook.name, hook.kind, hook.filter or "", hook.where) for hook in broker.hooks],
         "Jobs": [(job.name, job.description, "", job.where) for job in broker.jobs],
-        "Routes": [(route.name, route.path, "", route.where) for route in broker.routes],
+        "Routes": [
+            (route.name, route.path, "" if route.kind == "page" else route.kind, route.where)
+            for route in broker.routes
+        ],
+        "Widgets": [(one.name, one.title, f"every {one.every:g} s", one.where) for one in broker.widgets],
     }
     rows = [row for table in tables.values() for row in table]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     print(
         f"{app}: {_counted(len(tables['Hooks']), 'hook')}, {_counted(len(tables['Jobs']), 'job')}, "
         f"{_counted(len(tables['Routes']), 'route')}"
+        + (f", {_counted(len(tables['Widgets']), 'widget')}" if tables["Widgets"] else "")
     )
     for title, table in tables.items():
         for index, row in enumerate(table):
@@ -100,8 +105,12 @@ def _print_json(app: str, broker: Broker | None, problems: Sequence[HookMQError]
             for job in (broker.jobs if broker else ())
         ],
         "routes": [
-            {"name": route.name, "path": route.path, "where": route.where}
+            {"name": route.name, "path": route.path, "kind": route.kind, "where": route.where}
             for route in (broker.routes if broker else ())
+        ],
+        "widgets": [
+            {"name": one.name, "title": one.title, "every": one.every, "where": one.where}
+            for one in (broker.widgets if broker else ())
         ],
         "problems": [
             {"code": problem.code, "message": problem.message, "help": problem.help} for problem in problems

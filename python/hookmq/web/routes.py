@@ -29,12 +29,16 @@ _THE_REST = r"(?!/)(?!(?s:(?:.*/)?\.\.?(?:/|\Z)))(?s:.*)"
 
 @dataclass(frozen=True, slots=True)
 class RouteInfo:
-    """What ``broker.routes`` tells of a page."""
+    """What ``broker.routes`` tells of a page, a place for WebSockets, or an application.
+
+    ``kind`` is ``"page"``, ``"websocket"`` or ``"application"``.
+    """
 
     path: str
     name: str
     where: str
     methods: tuple[str, ...] | None = None
+    kind: str = "page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,9 @@ class Routes:
     @property
     def infos(self) -> list[RouteInfo]:
         """Every page, and then every application."""
-        mounts = [RouteInfo(one.path or "/", one.name, one.where) for one in self._mounts]
+        mounts = [
+            RouteInfo(one.path or "/", one.name, one.where, None, "application") for one in self._mounts
+        ]
         return [route.info for route in self._routes] + mounts
 
     def mounted(self, path: str) -> AsgiMount | None:

@@ -112,6 +112,12 @@ class PageSockets:
             self.relieve()
         return function
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The name of the first handler, and where that is written."""
+        first = next((function for function, _ in self._handlers.values()), None)
+        return ("", "?") if first is None else (function_name(first), where_defined(first))
+
     # Sending --------------------------------------------------------------------------------------------
 
     def send(self, value: object, *, to: int | None = None) -> int:
