@@ -122,3 +122,37 @@ def test_what_the_broker_refuses_begins_in_the_language_of_the_page(plant):
         page.locator(".notice", {"hasText": "a/#/b"}).waitFor()
         assert "リクエスト" not in page.locator(".notice").innerText() and "a/#/b" in japanese
         page.problems()
+
+
+TOUCHED = "button, a, select, summary, [role=treeitem], input:not([type=checkbox])"
+SMALL = f"""[...document.querySelectorAll("{TOUCHED}")]
+  .filter((each) => each.offsetParent && !each.closest(".sr, .skip"))
+  .filter((each) => getComputedStyle(each).display !== "inline")
+  .map((each) => [each.getBoundingClientRect(), each])
+  .filter(([{{ width, height }}]) => width > 0 && (width < 24 || height < 24))
+  .map(([{{ width, height }}, each]) => `${{each.outerHTML.slice(0, 99)}}: ${{width}} x ${{height}}`)"""
+
+
+@pytest.mark.parametrize(
+    "place", ["topics/home%2Fkitchen%2Fclimate", "hooks", "hooks/watch", "history", "clients"]
+)
+def test_what_is_touched_on_a_phone_is_large_enough(plant, place):
+    with plant.open(f"#/{place}", width=360) as page:
+        if place.startswith("topics"):
+            page.locator(".numberbox").first().click()
+            page.getByRole("button", {"name": "Remove home/kitchen/climate"}).waitFor()
+        assert page.evaluate(SMALL) == []
+
+
+def test_a_phone_shows_what_was_published(plant):
+    with plant.open("#/history?filter=tank/1/level", width=360) as page:
+        row = page.getByRole("row", {"name": "tank/1/level"}).first()
+        row.waitFor()
+        # In sight without scrolling to the side, and no row is higher than others.
+        box = "document.querySelector('tbody .only-sm').getBoundingClientRect()"
+        assert page.evaluate(
+            f"{box}.width > 0 && {box}.right <= innerWidth && {box}.bottom <= {box}.top + 20"
+        )
+        rows = "[...document.querySelectorAll('tbody tr:not(.pad)')]"
+        assert page.evaluate(f"new Set({rows}.map((row) => row.offsetHeight)).size") == 1
+        assert re.search(r"\d\d\.\d", page.locator("tbody .only-sm").first().innerText())

@@ -17,8 +17,8 @@ export function MessageTable({ rows, list, topic = true, empty, height, label })
   const columns = [
     { key: "at", label: t("message.at"), width: "150px", render: (each) => html`<span class="num" title=${format.exact(each.at)}>${
       new Date(each.at * 1000).toDateString() === new Date().toDateString() ? format.clock(each.at, true) : format.dateTime(each.at)}</span>` },
-    topic && { key: "topic", label: t("message.topic"), render: (each) => html`<span class="mono">${each.topic}</span>` },
-    { key: "payload", label: t("ui.payload"), render: (each) => html`<${Preview} message=${each} />` },
+    topic && { key: "topic", label: t("message.topic"), render: (each) => html`<span class="mono">${each.topic}</span><small class="only-sm clip"><${Preview} message=${each} /></small>` },
+    { key: "payload", label: t("ui.payload"), hide: topic ? "sm" : undefined, render: (each) => html`<${Preview} message=${each} />` },
     { key: "qos", label: "QoS", hide: "sm", width: "52px", end: true },
     { key: "client_id", label: t("message.client"), hide: "md", render: (each) => html`<span class="mono">${each.client_id || "–"}</span>` },
     { key: "bytes", label: t("message.bytes"), hide: "md", end: true, width: "84px", render: (each) => format.bytes(each.bytes) },
