@@ -156,3 +156,14 @@ def test_a_phone_shows_what_was_published(plant):
         rows = "[...document.querySelectorAll('tbody tr:not(.pad)')]"
         assert page.evaluate(f"new Set({rows}.map((row) => row.offsetHeight)).size") == 1
         assert re.search(r"\d\d\.\d", page.locator("tbody .only-sm").first().innerText())
+
+
+def test_on_paper_the_page_stands_alone_and_dark_on_white(plant):
+    with plant.open("#/hooks/watch", theme="dark") as page:
+        page.emulateMedia({"media": "print"})
+        assert not page.getByRole("navigation").isVisible()
+        assert page.getByRole("heading", {"name": "watch"}).isVisible()
+        light = "getComputedStyle(document.documentElement).color"
+        page.until(f"{light} === 'rgb(23, 28, 37)'")
+        page.emulateMedia({"media": "screen"})
+        page.until(f"{light} !== 'rgb(23, 28, 37)'")
