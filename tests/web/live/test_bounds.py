@@ -205,3 +205,43 @@ def test_views_that_there_is_no_time_for_say_how_much_they_lost(site, page, monk
     for id in ("m0", "p0", "p9"):
         page.until(lambda id=id: len(page.streams[id]) + page.lost.get(id, 0) == 50)
     assert any(page.lost.values())
+
+
+def test_filters_that_there_is_no_time_for_wait_and_lose_nothing(site, page, monkeypatch):
+    monkeypatch.setattr("hookmq.web.live.feed.TAKING", 0.0)  # one filter in each round
+    for number in range(6):
+        page.watch("messages", f"m{number}", filter="/".join(["t"] + ["+"] * number) if number else "t/#")
+    page.until(lambda: len(page.shown) == 6)
+    for number in range(6):
+        site.publish("/".join(["t"] * (number + 1)), str(number))
+    page.until(lambda: all(page.streams[f"m{number}"] for number in range(6)))
+    page.until(lambda: len(page.streams["m0"]) == 6)
+    assert not any(page.lost.values())
+
+
+def test_what_browsers_said_is_heard_however_little_time_there_is(site, page, monkeypatch):
+    monkeypatch.setattr("hookmq.web.live.feed.HEARING", 0.0)
+    for number in range(20):
+        page.watch("topic", f"t{number}", topic=f"t/{number}")
+    page.until(lambda: len(page.shown) == 20)
+
+
+def test_dashboards_show_all_that_is_large_when_there_was_time_to_read_it(site, page):
+    for number in range(12):
+        site.publish(f"big/{number}", LARGE[:-1] + b',"%d"]' % number, retain=True)
+    widgets = [
+        {"id": "table", "kind": "table", "topic": "big/+"},
+        {"id": "value", "kind": "value", "topic": "big/11", "path": "[87000]"},
+        {"id": "line", "kind": "line", "topic": "big/+", "path": "[87000]"},
+        {"id": "log", "kind": "log", "topic": "big/+"},
+    ]
+    made = site._console.dashboards.add({"title": "T", "widgets": widgets})
+    page.watch("dashboard", "d", id=made.id)
+    page.until(lambda: page.items("d").get("value", {}).get("value") == "11")
+    page.until(lambda: len(page.items("d").get("table", {}).get("rows", ())) == 12, timeout=60)
+    assert [row["topic"] for row in page.items("d")["table"]["rows"]] == sorted(
+        f"big/{number}" for number in range(12)
+    )
+    site.publish("big/3", b'{"small":1}')
+    page.until(lambda: {"small": 1} in [row["value"] for row in page.items("d")["table"]["rows"]])
+    assert len(page.items("d")["table"]["rows"]) == 12

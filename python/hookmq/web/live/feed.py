@@ -227,6 +227,7 @@ class LiveFeed:
                 if is_due:
                     watching.view.skip()
                 continue
+            watching.turn = self._round
             if is_due:
                 self._look(watching, now)
             self._tell(watching, at)
@@ -241,17 +242,19 @@ class LiveFeed:
         costs: Counter[str] = Counter()
         for watching in watched:
             costs[watching.who] += watching.spent  # type: ignore[assignment]
-        # In steps, so that those that cost about the same keep their order.
-        return sorted(
-            watched[first:] + watched[:first],
-            key=lambda watching: (int(costs[watching.who] * 20), int(watching.spent * 200)),
-        )
+
+        def turn(watching: Watching) -> tuple[int, int, int]:
+            # In steps: of those that cost about the same, the one comes first that has waited.
+            return int(costs[watching.who] * 20), int(watching.spent * 200), watching.turn
+
+        return sorted(watched[first:] + watched[:first], key=turn)
 
     def _hear(self) -> dict[str, Watching]:
         """Take what browsers said; return what somebody watches from now on."""
         fresh: dict[str, Watching] = {}
-        until = time.monotonic() + HEARING
-        while self._said and time.monotonic() < until:
+        begun = now = time.monotonic()
+        while self._said and now - begun <= HEARING:
+            now = time.monotonic()
             kind, socket, value = self._said.popleft()
             try:
                 watching = self._take(kind, socket, value)

@@ -48,6 +48,8 @@ class Tap:
         """Bytes of the payloads in :attr:`latest`."""
         self.spent = 0.0
         """Seconds that it has cost lately."""
+        self.turn = 0
+        """In which round it took what came last."""
         self._native = native
         self._reading = reading
         self._inbox, self._number = native.subscribe(filter, False, MOST)
@@ -125,6 +127,7 @@ class Taps:
         self._native = native
         self._taps: dict[str, Tap] = {}
         self._of: Counter[str] = Counter()
+        self._round = 0
 
     def open(self, filter: str, who: str = "") -> Tap:
         """Return the tap of a filter; :meth:`close` is to be called as often.
@@ -177,15 +180,18 @@ class Taps:
             for who in tap.of:
                 costs[who] += tap.spent  # type: ignore[assignment]
         begun = now = perf_counter()
-        # In steps, so that those that cost about the same keep their order.
-        for tap in sorted(
-            self._taps.values(),
-            key=lambda tap: (min(int(costs[who] * 20) for who in tap.of), int(tap.spent * 1000)),
-        ):
+        self._round += 1
+
+        def turn(tap: Tap) -> tuple[int, int, int]:
+            # In steps: of those that cost about the same, the one comes first that has waited.
+            return min(int(costs[who] * 20) for who in tap.of), int(tap.spent * 1000), tap.turn
+
+        for tap in sorted(self._taps.values(), key=turn):
             tap.spent *= FADES
             if now - begun > seconds:
                 tap.wait()
                 continue
+            tap.turn = self._round
             tap.look()
             before, now = now, perf_counter()
             tap.spent += now - before
