@@ -10,7 +10,7 @@ from ..dashboards import Dashboard, Dashboards
 from ..dashboards.layout import DASHBOARD, WIDGET
 from ..problem import Problem
 from ..schema import Array, Boolean, Field, Integer, Nullable, Number, Object, Ref, Schema, Text
-from .history import _moment as moment_of
+from .history import moment_of
 from .operation import Answer, Ask, Operation, may
 
 __all__ = ["operations"]

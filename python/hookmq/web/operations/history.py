@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...storage import Row
     from ...storage.query import History
 
-__all__ = ["chart_of", "operations"]
+__all__ = ["chart_of", "moment_of", "operations"]
 
 _PAGE_BYTES = 4 << 20
 """Bytes of payloads behind which a page ends."""
@@ -234,7 +234,7 @@ def chart_of(
         raise Problem(400, "name either `topic`, which may be repeated, or `filter`")
     steps = _steps(path)
     now = time.time()
-    start, end = _moment(since, "since", now), _moment(until, "until", now)
+    start, end = moment_of(since, "since", now), moment_of(until, "until", now)
     end = now if end is None else end
     series: dict[str, list[list[float]]] = {}
     truncated = False
@@ -271,13 +271,14 @@ def _chosen(ask: Ask) -> dict[str, Any]:
     now = time.time()
     return {
         "filter": topic or filter or "#",
-        "since": _moment(ask.query["since"], "since", now),
-        "until": _moment(ask.query["until"], "until", now),
+        "since": moment_of(ask.query["since"], "since", now),
+        "until": moment_of(ask.query["until"], "until", now),
         "client": ask.query["client"],
     }
 
 
-def _moment(given: str | float | None, name: str, now: float) -> float | None:
+def moment_of(given: str | float | None, name: str, now: float) -> float | None:
+    """Return a moment of the query in seconds since the epoch. Raises a problem for what is none."""
     from ...storage.moments import moment
 
     if given is None or isinstance(given, float | int):
