@@ -55,6 +55,8 @@ def test_a_page(plant, place):
             page.evaluate(f"({SET_LANGUAGE})({language!r})")
             for theme in ["light", "dark"]:
                 page.emulateMedia({"colorScheme": theme})
+                # The page hears of it with its next picture: until then half of it may be in the old colours.
+                page.until(f"document.documentElement.dataset.theme === {theme!r}")
                 found += complaints(page, language, theme)
     assert not found, "\n".join(found)
 
