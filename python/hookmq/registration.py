@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 from .console import Console
 from .decorators import Decorators
 from .errors import HookMQError
 from .hooks.callbacks import Callbacks
 from .hooks.failures import FailureLog
-from .hooks.hook import identified
 from .parts import Parts
 
 TYPE_CHECKING = False
@@ -68,7 +66,11 @@ class Registration(Decorators):
     @property
     def hooks(self) -> list[HookInfo]:
         """Every hook with its counters since the start."""
-        return [replace(hook.info(), id=id) for id, hook in identified(self._hooks).items()]
+        if not self._hooks:
+            return []
+        from dataclasses import replace  # who has no hooks imports nothing of them
+
+        return [replace(hook.info(), id=id) for id, hook in self._identified().items()]
 
     @property
     def jobs(self) -> list[JobInfo]:
@@ -127,7 +129,7 @@ class Registration(Decorators):
     def _pause(self, name: str, paused: bool, kinds: Sequence[str] = ("hook", "job", "bridge")) -> None:
         # Several decorators of one function make as many hooks.
         hooks = [hook for hook in self._hooks if hook.name == name] if "hook" in kinds else []
-        if not hooks and "hook" in kinds and (other := identified(self._hooks).get(name)) is not None:
+        if not hooks and "hook" in kinds and (other := self._identified().get(name)) is not None:
             hooks = [other]
         for hook in hooks:
             hook.pause(paused)
@@ -343,9 +345,14 @@ class Registration(Decorators):
             raise HookMQError("E503")
         return self._run
 
+    def _identified(self) -> dict[str, Hook]:
+        from .hooks.hook import identified
+
+        return identified(self._hooks)
+
     def _find_hook(self, name: str) -> Hook:
         """Return a hook by what `HookInfo.id` says. Raises E508 if there is none."""
-        found = identified(self._hooks)
+        found = self._identified()
         if name not in found:
             raise HookMQError("E508", what="hook", name=name, known=", ".join(sorted(found)) or "none")
         return found[name]
