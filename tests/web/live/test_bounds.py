@@ -245,3 +245,39 @@ def test_dashboards_show_all_that_is_large_when_there_was_time_to_read_it(site, 
     site.publish("big/3", b'{"small":1}')
     page.until(lambda: {"small": 1} in [row["value"] for row in page.items("d")["table"]["rows"]])
     assert len(page.items("d")["table"]["rows"]) == 12
+
+
+def test_many_views_of_one_account_leave_time_for_its_small_ones(site, page, figures):
+    levels = "abcdefgh"
+    for number in range(80):
+        filter = "/".join("+" if number >> at & 1 else level for at, level in enumerate(levels))
+        page.watch("messages", f"m{number}", filter=filter)
+    page.until(lambda: len(page.shown) == 80)
+    with open_page(site) as other:
+        other.watch("topic", topic="clock")
+        other.until(lambda: "topic" in other.shown)
+        payload, begun = "x" * 60_000, time.monotonic()
+        over = threading.Event()
+
+        def flood():
+            while not over.wait(0.0025):
+                site.publish("/".join(levels), payload)
+
+        def read():  # so that there is room for more
+            while not over.is_set():
+                page.take()
+
+        threads = [threading.Thread(target=flood), threading.Thread(target=read)]
+        for thread in threads:
+            thread.start()
+        try:
+            other.frames.clear()
+            while (took := time.monotonic() - begun) < 5:
+                site.publish("clock", str(took))
+                other.take()
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        figures(f"beside 80 views of a flood: {len(other.frames) / took:.1f} frames/s of a topic")
+        assert len(other.frames) / took >= 2

@@ -119,6 +119,8 @@ class LiveFeed:
         self._next_tick = 0.0
         self._round = 0
         self._looks = 0
+        self._is_short = False
+        """Whether the last round had no time for all views."""
 
     def event(
         self, kind: str, socket: int, data: str | bytes | None, request: tuple[Any, ...] | None
@@ -220,14 +222,15 @@ class LiveFeed:
     def _look_at_all(self, now: float, at: str) -> None:
         """Let views look what is new, and tell it, as long as there is time."""
         begun = after = time.monotonic()
-        for watching in self._in_turn():
+        in_turn, self._is_short = self._in_turn(), False
+        for watching in in_turn:
             watching.spent *= FADES
             is_due = watching.view.period <= TICK or now >= watching.due
             if after - begun > LOOKING:
+                self._is_short = True
                 if is_due:
                     watching.view.skip()
                 continue
-            watching.turn = self._round
             if is_due:
                 self._look(watching, now)
             self._tell(watching, at)
@@ -235,19 +238,20 @@ class LiveFeed:
             watching.spent += after - before
 
     def _in_turn(self) -> list[Watching]:
-        """Return what is watched: of those who cost least lately first, and of theirs what cost least."""
+        """Return what is watched. If time was too short for all: first of those who cost least lately."""
         watched = list(self._watched.values())
         # Whoever comes last in a round may find no room: that is another one each time.
         first = self._round % len(watched) if watched else 0
+        if not self._is_short:
+            return watched[first:] + watched[:first]
         costs: Counter[str] = Counter()
         for watching in watched:
             costs[watching.who] += watching.spent  # type: ignore[assignment]
 
-        def turn(watching: Watching) -> tuple[int, int, int]:
-            # In steps: of those that cost about the same, the one comes first that has waited.
-            return int(costs[watching.who] * 20), int(watching.spent * 200), watching.turn
+        def turn(watching: Watching) -> tuple[float, float]:
+            return costs[watching.who], watching.spent
 
-        return sorted(watched[first:] + watched[:first], key=turn)
+        return sorted(watched, key=turn)
 
     def _hear(self) -> dict[str, Watching]:
         """Take what browsers said; return what somebody watches from now on."""

@@ -28,8 +28,9 @@ FRESH, HELD = 8 << 20, 64 << 20
 """Bytes of payloads that came of a filter since the last look, and of the newest of all topics of all
 filters: the oldest make room."""
 
-FADES = 0.8
-"""What is left in each round of what a tap, or a view, has cost before: who cost least comes first."""
+FADES = 0.97
+"""What is left in each round of what a tap, or a view, has cost before: who cost least in the last seconds
+comes first. One that needs less than an equal share of the time has it in each round then."""
 
 
 class Tap:
@@ -48,8 +49,6 @@ class Tap:
         """Bytes of the payloads in :attr:`latest`."""
         self.spent = 0.0
         """Seconds that it has cost lately."""
-        self.turn = 0
-        """In which round it took what came last."""
         self._native = native
         self._reading = reading
         self._inbox, self._number = native.subscribe(filter, False, MOST)
@@ -127,7 +126,6 @@ class Taps:
         self._native = native
         self._taps: dict[str, Tap] = {}
         self._of: Counter[str] = Counter()
-        self._round = 0
 
     def open(self, filter: str, who: str = "") -> Tap:
         """Return the tap of a filter; :meth:`close` is to be called as often.
@@ -180,18 +178,15 @@ class Taps:
             for who in tap.of:
                 costs[who] += tap.spent  # type: ignore[assignment]
         begun = now = perf_counter()
-        self._round += 1
 
-        def turn(tap: Tap) -> tuple[int, int, int]:
-            # In steps: of those that cost about the same, the one comes first that has waited.
-            return min(int(costs[who] * 20) for who in tap.of), int(tap.spent * 1000), tap.turn
+        def turn(tap: Tap) -> tuple[float, float]:
+            return min(costs[who] for who in tap.of), tap.spent
 
         for tap in sorted(self._taps.values(), key=turn):
             tap.spent *= FADES
             if now - begun > seconds:
                 tap.wait()
                 continue
-            tap.turn = self._round
             tap.look()
             before, now = now, perf_counter()
             tap.spent += now - before

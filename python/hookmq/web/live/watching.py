@@ -70,8 +70,6 @@ class Watching:
         self.due = 0.0
         self.spent = 0.0
         """Seconds that it has cost lately."""
-        self.turn = 0
-        """In which round there was time for it last."""
         self.looked = -1
         """In which look at the taps it was looked at last."""
         self.viewers: dict[Viewer, None] = {}
