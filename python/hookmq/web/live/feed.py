@@ -221,8 +221,8 @@ class LiveFeed:
 
     def _look_at_all(self, now: float, at: str) -> None:
         """Let views look what is new, and tell it, as long as there is time."""
-        begun = after = time.monotonic()
         in_turn, self._is_short = self._in_turn(), False
+        begun = after = time.monotonic()
         for watching in in_turn:
             watching.spent *= FADES
             is_due = watching.view.period <= TICK or now >= watching.due

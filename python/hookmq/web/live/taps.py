@@ -177,12 +177,13 @@ class Taps:
         for tap in self._taps.values():
             for who in tap.of:
                 costs[who] += tap.spent  # type: ignore[assignment]
-        begun = now = perf_counter()
 
         def turn(tap: Tap) -> tuple[float, float]:
             return min(costs[who] for who in tap.of), tap.spent
 
-        for tap in sorted(self._taps.values(), key=turn):
+        in_turn = sorted(self._taps.values(), key=turn)
+        begun = now = perf_counter()
+        for tap in in_turn:
             tap.spent *= FADES
             if now - begun > seconds:
                 tap.wait()
