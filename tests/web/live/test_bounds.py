@@ -9,6 +9,8 @@ import threading
 import time
 from contextlib import ExitStack
 
+from hookmq.web.live.taps import Taps
+
 from ...api.helpers import eventually
 from .conftest import open_page
 from .test_feed import feed_of, logged_in
@@ -217,6 +219,24 @@ def test_filters_that_there_is_no_time_for_wait_and_lose_nothing(site, page, mon
     page.until(lambda: all(page.streams[f"m{number}"] for number in range(6)))
     page.until(lambda: len(page.streams["m0"]) == 6)
     assert not any(page.lost.values())
+
+
+def test_few_messages_are_taken_before_those_of_floods(site, page):
+    page.watch("overview")
+    page.until(lambda: "overview" in page.shown)
+    taps = Taps(feed_of(site)._context.data.native)
+    flood, quiet = taps.open("flood"), taps.open("quiet")
+    quiet.spent = 1.0
+    for number in range(30):
+        site.publish("flood", str(number))
+    site.publish("quiet", "1")
+    eventually(lambda: (flood.waiting, quiet.waiting) == (30, 1))
+    taps.look(0.0)  # one filter in each round
+    assert (len(flood.fresh), len(quiet.fresh)) == (0, 1)
+    taps.look(1.0)
+    assert (len(flood.fresh), flood.lost) == (30, 0)
+    for tap in (flood, quiet):
+        taps.close(tap)
 
 
 def test_what_browsers_said_is_heard_however_little_time_there_is(site, page, monkeypatch):

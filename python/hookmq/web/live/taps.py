@@ -28,6 +28,9 @@ FRESH, HELD = 8 << 20, 64 << 20
 """Bytes of payloads that came of a filter since the last look, and of the newest of all topics of all
 filters: the oldest make room."""
 
+FEW = 20
+"""Messages of a filter that take no time worth mentioning: they are taken before those of floods."""
+
 FADES = 0.97
 """What is left in each round of what a tap, or a view, has cost before: who cost least in the last seconds
 comes first. One that needs less than an equal share of the time has it in each round then."""
@@ -64,6 +67,11 @@ class Tap:
             for one in (*sorted(found, key=lambda one: one.at), *self.fresh):
                 self._keep(one)
         return self._latest
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have come since the last look."""
+        return len(self._inbox)
 
     def look(self) -> None:
         """Take what came."""
@@ -178,8 +186,8 @@ class Taps:
             for who in tap.of:
                 costs[who] += tap.spent  # type: ignore[assignment]
 
-        def turn(tap: Tap) -> tuple[float, float]:
-            return min(costs[who] for who in tap.of), tap.spent
+        def turn(tap: Tap) -> tuple[float, bool, float]:
+            return min(costs[who] for who in tap.of), tap.waiting > FEW, tap.spent
 
         in_turn = sorted(self._taps.values(), key=turn)
         begun = now = perf_counter()
