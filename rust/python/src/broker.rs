@@ -516,8 +516,15 @@ impl NativeBroker {
 
     /// Subscribes this process to a filter, retained messages first if they are wanted. Gives the inbox
     /// and the number by which `unsubscribe` knows it.
-    fn subscribe(&self, filter: &str, retained: bool, max_messages: usize) -> PyResult<(Inbox, u32)> {
-        let inbox = Inbox::new(max_messages);
+    #[pyo3(signature = (filter, retained, max_messages, max_bytes = None))]
+    fn subscribe(
+        &self,
+        filter: &str,
+        retained: bool,
+        max_messages: usize,
+        max_bytes: Option<usize>,
+    ) -> PyResult<(Inbox, u32)> {
+        let inbox = Inbox::new(max_messages, max_bytes.unwrap_or(usize::MAX));
         let filter = parse(filter)?;
         let id = self.runtime.add_sink(Sink::Inbox(Arc::clone(&inbox.queue)));
         let tap = Tap::new(id, TapKind::Routed);

@@ -74,8 +74,8 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn new(max_messages: usize) -> Self {
-        let queue = InboxQueue { queue: Queue::new(max_messages, usize::MAX), bell: OnceLock::new() };
+    pub(crate) fn new(max_messages: usize, max_bytes: usize) -> Self {
+        let queue = InboxQueue { queue: Queue::new(max_messages, max_bytes), bell: OnceLock::new() };
         Self { queue: Arc::new(queue) }
     }
 }

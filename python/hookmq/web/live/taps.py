@@ -54,7 +54,7 @@ class Tap:
         """Seconds that it has cost lately."""
         self._native = native
         self._reading = reading
-        self._inbox, self._number = native.subscribe(filter, False, MOST)
+        self._inbox, self._number = native.subscribe(filter, False, MOST, FRESH)
         self._dropped = 0
         self._latest: OrderedDict[str, Seen] | None = None
 
