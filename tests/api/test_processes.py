@@ -237,21 +237,26 @@ def test_a_forked_child_that_returns_is_not_a_second_worker(executors, diary):
 def test_kills_at_any_time_lose_and_repeat_nothing(executors, diary):
     executor = executors()
     kills, total = 10, 20_000
+    killed: set[int] = set()
 
     def call() -> None:
         for number in range(total):
+            # Something is left for whoever comes after the next kill: without work nobody is started.
+            while number > (len(killed) + 2) * total // (kills + 2):
+                executor.flush()
+                time.sleep(0.001)
             executor(Letter("pump", number, str(diary)))
         executor.flush()
 
     caller = threading.Thread(target=call)
     caller.start()
-    killed = set()
     for kill in range(1, kills + 1):
         eventually(lambda kill=kill: executor.calls > kill * total // (kills + 2), PATIENCE)
         # The one before may have done so much that the next has not begun.
         eventually(lambda: int(entries(diary)[-1][2]) not in killed, PATIENCE)
-        killed.add(worker := int(entries(diary)[-1][2]))
+        worker = int(entries(diary)[-1][2])
         os.kill(worker, signal.SIGKILL)
+        killed.add(worker)
         eventually(lambda kill=kill: executor.restarts == kill, PATIENCE)
     caller.join(PATIENCE)
     assert executor.drain(PATIENCE)

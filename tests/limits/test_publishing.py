@@ -254,7 +254,7 @@ def test_before_version_5_a_retained_message_without_room_ends_the_connection(
 
 # What is counted of topics is no reason to refuse anything: the longest silent make room.
 def test_statistics_of_topics_make_room_within_their_bytes(broker_factory, connect):
-    broker = broker_factory({"limits.max_topic_statistics_bytes": "1MiB"}, http_port=0)
+    broker = broker_factory({"limits.max_topic_statistics_bytes": "1MiB", "sys_interval": 0}, http_port=0)
     wire = connect(to=broker)
     levels = "/" * 150
     for number in range(1000):
