@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from collections.abc import Iterable, Mapping
 
-from ...settings.config import is_loopback
+from ...settings.config import is_loopback, machine_names
 from ..request import Request
 
 __all__ = ["Hosts", "is_of_this_machine", "is_sent_by_a_page", "split"]
@@ -55,9 +54,7 @@ class Hosts:
     ) -> None:
         self._any = "*" in named
         self._named = {one.lower().rstrip(".") for one in named}
-        own = (socket.gethostname() if machine is None else machine).lower().rstrip(".")
-        short = own.partition(".")[0]
-        self._machine = {own, short, f"{short}.local"} if short else set()
+        self._machine = machine_names(machine)
         self._secure = secure
 
     def knows(self, host: str) -> bool:
