@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from . import table
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
+from .listing import print_list
 from .pausing import add_action
 
 __all__ = ["configure", "main"]
@@ -92,15 +94,9 @@ def _print_json(facts: Any) -> None:
 def _list(options: argparse.Namespace) -> None:
     chosen = {"search": options.search, "connected": options.connected, "sort": options.sort}
     found = _api(options).list("clients", limit=options.limit, **chosen)
-    if options.json:
-        return _print_json(found)
-    if not found["items"]:
-        return print("no clients")
-    from . import table
 
-    titles = ("client", "user", "address", "MQTT", "connected", *_COUNTS)
-    rows = [
-        (
+    def row(one: dict[str, Any]) -> tuple[str, ...]:
+        return (
             one["client_id"],
             one["username"] or "",
             one["address"] or "",
@@ -108,19 +104,18 @@ def _list(options: argparse.Namespace) -> None:
             table.moment_at(one["connected_at"]) if one["connected"] else "no",
             *(f"{one[count]:,}" for count in _COUNTS),
         )
-        for one in found["items"]
-    ]
-    table.console().print(table.make([(title, title in _COUNTS) for title in titles], rows))
-    if (more := (found["total"] or 0) - len(rows)) > 0:
+
+    titles = ("client", "user", "address", "MQTT", "connected", *_COUNTS)
+    columns = [(title, title in _COUNTS) for title in titles]
+    print_list(found, columns, row, as_json=options.json, nothing="no clients")
+    if not options.json and (more := (found["total"] or 0) - len(found["items"])) > 0:
         print(f"{more:,} more")
-    return None
 
 
 def _show(options: argparse.Namespace) -> None:
     found = _api(options).send("GET", "clients", options.id)
     if options.json:
         return _print_json(found)
-    from . import table
 
     for name in ("client_id", "username", "principal", "address", "listener", "version"):
         if found[name]:
@@ -162,16 +157,9 @@ def _unban(options: argparse.Namespace) -> None:
 
 def _bans(options: argparse.Namespace) -> None:
     found = _api(options).list("bans")
-    if options.json:
-        return _print_json(found)
-    if not found["items"]:
-        return print("nobody is banned")
-    from . import table
 
-    rows = [
-        (one["by"], one["value"], table.moment_at(one["until"]) or "for good", one["reason"])
-        for one in found["items"]
-    ]
-    titles = ("by", "name", "until", "reason")
-    table.console().print(table.make([(title, False) for title in titles], rows))
-    return None
+    def row(one: dict[str, Any]) -> tuple[str, ...]:
+        return (one["by"], one["value"], table.moment_at(one["until"]) or "for good", one["reason"])
+
+    columns = [(title, False) for title in ("by", "name", "until", "reason")]
+    print_list(found, columns, row, as_json=options.json, nothing="nobody is banned")

@@ -11,7 +11,9 @@ from typing import Any
 
 from hookmq.errors import HookMQError
 
+from . import table
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
+from .listing import preview, print_list
 from .usage import UsageError
 
 __all__ = ["configure", "main"]
@@ -66,27 +68,15 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _list(found: dict[str, Any], options: argparse.Namespace) -> None:
-    if options.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
-        return
-    if not found["items"]:
-        print("no stored messages")
-        return
-    from . import table
+    def row(one: dict[str, Any]) -> tuple[str, ...]:
+        at, payload = table.moment_at(one["at"]), preview(one["payload"])
+        return (at, one["topic"], one["client_id"], str(one["qos"]), f"{one['bytes']:,}", payload)
 
     titles = ("at", "topic", "by", "QoS", "bytes", "value")
-    rows = [
-        (
-            table.moment_at(one["at"]),
-            one["topic"],
-            one["client_id"],
-            str(one["qos"]),
-            f"{one['bytes']:,}",
-            "(not text)" if one["payload"] is None else " ".join(one["payload"].split())[:60],
-        )
-        for one in reversed(found["items"])  # the newest at the end, where one looks
-    ]
-    table.console().print(table.make([(title, title in ("QoS", "bytes")) for title in titles], rows))
+    columns = [(title, title in ("QoS", "bytes")) for title in titles]
+    if not options.json:
+        found = found | {"items": found["items"][::-1]}  # the newest at the end, where one looks
+    print_list(found, columns, row, as_json=options.json, nothing="no stored messages")
 
 
 def _export(api: HttpApi, options: argparse.Namespace, chosen: dict[str, Any]) -> None:

@@ -6,7 +6,9 @@ import argparse
 import json
 from typing import Any
 
+from . import table
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
+from .listing import preview, print_list
 from .pausing import add_action
 from .topics import print_message
 
@@ -49,24 +51,9 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _list(found: dict[str, Any], options: argparse.Namespace) -> None:
-    if options.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
-        return
-    if not found["items"]:
-        print("no retained messages")
-        return
-    from . import table
+    def row(one: dict[str, Any]) -> tuple[str, ...]:
+        at, payload = table.moment_at(one["at"]), preview(one["preview"])
+        return (one["topic"], f"{one['bytes']:,}", str(one["qos"]), at, one["client_id"], payload)
 
-    titles = ("topic", "bytes", "QoS", "at", "by", "value")
-    rows = [
-        (
-            one["topic"],
-            f"{one['bytes']:,}",
-            str(one["qos"]),
-            table.moment_at(one["at"]),
-            one["client_id"],
-            "(not text)" if one["preview"] is None else " ".join(one["preview"].split())[:60],
-        )
-        for one in found["items"]
-    ]
-    table.console().print(table.make([(title, title in ("bytes", "QoS")) for title in titles], rows))
+    columns = [(title, title in ("bytes", "QoS")) for title in ("topic", "bytes", "QoS", "at", "by", "value")]
+    print_list(found, columns, row, as_json=options.json, nothing="no retained messages")

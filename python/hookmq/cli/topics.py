@@ -6,7 +6,9 @@ import argparse
 import json
 from typing import Any
 
+from . import table
 from .http_api import NOTHING_GIVEN, HttpApi, add_api_flags
+from .listing import preview, print_list
 from .pausing import add_action
 
 __all__ = ["configure", "main", "print_message"]
@@ -42,27 +44,18 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _list(found: dict[str, Any], options: argparse.Namespace) -> None:
-    if options.json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
-        return
-    if not found["items"]:
-        print("no topics")
-        return
-    from . import table
-
-    titles = ("topic", *_NUMBERS, "last", "value")
-    rows = [
-        (
+    def row(one: dict[str, Any]) -> tuple[str, ...]:
+        return (
             one["topic"],
             f"{one['messages']:,}",
             table.rate(one["rate"]),
             f"{one['below_topics']:,}" if one["below_topics"] else "",
             table.moment_at(one["at"]),
-            "" if one["preview"] is None else " ".join(one["preview"].split())[:60],
+            preview(one["preview"], ""),
         )
-        for one in found["items"]
-    ]
-    table.console().print(table.make([(title, title in _NUMBERS) for title in titles], rows))
+
+    columns = [(title, title in _NUMBERS) for title in ("topic", *_NUMBERS, "last", "value")]
+    print_list(found, columns, row, as_json=options.json, nothing="no topics")
 
 
 def print_message(message: dict[str, Any], options: argparse.Namespace) -> None:
@@ -70,7 +63,6 @@ def print_message(message: dict[str, Any], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(message, ensure_ascii=False, indent=2))
         return
-    from . import table
 
     retained = ", retained" if message["retain"] else ""
     by = f" by {message['client_id']}" if message["client_id"] else ""
